@@ -1,0 +1,129 @@
+"""Everything that can go wrong, drawn once.
+
+::
+
+    TunewrightError                     exit code
+    ├── InputError                      2    wrong input: do not retry
+    │   ├── StudyInvalid                     the study file breaks rules; carries every Problem at once
+    │   ├── StudyChanged                     the same name, another space, objective, trial or data
+    │   ├── SessionFenced                    a newer session owns the study
+    │   ├── SchemaUnknown                    a document of a newer or foreign format
+    │   ├── ArtifactCorrupt                  bytes that do not match their digest or format
+    │   ├── DataInvalid                      a table or array that cannot be trained on
+    │   └── StoreRefused                     credentials, bucket, read-only, not atomic
+    ├── TransientError                  75   worth another try
+    │   ├── StoreUnavailable                 network, server error, full disk
+    │   └── LeaseHeld                        another live process trains this trial
+    ├── StoreMiss                       70   raised by a store, handled by its caller
+    │   ├── NotFound                         no object under this key
+    │   ├── AlreadyExists                    create-once lost the race
+    │   └── Conflict                         compare-and-swap lost the race
+    └── TrialInfeasible                 0    this configuration cannot be trained: a result, not an error of the step
+
+A failed *trial* is not an error here: it is a result (`tunewright.trial.Status`) and the step that recorded it ends with 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_OK = 0
+EXIT_INPUT = 2
+EXIT_BUG = 70
+EXIT_TRANSIENT = 75
+EXIT_TERMINATED = 143
+
+
+class TunewrightError(Exception):
+    """Root of the tree. The message says the rule, the value and the remedy."""
+
+    exit_code = EXIT_BUG
+
+
+class InputError(TunewrightError):
+    """What was given is wrong; the same input will fail again."""
+
+    exit_code = EXIT_INPUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake in a study file."""
+
+    field: str  #: dotted path, e.g. ``space.learning_rate.low``
+    message: str  #: rule, value and remedy in one sentence
+    file: str | None = None
+    line: int | None = None  #: 1-based line in ``file``
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return f"{where}{self.field}: {self.message}"
+
+
+class StudyInvalid(InputError):
+    """The study breaks rules. ``problems`` holds all of them, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__("\n".join([f"the study has {count}:", *(f"  {problem}" for problem in problems)]))
+
+
+class StudyChanged(InputError):
+    """The name is taken by a study with another digest."""
+
+
+class SessionFenced(InputError):
+    """A newer session has claimed the study."""
+
+
+class SchemaUnknown(InputError):
+    """A document of a kind or version that this release cannot read."""
+
+
+class ArtifactCorrupt(InputError):
+    """Bytes do not match their digest or their format."""
+
+
+class DataInvalid(InputError):
+    """A table or array that cannot be trained on."""
+
+
+class StoreRefused(InputError):
+    """The store said no: credentials, missing bucket, read-only, or not atomic."""
+
+
+class TransientError(TunewrightError):
+    """The same step may succeed when tried again."""
+
+    exit_code = EXIT_TRANSIENT
+
+
+class StoreUnavailable(TransientError):
+    """The store did not answer, answered with a server error, or has no space left."""
+
+
+class LeaseHeld(TransientError):
+    """Another live process holds the lease of this trial."""
+
+
+class StoreMiss(TunewrightError):
+    """A store's ordinary answers; the caller decides what they mean."""
+
+
+class NotFound(StoreMiss):
+    """No object has this key."""
+
+
+class AlreadyExists(StoreMiss):
+    """Create-once found an object under this key."""
+
+
+class Conflict(StoreMiss):
+    """Compare-and-swap found another version under this key."""
+
+
+class TrialInfeasible(TunewrightError):
+    """The configuration cannot be trained at all, e.g. strides too large for the image."""
+
+    exit_code = EXIT_OK

@@ -1,0 +1,98 @@
+"""Settings of the agent, and the named presets.
+
+``paper`` follows Wu, Chen and Liu (2020) wherever it speaks; fields that the paper leaves open say so and what was chosen.
+``default`` is this project's own: same structure, choices made by measurement.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from .space import Model
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        "initial_trials": 0,
+        "order": "random",
+        "feed": "distribution",
+        "distribution": "normal",
+        "layers": 3,
+        "hidden": 35,
+        "embedding": 2,
+        "learning_rate": 0.007,
+        "advantage": "raw",
+        "reward_model": "ensemble",
+        "predicted_reward": "mean",
+        "proposal": "policy",
+        "kl_limit": 0.4,
+        "r2_limit": None,
+        "refit_every": 25,
+        "history": 25,
+        "entropy": 0.0,
+    },
+}
+
+
+class AgentSettings(Model):
+    """How the agent searches. A preset fills every field that the study does not set."""
+
+    preset: Literal["default", "paper"] = "default"
+    """Named settings: `paper` is the method as published, `default` what measured best here."""
+    initial_trials: int = Field(default=8, ge=0, le=1000)
+    """Trials drawn from a space-filling design before the policy proposes; the paper has none."""
+    order: Literal["declared", "random"] = "declared"
+    """Order in which the policy decides parameters (parents always before children); paper section on order: random."""
+    decision: Literal["sequential", "one-step"] = "sequential"
+    """One parameter after another (paper), or the whole configuration at once (the paper's ablation)."""
+    feed: Literal["value", "distribution"] = "value"
+    """What the next step sees: the value drawn (autoregressive), or (mu, sigma) as in the paper's figure."""
+    distribution: Literal["mixed", "normal"] = "mixed"
+    """Mixed draws choices from a categorical; normal treats every parameter as a number, as the paper does."""
+    layers: int = Field(default=1, ge=1, le=8)
+    """LSTM layers; paper: 3."""
+    hidden: int = Field(default=32, ge=1, le=1024)
+    """Nodes of each LSTM layer; paper: 35."""
+    embedding: int = Field(default=16, ge=1, le=256)
+    """Nodes of the input embedding; paper: 2."""
+    learning_rate: float = Field(default=0.007, gt=0, lt=1)
+    """Adam's learning rate; paper: 0.007."""
+    clip_coef: float = Field(default=0.2, gt=0, lt=1)
+    """PPO's clip; open in the paper, 0.2 is PPO's own default."""
+    update_epochs: int = Field(default=4, ge=1, le=100)
+    """PPO epochs over one batch; open in the paper."""
+    max_grad_norm: float = Field(default=0.5, gt=0)
+    """Gradient clipping by norm; open in the paper."""
+    entropy: float = Field(default=0.01, ge=0)
+    """Weight of the entropy bonus; open in the paper, none in its preset."""
+    advantage: Literal["raw", "zscore", "rank"] = "rank"
+    """Scale of the terminal reward before PPO: as it is minus a moving baseline (paper), z-scores or ranks within the batch."""
+    reward_model: Literal["gp", "ensemble", "none"] = "gp"
+    """The surrogate: Gaussian process, ensemble of small neural networks, or none (model-free)."""
+    predicted_reward: Literal["mean", "expected-improvement", "thompson"] = "expected-improvement"
+    """What the surrogate pays the policy for a drawn configuration; paper: the predicted mean."""
+    proposal: Literal["policy", "competition"] = "competition"
+    """Draw from the policy (paper), or let policy, neighbours of the best and random draws compete under the surrogate."""
+    candidates: int = Field(default=512, ge=8, le=65536)
+    """Candidates of one competition."""
+    kl_limit: float = Field(default=0.4, gt=0)
+    """Delta: the surrogate pays the policy while KL(policy when fitted || policy now) is at most this; paper: 0.4."""
+    r2_limit: float | None = 0.0
+    """Least held-out R2 of a surrogate that may be used at all; None never asks (paper)."""
+    model_updates: int = Field(default=30, ge=0, le=10000)
+    """Most PPO updates on predicted rewards in one round, whatever the KL says."""
+    model_batch: int = Field(default=64, ge=2, le=65536)
+    """Configurations of one update on predicted rewards; open in the paper."""
+    refit_every: int = Field(default=1, ge=1, le=10000)
+    """New real results that fill D_F and make the surrogate fit again; paper: 25 or 100."""
+    history: int | None = Field(default=None, ge=2)
+    """Latest results the surrogate is fitted on (the size of D_F); None takes all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {**PRESETS.get(str(data.get("preset", "default")), {}), **data}
+        return data

@@ -1,0 +1,415 @@
+"""The study: what is searched, for what, with what budget, on what data.
+
+A study is immutable once created. Its digest covers the space, the objective, the trial template and the identity of the data,
+and nothing else: budget, seed and agent settings may differ from session to session.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+
+from .preset import AgentSettings
+from .space import FEASIBILITY_DRAWS, MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
+PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
+METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
+ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
+MAX_ROUNDS = 80
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*$")
+_BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        parts = _DURATION.findall(value)
+        if not parts or _DURATION.sub("", value).strip():
+            raise ValueError(f"must be seconds or a duration such as 90s, 15m or 1h30m, got {value!r}")
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return value
+
+
+def _size(value: Any) -> Any:
+    if isinstance(value, str):
+        match = _SIZE.match(value)
+        if not match:
+            raise ValueError(f"must be bytes or a size such as 512MiB or 4GiB, got {value!r}")
+        return int(float(match[1]) * _BYTES.get(match[2] or "", 1))
+    return value
+
+
+Duration: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_duration, json_schema_input_type=float | str),
+    Field(gt=0, le=30 * 86400, description="Seconds, or a duration such as 90s, 15m, 1h30m."),
+]
+Size: TypeAlias = Annotated[
+    int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=2**10, description="Bytes, or a size such as 512MiB.")
+]
+
+
+class Objective(Model):
+    """What is optimised."""
+
+    metric: str = Field(pattern=METRIC_NAME)
+    """Name of the metric that a trial reports. Built-in trainers know accuracy, log_loss, f1, roc_auc, rmse, mae and r2."""
+    direction: Literal["maximize", "minimize"] = "maximize"
+    """Whether larger or smaller is better."""
+    goal: float | None = None
+    """The session ends when a trial reaches this."""
+
+    def reward(self, value: float) -> float:
+        """``value`` with the sign that makes larger better."""
+        return value if self.direction == "maximize" else -value
+
+    def reached(self, value: float) -> bool:
+        """True when ``value`` meets the goal."""
+        return self.goal is not None and self.reward(value) >= self.reward(self.goal)
+
+
+class Budget(Model):
+    """When a session ends; whichever limit is reached first."""
+
+    trials: int = Field(default=50, ge=1, le=100_000)
+    """Trials of one session."""
+    parallel_trials: int = Field(default=2, ge=1, le=256)
+    """Trials of one round, run side by side."""
+    rounds: int = Field(default=MAX_ROUNDS, ge=1, le=MAX_ROUNDS)
+    """Rounds of one session. At most 80: Argo stops a template that calls itself at about 99; the next session continues."""
+    wall_time: Duration | None = None
+    """No round begins later than this after the session's start."""
+    failed_trials: int | None = Field(default=None, ge=1)
+    """End the session with an error when this many of its trials failed (FAILED or LOST; infeasible ones do not count)."""
+    failed_share: float | None = Field(default=0.8, gt=0, le=1)
+    """The same as a share of the session's trials, asked once at least 10 have ended."""
+
+    @property
+    def most_trials(self) -> int:
+        """Trials that one session can run: the rounds may end it before ``trials`` are spent."""
+        return min(self.trials, self.rounds * self.parallel_trials)
+
+
+class HoldOut(Model):
+    """Score on one part of the data that training does not see."""
+
+    holdout: float = Field(gt=0, lt=1)
+    """Share of the rows held out."""
+
+
+class KFold(Model):
+    """Score on each of k parts, trained on the others; the metric is the mean."""
+
+    folds: int = Field(ge=2, le=20)
+    """Number of parts."""
+
+
+def _source(value: str) -> str:
+    if value.startswith(("sklearn:", "s3://")):
+        return value
+    if "://" in value:
+        raise ValueError(f"must be a path, s3://bucket/key or sklearn:NAME, got {value!r}")
+    return value
+
+
+class Data(Model):
+    """What the trials train on."""
+
+    source: Annotated[str, Field(min_length=1), AfterValidator(_source)]
+    """A CSV, Parquet or NPZ file, `s3://bucket/key` of one, or `sklearn:breast_cancer` and other sets of scikit-learn."""
+    target: str | None = None
+    """Column to predict; not needed for scikit-learn's own sets and NPZ files (`x`, `y`)."""
+    drop: list[str] = Field(default_factory=list)
+    """Columns to leave out: identifiers, leaks."""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """Auto: regression when the target is a float with more than 20 values, else classification."""
+    validation: KFold | HoldOut = HoldOut(holdout=0.25)
+    """How the score is made: `{folds: 3}` or `{holdout: 0.25}`."""
+    split_seed: int = Field(default=0, ge=0)
+    """Seed of the split; part of the identity of the data, so that scores stay comparable."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Digest the file must have; computed when the study is created if not given."""
+
+
+class Limits(Model):
+    """What one trial may use."""
+
+    time: Duration = 3600.0
+    """The trial is ended and FAILED after this."""
+    memory: Size | None = None
+    """Resident memory of all its processes; more ends it and makes it FAILED. None sets no limit."""
+    attempts: int = Field(default=5, ge=1, le=100)
+    """Attempts that may be lost to the platform (killed from outside) before the trial is LOST."""
+    log: Size = 2**20
+    """Bytes of its output kept: the first tenth and the last nine tenths."""
+
+
+class _Template(Model):
+    limits: Limits = Limits()
+    """Time, memory, attempts, log."""
+
+
+class XGBoostTrial(_Template):
+    """Boosted trees on a table."""
+
+    kind: Literal["xgboost"]
+    fixed: dict[str, Value] = Field(default_factory=dict)
+    """Parameters of XGBoost that are not searched."""
+    early_stopping_rounds: int | None = Field(default=None, ge=1)
+    """Stop boosting when a tenth of the training part has not improved for this many rounds; the scored part is never used."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Auto uses a GPU when XGBoost finds one."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """Threads of one trial."""
+
+
+class CNNTrial(_Template):
+    """A convolutional network with the paper's layout on image arrays `(N, H, W)` or `(N, C, H, W)`."""
+
+    kind: Literal["cnn"]
+    fixed: dict[str, Value] = Field(default_factory=dict)
+    """Hyperparameters of the network that are not searched."""
+    epochs: int = Field(default=5, ge=1, le=1000)
+    """Passes over the training part."""
+    layers: int = Field(default=2, ge=1, le=4)
+    """Convolution and fully connected layers, each; the paper has two."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Auto uses a GPU when torch finds one."""
+    threads: int = Field(default=1, ge=1, le=256)
+    """Threads of one trial."""
+
+
+class CommandTrial(_Template):
+    """Any program. It reads its parameters and writes `metrics.json`."""
+
+    kind: Literal["command"]
+    command: list[str] = Field(min_length=1)
+    """Program and arguments. `{name}` is replaced by the parameter's value, `{params}` by the path of a JSON file with all of them,
+    `{output}` by a directory whose files are kept as the model, `{data}` by the data's source. `{{` and `}}` are braces."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS are always set."""
+    directory: str | None = None
+    """Working directory; default is where the study is run."""
+    stdout_pattern: str | None = None
+    """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts."""
+
+    @model_validator(mode="after")
+    def _check(self) -> CommandTrial:
+        for name in self.environment:
+            if not re.match(ENVIRONMENT_NAME, name):
+                raise ValueError(f"environment names must match {ENVIRONMENT_NAME}, got {name!r}")
+        if self.stdout_pattern is not None:
+            try:
+                groups = re.compile(self.stdout_pattern).groupindex
+            except re.error as error:
+                raise ValueError(f"stdout_pattern must be a regular expression, got {self.stdout_pattern!r} ({error})") from None
+            if not {"name", "value"} <= groups.keys():
+                raise ValueError(
+                    f"stdout_pattern needs groups (?P<name>...) and (?P<value>...), got {self.stdout_pattern!r}"
+                )
+        return self
+
+
+TrialTemplate: TypeAlias = Annotated[XGBoostTrial | CNNTrial | CommandTrial, Field(discriminator="kind")]
+
+
+class Study(Model):
+    """A study file."""
+
+    name: str = Field(pattern=NAME)
+    """Lower-case letters, digits and hyphens, at most 48. Names the study in the store and on the cluster."""
+    description: str = Field(default="", max_length=2000)
+    """For people."""
+    space: dict[str, Parameter] = Field(min_length=1, max_length=MAX_PARAMETERS)
+    """Name to parameter, in the order in which the policy decides them."""
+    constraints: list[str] = Field(default_factory=list, max_length=50)
+    """Boolean expressions over parameters, e.g. `max_depth * n_estimators <= 4000`; what breaks one is never tried."""
+    objective: Objective
+    """Metric, direction, goal."""
+    budget: Budget = Budget()
+    """Limits of one session."""
+    trial: TrialTemplate
+    """What is run for every configuration."""
+    data: Data | None = None
+    """What the trials train on; built-in trainers need it."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Seed of all randomness of the search and of the built-in trainers."""
+    agent: AgentSettings = AgentSettings()
+    """How the agent searches."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Study:
+        problems = cross_problems(self.model_dump(exclude_unset=True), self.space)
+        if problems:
+            raise ValueError("; ".join(f"{field}: {message}" for field, message in problems))
+        return self
+
+    def search_space(self) -> Space:
+        """The space with its conditions and constraints."""
+        return Space(self.space, self.constraints)
+
+    def identity(self) -> dict[str, Any]:
+        """What the digest covers: space (in order), constraints, objective, trial template, identity of the data."""
+        return {
+            "space": [[name, parameter.model_dump(mode="json")] for name, parameter in self.space.items()],
+            "constraints": self.constraints,
+            "objective": {"metric": self.objective.metric, "direction": self.objective.direction},
+            "trial": self.trial.model_dump(mode="json"),
+            "data": self.data.model_dump(mode="json") if self.data else None,
+        }
+
+
+_PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Parameter)
+
+
+def parse_parameters(raw: Any) -> dict[str, Parameter]:
+    """Those parameters of a raw space section that are valid by themselves."""
+    parameters: dict[str, Parameter] = {}
+    for name, value in raw.items() if isinstance(raw, Mapping) else ():
+        try:
+            parameters[str(name)] = _PARAMETER.validate_python(value)
+        except ValidationError:
+            continue
+    return parameters
+
+
+def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+    """Rules that span fields: ``(field, message)`` of every one that is broken.
+
+    Args:
+        raw: the study file as plain data; may be incomplete or wrong elsewhere.
+        parameters: the parameters that are valid by themselves.
+    """
+    declared = list(raw["space"]) if isinstance(raw.get("space"), Mapping) else []
+    problems = [
+        (f"space.{name}", f"parameter names must match {PARAMETER_NAME}, got {name!r}; rename it")
+        for name in declared
+        if not re.match(PARAMETER_NAME, str(name))
+    ]
+    problems += _condition_problems(declared, parameters)
+    if not problems and len(parameters) == len(declared):
+        problems += _constraint_problems(raw.get("constraints") or [], parameters)
+    trial = raw.get("trial")
+    if isinstance(trial, Mapping):
+        problems += _trial_problems(trial, raw, declared)
+    return problems
+
+
+def _condition_problems(declared: list[str], parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+    problems = []
+    for name, parameter in parameters.items():
+        for parent, wanted in parameter.when.items():
+            field = f"space.{name}.when.{parent}"
+            if parent not in declared:
+                problems.append((field, f"a condition must name a parameter of the space, got {parent!r}; known are {', '.join(declared)}"))
+            elif parent == name or _depends(parent, name, parameters):
+                problems.append((field, f"conditions must not form a cycle, got {name} -> {parent} -> {name}; remove one of them"))
+            elif declared.index(parent) > declared.index(name):
+                problems.append((field, f"a condition must name an earlier parameter, got {parent!r} which stands later; move {parent} before {name}"))
+            elif parent in parameters:
+                problems += [(field, message) for message in _unreachable(parameters[parent], wanted)]
+    return problems
+
+
+def _depends(name: str, target: str, parameters: Mapping[str, Parameter]) -> bool:
+    seen: set[str] = set()
+    stack = [name]
+    while stack:
+        current = stack.pop()
+        if current == target:
+            return True
+        if current not in seen and current in parameters:
+            seen.add(current)
+            stack += parameters[current].when
+    return False
+
+
+def _unreachable(parent: Parameter, wanted: Value | list[Value]) -> list[str]:
+    messages = []
+    for value in wanted if isinstance(wanted, list) else [wanted]:
+        try:
+            parent.unit(value)
+        except ValueError as error:
+            messages.append(f"the condition can never hold: its value {error}")
+    return messages
+
+
+def _constraint_problems(constraints: Any, parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+    problems: list[tuple[str, str]] = []
+    sound: list[str] = []
+    for index, expression in enumerate(constraints if isinstance(constraints, list) else []):
+        field = f"constraints.{index}"
+        try:
+            names = Space({}, [str(expression)]).constraints[0].names
+        except ValueError as error:
+            problems.append((field, str(error)))
+            continue
+        unknown = sorted(names - parameters.keys())
+        if unknown:
+            problems.append((field, f"must name parameters of the space, got {', '.join(unknown)}; known are {', '.join(parameters)}"))
+        else:
+            sound.append(str(expression))
+    if problems or not sound:
+        return problems
+    rng = np.random.default_rng(0)
+    for index, expression in enumerate(sound):
+        problem = _unsatisfied(Space(parameters, [expression]), rng)
+        if problem:
+            problems.append((f"constraints.{index}", problem))
+    if not problems and len(sound) > 1:
+        problem = _unsatisfied(Space(parameters, sound), rng)
+        problems += [("constraints", problem)] if problem else []
+    return problems
+
+
+def _unsatisfied(space: Space, rng: np.random.Generator) -> str | None:
+    try:
+        if space.sample(rng):
+            return None
+    except ValueError as error:
+        return str(error)
+    return f"none of {FEASIBILITY_DRAWS} random configurations satisfies it; loosen it or narrow the ranges"
+
+
+def _trial_problems(trial: Mapping[str, Any], raw: Mapping[str, Any], declared: list[str]) -> list[tuple[str, str]]:
+    problems = []
+    kind = trial.get("kind")
+    data = raw.get("data")
+    if kind in ("xgboost", "cnn") and not data:
+        problems.append(("data", f"trial kind {kind} needs data, got none; add data.source"))
+    if kind in ("xgboost", "cnn") and isinstance(trial.get("fixed"), Mapping):
+        problems += [
+            (f"trial.fixed.{name}", f"{name} is searched in the space and fixed as well; remove one of them")
+            for name in trial["fixed"]
+            if name in declared
+        ]
+    if kind == "xgboost" and isinstance(data, Mapping):
+        source = str(data.get("source", ""))
+        if source and not source.startswith("sklearn:") and not source.endswith(".npz") and not data.get("target"):
+            problems.append(("data.target", "a table needs the column to predict, got none; set data.target"))
+    if kind == "command" and isinstance(trial.get("command"), list):
+        problems += _placeholder_problems([str(part) for part in trial["command"]], declared)
+    return problems
+
+
+PLACEHOLDERS = ("params", "output", "data")
+
+
+def _placeholder_problems(command: list[str], declared: list[str]) -> list[tuple[str, str]]:
+    problems = []
+    for index, part in enumerate(command):
+        for name in re.findall(r"(?<!\{)\{([^{}]*)\}(?!\})", part):
+            if name not in (*declared, *PLACEHOLDERS):
+                known = ", ".join((*declared, *PLACEHOLDERS))
+                problems.append((f"trial.command.{index}", f"{{{name}}} is not a parameter; known are {known}; write {{{{ and }}}} for braces"))
+    return problems
+
+
+__all__ = ["Budget", "CNNTrial", "CommandTrial", "Condition", "Data", "Limits", "Objective", "Study", "XGBoostTrial"]

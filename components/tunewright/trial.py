@@ -1,0 +1,247 @@
+"""The documents that a study is made of: plans, attempts, results, rounds, the head.
+
+All of them are immutable once written except `Head` and `Champion`, which change by compare-and-swap. Times are UTC seconds since
+the epoch; they are for people and for cost, never for deciding who wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from .preset import AgentSettings
+from .space import Configuration, Model
+from .study import Budget, Study
+
+
+class Status(StrEnum):
+    """How a trial ended. Every trial ends in exactly one of these, once."""
+
+    COMPLETE = "COMPLETE"  #: trained and scored
+    FAILED = "FAILED"  #: the trial's own fault: crash, NaN, time or memory limit, metric missing
+    INFEASIBLE = "INFEASIBLE"  #: this configuration cannot be trained at all
+    STOPPED = "STOPPED"  #: ended early on purpose, with what it had reached
+    LOST = "LOST"  #: the platform's fault: no result when its round was sealed
+
+
+Origin = Literal["default", "initial", "policy", "neighbour", "random", "warm-start"]
+
+
+class Document(Model):
+    """Something stored as JSON under one key. ``kind`` and ``schema_version`` are written by the store's layout."""
+
+    kind: ClassVar[str]
+    schema_version: ClassVar[int] = 1
+
+
+class Slot(Model):
+    """One trial of a plan."""
+
+    trial: str
+    configuration: Configuration
+    log_prob: float | None = None
+    """Log-probability of the configuration under the policy that planned it; None when it did not come from one."""
+    origin: Origin
+
+
+class Plan(Document):
+    """What a round tries. Create-once."""
+
+    kind = "plan"
+    round: int = Field(ge=0)
+    session: str
+    generation: int
+    """Generation of the head whose policy made it."""
+    seed: int
+    slots: list[Slot]
+
+
+class AttemptStart(Document):
+    """The lease of one attempt. Create-once; the holder renews it by rewriting ``alive.json``."""
+
+    kind = "attempt"
+    trial: str
+    attempt: int = Field(ge=1)
+    host: str
+    boot: str
+    """Identifies the boot of the host, so that a process id is never compared across one."""
+    pid: int
+    process_started: float
+    started: float
+
+
+class Cost(Model):
+    """What a trial cost, in seconds, all its attempts included."""
+
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+
+
+class Outcome(Document):
+    """How training ended, before evaluation. Create-once per attempt."""
+
+    kind = "outcome"
+    trial: str
+    attempt: int
+    state: Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED"]
+    reason: str = ""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """What the trial itself reported; built-in trainers report in evaluation instead."""
+    model: dict[str, str] = Field(default_factory=dict)
+    """Relative file name to SHA-256 of every file of the model."""
+    log_tail: str = ""
+    started: float
+    ended: float
+    gpu: bool = False
+
+
+class Result(Document):
+    """The terminal result of a trial. Create-once: the first wins."""
+
+    kind = "result"
+    trial: str
+    round: int
+    slot: int
+    status: Status
+    objective: float | None = None
+    """The objective's metric; set if and only if COMPLETE or STOPPED with a value."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    reason: str = ""
+    log_tail: str = ""
+    attempt: int = 0
+    cost: Cost = Cost()
+    started: float = 0.0
+    ended: float = 0.0
+
+
+class SealedRound(Document):
+    """All plans' slots of a round with their terminal results, in one object. A copy that saves reads; create-once."""
+
+    kind = "sealed-round"
+    round: int
+    session: str
+    slots: list[Slot]
+    results: list[Result]
+
+
+class SurrogateRecord(Document):
+    """What update-surrogate did in a round. Create-once."""
+
+    kind = "surrogate-record"
+    round: int
+    model: str
+    """Kind of reward model."""
+    blob: str | None
+    """SHA-256 of its weights; None when there is none yet."""
+    fitted: bool
+    """True when it was fitted in this round rather than carried over."""
+    observations: int
+    r2: float | None
+    """Held-out coefficient of determination; None when it cannot be computed."""
+
+
+class PolicyRecord(Document):
+    """What update-policy did in a round. Create-once."""
+
+    kind = "policy-record"
+    round: int
+    blob: str
+    real_updates: int
+    predicted_updates: int
+    kl: list[float]
+    """KL(policy when fitted || policy) after each update on predicted rewards."""
+    horizon: str
+    """Why the use of the surrogate ended in this round, e.g. `kl 0.41 > 0.4`."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """PPO's own: approx_kl, clipfrac, entropy, policy_loss."""
+
+
+class Best(Model):
+    """The incumbent."""
+
+    trial: str
+    objective: float
+
+
+class Head(Document):
+    """The one mutable object: who may write, and where the study stands. Compare-and-swap."""
+
+    kind = "head"
+    epoch: int
+    """Grows by one with every session that claims the study; only the session of the newest epoch may write."""
+    session: str
+    generation: int
+    """Grows by one with every change, so that two heads never have equal bytes."""
+    writer: str
+    round: int
+    """The round that is open."""
+    policy: str | None = None
+    surrogate: str | None = None
+    best: Best | None = None
+    finished: str | None = None
+    """Why the session ended; None while it runs."""
+    failed: bool = False
+    """True when the session ended because too many trials failed."""
+
+
+class SessionRecord(Document):
+    """One run of the pipeline on a study. Create-once."""
+
+    kind = "session"
+    id: str
+    epoch: int
+    first_round: int
+    started: float
+    budget: Budget
+    seed: int
+    agent: AgentSettings
+
+
+class StudyRecord(Document):
+    """The study as created. Create-once."""
+
+    kind = "study"
+    digest: str
+    study: Study
+    created: float
+
+
+class Champion(Document):
+    """The best model so far, re-scored before it was promoted. Compare-and-swap."""
+
+    kind = "champion"
+    trial: str
+    session: str
+    round: int
+    configuration: Configuration
+    objective: float
+    model: dict[str, str]
+    """Key of every file of the model to its SHA-256."""
+    generation: int
+
+
+class Heartbeat(Document):
+    """Rewritten by a live attempt. A waiting process watches for change, so that clocks need not agree."""
+
+    kind = "heartbeat"
+    attempt: int
+    beat: int
+
+
+DOCUMENTS: tuple[type[Document], ...] = (
+    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Outcome, Result, SealedRound, SurrogateRecord, PolicyRecord, Champion,
+)  # fmt: skip
+
+
+def trial_id(digest: str, round_: int, slot: int) -> str:
+    """Name of the trial in ``slot`` of ``round_``: 16 hexadecimal digits of a hash."""
+    return hashlib.sha256(f"{digest}/{round_}/{slot}".encode()).hexdigest()[:16]
+
+
+def plain(document: Model) -> dict[str, Any]:
+    """A document as plain JSON data."""
+    return document.model_dump(mode="json")
