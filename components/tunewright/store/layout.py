@@ -38,11 +38,11 @@ from .port import Entry, Store, Stored
 
 D = TypeVar("D", bound=Document)
 
-KEY = re.compile(r"^(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._=@+-]+(?:/[A-Za-z0-9._=@+-]+)*$")
-SESSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-TRIAL = re.compile(r"^[0-9a-f]{16}$")
-DIGEST = re.compile(r"^[0-9a-f]{64}$")
-MAX_KEY = 512
+KEY = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._=@+-]{1,255}(?:/[A-Za-z0-9._=@+-]{1,255})*")
+SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+TRIAL = re.compile(r"[0-9a-f]{16}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+MAX_KEY = 512  #: and 255 for a segment: the longest name of a file
 READERS = 8  #: threads of one bulk read
 
 STUDY = "study.json"
@@ -51,9 +51,12 @@ CHAMPION = "champion.json"
 
 
 def check_key(key: str) -> str:
-    """The key itself. Raises InputError unless it is relative, without ``..``, of plain characters and at most 512 long."""
-    if len(key) > MAX_KEY or not KEY.match(key):
-        raise InputError(f"a key must be relative path segments of letters, digits and ._=@+- without '..', got {key[:80]!r}")
+    """The key itself. Raises InputError unless it is relative, without ``..``, of plain characters and short enough."""
+    if len(key) > MAX_KEY or not KEY.fullmatch(key):
+        raise InputError(
+            f"a key must be relative path segments of letters, digits and ._=@+- without '..', at most {MAX_KEY} long "
+            f"and 255 a segment, got {key[:80]!r} of {len(key)} characters"
+        )
     return key
 
 
@@ -99,7 +102,7 @@ def report(id_: str, name: str = "index.html") -> str:
 
 
 def _match(pattern: re.Pattern[str], value: str, what: str) -> str:
-    if not pattern.match(value):
+    if not pattern.fullmatch(value):
         raise InputError(f"a {what} must match {pattern.pattern}, got {value[:80]!r}")
     return value
 
@@ -124,22 +127,30 @@ def decode(type_: type[D], data: bytes, where: str) -> D:
     try:
         body = json.loads(data)
     except ValueError as error:
-        raise ArtifactCorrupt(f"{where}: must be a {type_.kind} document, got {len(data)} bytes that are not JSON ({error})") from None
+        raise ArtifactCorrupt(
+            f"{where}: must be a {type_.kind} document, got {len(data)} bytes that are not JSON ({error})"
+        ) from None
     if not isinstance(body, dict) or body.get("kind") != type_.kind:
         found = body.get("kind") if isinstance(body, dict) else type(body).__name__
         raise SchemaUnknown(f"{where}: must be a document of kind {type_.kind}, got kind {found!r}")
     version = body.get("schema_version")
     if version != type_.schema_version:
         raise SchemaUnknown(
-            f"{where}: schema_version must be {type_.schema_version}, got {version!r}; it was written by another release of tunewright, use that one"
+            f"{where}: schema_version must be {type_.schema_version}, got {version!r}; "
+            "it was written by another release of tunewright, use that one"
         )
     digest = body.pop("sha256", None)
     if digest != hashlib.sha256(_canonical(body)).hexdigest():
-        raise ArtifactCorrupt(f"{where}: its sha256 must match its content, got {digest!r}; the object was damaged, restore it from a backup")
+        raise ArtifactCorrupt(
+            f"{where}: its sha256 must match its content, got {digest!r}; "
+            "the object was damaged, restore it from a backup"
+        )
+    fields = {key: value for key, value in body.items() if key not in ("kind", "schema_version")}
     try:
-        return type_.model_validate({key: value for key, value in body.items() if key not in ("kind", "schema_version")})
+        return type_.model_validate(fields)
     except ValidationError as error:
-        raise ArtifactCorrupt(f"{where}: fields must fit {type_.kind} version {version}, got {error.errors()[0]['msg']}") from None
+        found = error.errors()[0]["msg"]
+        raise ArtifactCorrupt(f"{where}: fields must fit {type_.kind} version {version}, got {found}") from None
 
 
 def read(store: Store, type_: type[D], key: str) -> D:
@@ -168,7 +179,7 @@ def find_all(store: Store, type_: type[D], keys: Iterable[str]) -> list[D | None
 
 
 def create(store: Store, document: D, key: str) -> tuple[D, bool]:
-    """Create-once: the document that is stored afterwards, and whether it is this one (also when an equal one was there)."""
+    """Create-once: the document stored afterwards, and whether it is this one (also when an equal one was there)."""
     data = encode(document)
     try:
         store.create(key, data)
@@ -190,7 +201,10 @@ def get_verified(store: Store, key: str, digest: str) -> bytes:
     data = store.get(key).data
     actual = hashlib.sha256(data).hexdigest()
     if actual != digest:
-        raise ArtifactCorrupt(f"{store.address}/{key}: sha256 must be {digest}, got {actual} over {len(data)} bytes; restore it from a backup")
+        raise ArtifactCorrupt(
+            f"{store.address}/{key}: sha256 must be {digest}, got {actual} over {len(data)} bytes; "
+            "restore it from a backup"
+        )
     return data
 
 
@@ -202,7 +216,8 @@ def get_blob(store: Store, digest: str) -> bytes:
 def attempt_numbers(store: Store, trial: str) -> list[int]:
     """Numbers of the attempts of a trial that have begun, ascending."""
     prefix = attempts(trial)
-    return sorted(int(entry.key[len(prefix) :].split("/")[0]) for entry in store.list(prefix) if entry.key.endswith("/start.json"))
+    begun = (entry.key[len(prefix) :] for entry in store.list(prefix) if entry.key.endswith("/start.json"))
+    return sorted(int(name.split("/")[0]) for name in begun)
 
 
 class Prefixed:

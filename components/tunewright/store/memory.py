@@ -50,9 +50,12 @@ class MemoryStore:
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         with self._lock:
-            found = sorted((key, len(data), modified) for key, (data, modified) in self._objects.items() if key.startswith(prefix))
-        for key, size, modified in found:
-            yield Entry(key=key, size=size, modified=modified)
+            found = [
+                Entry(key=key, size=len(data), modified=modified)
+                for key, (data, modified) in sorted(self._objects.items())
+                if key.startswith(prefix)
+            ]
+        yield from found
 
     def delete(self, key: str) -> None:
         with self._lock:

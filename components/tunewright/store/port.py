@@ -30,8 +30,8 @@ class Entry:
 class Store(Protocol):
     """Whole objects under keys such as ``trials/ab12/result.json``.
 
-    Keys are relative, of `layout.KEY` form. Writes are atomic: a reader sees all of an object or nothing, and a writer that dies
-    leaves the old object or the new one.
+    Keys are relative, of `layout.KEY` form; none is a folder of another. Writes are atomic: a reader sees all of an
+    object or nothing, and a writer that dies leaves the old object or the new one.
 
     Every verb raises `StoreUnavailable` (worth a retry) and `StoreRefused` (it is not) besides what it names.
     """
@@ -46,21 +46,22 @@ class Store(Protocol):
         ...
 
     def create(self, key: str, data: bytes) -> str:
-        """Write an object that must not exist yet; returns its tag. Of any number of racing writers exactly one succeeds.
+        """Write an object that must not exist yet; returns its tag. Of any racing writers exactly one succeeds.
 
         Raises AlreadyExists.
         """
         ...
 
     def swap(self, key: str, data: bytes, etag: str) -> str:
-        """Replace the object that has this tag; returns the new tag. Of racing writers with one tag exactly one succeeds.
+        """Replace the object that has this tag; returns the new one. Of writers racing with a tag exactly one succeeds.
 
-        Raises Conflict when the object has another tag or is gone.
+        Tags repeat for equal bytes, so racing writers must write different ones. Raises Conflict when the object has
+        another tag or is gone.
         """
         ...
 
     def put(self, key: str, data: bytes) -> str:
-        """Write an object whatever was there; returns its tag. For content-addressed blobs, logs and heartbeats only."""
+        """Write an object whatever was there; returns its tag. Only for content-addressed blobs, logs, heartbeats."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
