@@ -282,7 +282,15 @@ class Parameters(RootModel[dict[str, Parameter]]):
     model_config = ConfigDict(frozen=True)
 
 
-_FUNCTIONS = {"abs": abs, "min": min, "max": max, "log": math.log, "sqrt": math.sqrt, "floor": math.floor, "ceil": math.ceil}
+_FUNCTIONS = {
+    "abs": abs,
+    "min": min,
+    "max": max,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
 
 
 class _Constraint:
@@ -293,7 +301,9 @@ class _Constraint:
         try:
             tree = ast.parse(expression, mode="eval")
         except SyntaxError as error:
-            raise ValueError(f"must be an expression such as 'a * b <= 100', got {expression!r} ({error.msg})") from None
+            raise ValueError(
+                f"must be an expression such as 'a * b <= 100', got {expression!r} ({error.msg})"
+            ) from None
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         self.names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
         self._evaluator = EvalWithCompoundTypes(functions=dict(_FUNCTIONS))
@@ -364,7 +374,9 @@ class Space:
                 raise ValueError(f"{name} is not a parameter of the space; known are {', '.join(self.names)}")
         for name, parameter in self:
             if self.active(name, configuration) != (name in configuration):
-                raise ValueError(f"{name} must be {'given' if name not in configuration else 'absent'} under its condition {parameter.when}")
+                raise ValueError(
+                    f"{name} must be {'given' if name not in configuration else 'absent'} under its condition {parameter.when}"
+                )
             if name in configuration:
                 try:
                     parameter.unit(configuration[name])

@@ -6,6 +6,8 @@ and nothing else: budget, seed and agent settings may differ from session to ses
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
@@ -21,6 +23,8 @@ PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
 MAX_ROUNDS = 80
+
+Place: TypeAlias = tuple[str | int, ...]  #: way to a value in a study file, e.g. ``("space", "learning_rate", "low")``
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -52,7 +56,9 @@ Duration: TypeAlias = Annotated[
     Field(gt=0, le=30 * 86400, description="Seconds, or a duration such as 90s, 15m, 1h30m."),
 ]
 Size: TypeAlias = Annotated[
-    int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=2**10, description="Bytes, or a size such as 512MiB.")
+    int,
+    BeforeValidator(_size, json_schema_input_type=int | str),
+    Field(ge=2**10, description="Bytes, or a size such as 512MiB."),
 ]
 
 
@@ -209,7 +215,9 @@ class CommandTrial(_Template):
             try:
                 groups = re.compile(self.stdout_pattern).groupindex
             except re.error as error:
-                raise ValueError(f"stdout_pattern must be a regular expression, got {self.stdout_pattern!r} ({error})") from None
+                raise ValueError(
+                    f"stdout_pattern must be a regular expression, got {self.stdout_pattern!r} ({error})"
+                ) from None
             if not {"name", "value"} <= groups.keys():
                 raise ValueError(
                     f"stdout_pattern needs groups (?P<name>...) and (?P<value>...), got {self.stdout_pattern!r}"
@@ -248,7 +256,7 @@ class Study(Model):
     def _check(self) -> Study:
         problems = cross_problems(self.model_dump(exclude_unset=True), self.space)
         if problems:
-            raise ValueError("; ".join(f"{field}: {message}" for field, message in problems))
+            raise ValueError("; ".join(f"{'.'.join(map(str, place))}: {message}" for place, message in problems))
         return self
 
     def search_space(self) -> Space:
@@ -262,8 +270,18 @@ class Study(Model):
             "constraints": self.constraints,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction},
             "trial": self.trial.model_dump(mode="json"),
-            "data": self.data.model_dump(mode="json") if self.data else None,
+            "data": self._data_identity(),
         }
+
+    def _data_identity(self) -> dict[str, Any] | None:
+        """The data without its place once its digest is known: a file that moved is the same data."""
+        if self.data is None:
+            return None
+        return self.data.model_dump(mode="json", exclude={"source"} if self.data.sha256 else None)
+
+    def digest(self) -> str:
+        """SHA-256 over `identity`, in hexadecimal."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Parameter)
@@ -280,8 +298,8 @@ def parse_parameters(raw: Any) -> dict[str, Parameter]:
     return parameters
 
 
-def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
-    """Rules that span fields: ``(field, message)`` of every one that is broken.
+def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
+    """Rules that span fields: ``(place, message)`` of every one that is broken.
 
     Args:
         raw: the study file as plain data; may be incomplete or wrong elsewhere.
@@ -289,7 +307,7 @@ def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) 
     """
     declared = list(raw["space"]) if isinstance(raw.get("space"), Mapping) else []
     problems = [
-        (f"space.{name}", f"parameter names must match {PARAMETER_NAME}, got {name!r}; rename it")
+        (("space", name), f"parameter names must match {PARAMETER_NAME}, got {name!r}; rename it")
         for name in declared
         if not re.match(PARAMETER_NAME, str(name))
     ]
@@ -302,19 +320,31 @@ def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) 
     return problems
 
 
-def _condition_problems(declared: list[str], parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+def _condition_problems(declared: list[str], parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
     problems = []
     for name, parameter in parameters.items():
         for parent, wanted in parameter.when.items():
-            field = f"space.{name}.when.{parent}"
+            place: Place = ("space", name, "when", parent)
             if parent not in declared:
-                problems.append((field, f"a condition must name a parameter of the space, got {parent!r}; known are {', '.join(declared)}"))
+                problems.append(
+                    (
+                        place,
+                        f"a condition must name a parameter of the space, got {parent!r}; known are {', '.join(declared)}",
+                    )
+                )
             elif parent == name or _depends(parent, name, parameters):
-                problems.append((field, f"conditions must not form a cycle, got {name} -> {parent} -> {name}; remove one of them"))
+                problems.append(
+                    (place, f"conditions must not form a cycle, got {name} -> {parent} -> {name}; remove one of them")
+                )
             elif declared.index(parent) > declared.index(name):
-                problems.append((field, f"a condition must name an earlier parameter, got {parent!r} which stands later; move {parent} before {name}"))
+                problems.append(
+                    (
+                        place,
+                        f"a condition must name an earlier parameter, got {parent!r} which stands later; move {parent} before {name}",
+                    )
+                )
             elif parent in parameters:
-                problems += [(field, message) for message in _unreachable(parameters[parent], wanted)]
+                problems += [(place, message) for message in _unreachable(parameters[parent], wanted)]
     return problems
 
 
@@ -341,19 +371,24 @@ def _unreachable(parent: Parameter, wanted: Value | list[Value]) -> list[str]:
     return messages
 
 
-def _constraint_problems(constraints: Any, parameters: Mapping[str, Parameter]) -> list[tuple[str, str]]:
-    problems: list[tuple[str, str]] = []
+def _constraint_problems(constraints: Any, parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
+    problems: list[tuple[Place, str]] = []
     sound: list[str] = []
     for index, expression in enumerate(constraints if isinstance(constraints, list) else []):
-        field = f"constraints.{index}"
+        place: Place = ("constraints", index)
         try:
             names = Space({}, [str(expression)]).constraints[0].names
         except ValueError as error:
-            problems.append((field, str(error)))
+            problems.append((place, str(error)))
             continue
         unknown = sorted(names - parameters.keys())
         if unknown:
-            problems.append((field, f"must name parameters of the space, got {', '.join(unknown)}; known are {', '.join(parameters)}"))
+            problems.append(
+                (
+                    place,
+                    f"must name parameters of the space, got {', '.join(unknown)}; known are {', '.join(parameters)}",
+                )
+            )
         else:
             sound.append(str(expression))
     if problems or not sound:
@@ -362,10 +397,10 @@ def _constraint_problems(constraints: Any, parameters: Mapping[str, Parameter]) 
     for index, expression in enumerate(sound):
         problem = _unsatisfied(Space(parameters, [expression]), rng)
         if problem:
-            problems.append((f"constraints.{index}", problem))
+            problems.append((("constraints", index), problem))
     if not problems and len(sound) > 1:
         problem = _unsatisfied(Space(parameters, sound), rng)
-        problems += [("constraints", problem)] if problem else []
+        problems += [(("constraints",), problem)] if problem else []
     return problems
 
 
@@ -378,22 +413,22 @@ def _unsatisfied(space: Space, rng: np.random.Generator) -> str | None:
     return f"none of {FEASIBILITY_DRAWS} random configurations satisfies it; loosen it or narrow the ranges"
 
 
-def _trial_problems(trial: Mapping[str, Any], raw: Mapping[str, Any], declared: list[str]) -> list[tuple[str, str]]:
+def _trial_problems(trial: Mapping[str, Any], raw: Mapping[str, Any], declared: list[str]) -> list[tuple[Place, str]]:
     problems = []
     kind = trial.get("kind")
     data = raw.get("data")
     if kind in ("xgboost", "cnn") and not data:
-        problems.append(("data", f"trial kind {kind} needs data, got none; add data.source"))
+        problems.append((("data",), f"trial kind {kind} needs data, got none; add data.source"))
     if kind in ("xgboost", "cnn") and isinstance(trial.get("fixed"), Mapping):
         problems += [
-            (f"trial.fixed.{name}", f"{name} is searched in the space and fixed as well; remove one of them")
+            (("trial", "fixed", name), f"{name} is searched in the space and fixed as well; remove one of them")
             for name in trial["fixed"]
             if name in declared
         ]
     if kind == "xgboost" and isinstance(data, Mapping):
         source = str(data.get("source", ""))
         if source and not source.startswith("sklearn:") and not source.endswith(".npz") and not data.get("target"):
-            problems.append(("data.target", "a table needs the column to predict, got none; set data.target"))
+            problems.append((("data", "target"), "a table needs the column to predict, got none; set data.target"))
     if kind == "command" and isinstance(trial.get("command"), list):
         problems += _placeholder_problems([str(part) for part in trial["command"]], declared)
     return problems
@@ -402,13 +437,18 @@ def _trial_problems(trial: Mapping[str, Any], raw: Mapping[str, Any], declared: 
 PLACEHOLDERS = ("params", "output", "data")
 
 
-def _placeholder_problems(command: list[str], declared: list[str]) -> list[tuple[str, str]]:
+def _placeholder_problems(command: list[str], declared: list[str]) -> list[tuple[Place, str]]:
     problems = []
     for index, part in enumerate(command):
         for name in re.findall(r"(?<!\{)\{([^{}]*)\}(?!\})", part):
             if name not in (*declared, *PLACEHOLDERS):
                 known = ", ".join((*declared, *PLACEHOLDERS))
-                problems.append((f"trial.command.{index}", f"{{{name}}} is not a parameter; known are {known}; write {{{{ and }}}} for braces"))
+                problems.append(
+                    (
+                        ("trial", "command", index),
+                        f"{{{name}}} is not a parameter; known are {known}; write {{{{ and }}}} for braces",
+                    )
+                )
     return problems
 
 

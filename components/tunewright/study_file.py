@@ -1,0 +1,204 @@
+"""Study files: YAML or JSON text to a `Study` and back; every mistake is answered at once, with its line.
+
+YAML is 1.2: ``yes`` and ``no`` are text, ``1e-3`` is a number. Anchors and merge keys work, tags and several documents
+do not.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from .diagnosis import diagnose, dotted, nearest_line
+from .errors import Problem, StudyInvalid
+from .study import Place, Study
+
+MAX_BYTES = 2**20
+MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
+MAX_DEPTH = 32
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = {"null", "bool", "int", "float"}  #: scalars that are not text
+_TEXT = {"str", "timestamp", "value", "merge"}  #: a study knows no dates and no default keys; a quoted "<<" is text
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file. Raises StudyInvalid with every mistake in it, also when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _refusal(f"the file must be readable, got {error.strerror}; check the path", str(path)) from error
+    try:
+        return parse_study(data.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"the file must be UTF-8, got byte {data[error.start]:#04x}; save it as UTF-8"
+        raise _refusal(message, str(path), line) from None
+
+
+def parse_study(text: str, file: str) -> Study:
+    """The study in a text. ``file`` is its name in messages. Raises StudyInvalid with every mistake, sorted by line."""
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
+    tree = _Tree(file)
+    raw = tree.read(_compose(text, file))
+    if not isinstance(raw, dict):
+        raise _refusal(f"the file must be a mapping, got {raw!r:.80}; begin with 'name: my-study'", file)
+    return _judge(raw, tree.lines, tree.problems, file)
+
+
+def study_from(data: Mapping[str, Any]) -> Study:
+    """The study in plain data, with the checks and messages of a file. Raises StudyInvalid."""
+    return _judge(dict(data), {}, [], None)
+
+
+def dump_study(study: Study) -> str:
+    """YAML of the settings that were given; `parse_study` reads an equal study from it."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order of the space has meaning
+    yaml.width = 120
+    stream = io.StringIO()
+    yaml.dump(_kind_first(study.model_dump(mode="json", exclude_unset=True)), stream)
+    return stream.getvalue()
+
+
+def _kind_first(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_kind_first(item) for item in value]
+    if isinstance(value, dict):
+        first = {key: value[key] for key in ("type", "kind", "preset") if isinstance(value.get(key), str)}
+        return {key: _kind_first(item) for key, item in {**first, **value}.items()}
+    return value
+
+
+def _refusal(message: str, file: str, line: int | None = None) -> StudyInvalid:
+    return StudyInvalid([Problem(field="study", message=message, file=file, line=line)])
+
+
+def _judge(raw: dict[str, Any], lines: Mapping[Place, int], problems: list[Problem], file: str | None) -> Study:
+    study, mistakes = diagnose(raw)
+    known = {problem.field for problem in problems}
+    problems = problems + [
+        Problem(field=dotted(place), message=message, file=file, line=nearest_line(place, lines))
+        for place, message in mistakes
+        if dotted(place) not in known
+    ]
+    if problems or study is None:
+        raise StudyInvalid(sorted(problems, key=lambda problem: problem.line or 0))
+    return study
+
+
+def _compose(text: str, file: str) -> Node:
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            node: Node | None = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _refusal(_syntax(error), file, mark.line + 1 if mark else None) from error
+    except YAMLError as error:
+        message = f"the file must be YAML, got {str(error).splitlines()[0]}; remove the character"
+        raise _refusal(message, file) from error
+    except RecursionError:
+        raise _refusal(f"lists and mappings must be at most {MAX_DEPTH} deep; remove brackets", file) from None
+    if node is None:
+        raise _refusal("the file must hold a study, got an empty file; 'tunewright init' writes one", file)
+    return node
+
+
+def _syntax(error: MarkedYAMLError) -> str:
+    problem = str(error.problem or error.context)
+    if "another document" in problem:
+        return "the file must hold one study, got a second document; remove everything after '---'"
+    if r"'\t'" in problem:
+        return "the file must be YAML, got a tab in the indentation; indent with spaces"
+    if "mapping values are not allowed" in problem:
+        return "the file must be YAML, got ':' inside a value or wrong indentation; quote the text or align the line"
+    context = f" {error.context}" if error.context and error.problem else ""
+    return f"the file must be YAML, got this{context}: {problem}; check brackets, quotes and indentation"
+
+
+class _Tree:
+    """Plain data from YAML nodes, with the line of every place. Collects what is wrong with the text itself."""
+
+    def __init__(self, file: str) -> None:
+        self.lines: dict[Place, int] = {}
+        self.problems: list[Problem] = []
+        self._file = file
+        self._nodes = 0
+        self._construct = YAML(typ="safe", pure=True).constructor.construct_object
+
+    def read(self, node: Node, place: Place = ()) -> Any:
+        """The value of a node. Raises StudyInvalid when it is too deep or, aliases followed, too large."""
+        self._nodes += 1
+        if self._nodes > MAX_NODES or len(place) > MAX_DEPTH:
+            rule = f"a study must have at most {MAX_NODES} values, {MAX_DEPTH} deep, aliases followed; remove aliases"
+            raise _refusal(rule, self._file, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, place)
+        if isinstance(node, SequenceNode):
+            for index, item in enumerate(node.value):
+                self.lines[*place, index] = item.start_mark.line + 1
+            return [self.read(item, (*place, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, place)
+
+    def _mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        own: dict[str, int] = {}
+        for key_node, value_node, merged in _pairs(node):
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if merged and key in found:
+                continue
+            if not isinstance(key_node, ScalarNode) or _kind(key_node) in _PLAIN:
+                shown = key if isinstance(key_node, ScalarNode) else "a list or mapping"
+                self._problem((*place, key), f"keys must be text, got {shown:.80}; put it in quotes", line)
+                continue
+            if key in own:
+                message = f"keys must differ, got {key!r} here and in line {own[key]}; remove one"
+                self._problem((*place, key), message, line)
+                continue
+            if not merged:
+                own[key] = line
+            self.lines[*place, key] = line
+            found[key] = self.read(value_node, (*place, key))
+        return found
+
+    def _scalar(self, node: Node, place: Place) -> Any:
+        kind, line = _kind(node), node.start_mark.line + 1
+        if kind in _TEXT:
+            return str(node.value)
+        if kind not in _PLAIN:
+            self._problem(place, f"tags are not used in a study, got {node.tag!r:.80}; remove it", line)
+            return None
+        try:
+            return self._construct(node)
+        except (ValueError, ArithmeticError, YAMLError):
+            self._problem(place, f"must be a {kind}, got {node.value!r:.80}; write a shorter one", line)
+            return None
+
+    def _problem(self, place: Place, message: str, line: int) -> None:
+        self.problems.append(Problem(field=dotted(place), message=message, file=self._file, line=line))
+
+
+def _kind(node: Node) -> str:
+    return str(node.tag).removeprefix(_TAG)
+
+
+def _pairs(node: MappingNode) -> Iterator[tuple[Node, Node, bool]]:
+    """Key and value nodes, the mapping's own before those it merges (``<<: *anchor``)."""
+    merges = [value for key, value in node.value if _kind(key) == "merge"]
+    yield from ((key, value, False) for key, value in node.value if _kind(key) != "merge")
+    for merge in merges:
+        for source in merge.value if isinstance(merge, SequenceNode) else [merge]:
+            if isinstance(source, MappingNode):
+                yield from ((key, value, True) for key, value, _ in _pairs(source))
