@@ -1,0 +1,98 @@
+"""Data files: where they are, and that they are the ones the study was created with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ..errors import DataInvalid
+from ..study import Data
+
+SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
+_PREFIX = "sklearn:"
+
+
+def sklearn_name(data: Data) -> str | None:
+    """Name of one of scikit-learn's own sets, None when the source is a file. Raises DataInvalid for sets it would have to download."""
+    if not data.source.startswith(_PREFIX):
+        return None
+    name = data.source.removeprefix(_PREFIX)
+    if name not in SKLEARN:
+        raise DataInvalid(
+            f"data.source: scikit-learn's own sets are {', '.join(SKLEARN)}, got {name!r}; save other sets as CSV, Parquet or NPZ"
+        )
+    return name
+
+
+def identify(data: Data, base: Path) -> Data:
+    """The same data with a full path, relative ones resolved against ``base``, and the digest of its content.
+
+    scikit-learn's own sets are identified by their name: they ship with the library and have not changed in years.
+
+    Raises:
+        DataInvalid: no such file, or it has another digest than ``data.sha256``.
+    """
+    source = data.source
+    if sklearn_name(data) is None and not source.startswith("s3://"):
+        source = str((base / Path(source).expanduser()).resolve())
+    digest = _digest(data, source)
+    if data.sha256 not in (None, digest):
+        raise DataInvalid(
+            f"data.sha256: {source} must have digest {data.sha256}, got {digest}; restore the file or start a study under a new name"
+        )
+    return data.model_copy(update={"source": source, "sha256": digest})
+
+
+def local(data: Data, directory: Path) -> Data:
+    """The data on this machine: an object of a bucket is fetched into ``directory`` and checked.
+
+    Raises:
+        DataInvalid: no such file or object, or it has another digest than ``data.sha256``.
+    """
+    if not data.source.startswith("s3://"):
+        return data
+    content = _object(data.source)
+    path = directory / ("data" + Path(data.source).suffix)
+    path.write_bytes(content)
+    return identify(data.model_copy(update={"source": str(path)}), directory)
+
+
+def _digest(data: Data, source: str) -> str:
+    if sklearn_name(data) is not None:
+        return hashlib.sha256(source.encode()).hexdigest()
+    if source.startswith("s3://"):
+        return hashlib.sha256(_object(source)).hexdigest()
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return _directory_digest(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataInvalid(
+            f"data.source: must be a readable file, got {source} ({error.strerror}); check the path, which is relative to the study file"
+        ) from error
+
+
+def _directory_digest(directory: Path) -> str:
+    """Digest over names and contents of all files below a directory, which only commands can use."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest.update(
+                f"{path.relative_to(directory)}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode()
+            )
+    return digest.hexdigest()
+
+
+def _object(address: str) -> bytes:
+    from ..errors import NotFound
+    from ..store.opening import open_store
+
+    location, _, key = address.rpartition("/")
+    try:
+        return open_store(location).get(key).data
+    except NotFound:
+        raise DataInvalid(
+            f"data.source: must be an object of the bucket, got {address}, which is not there; check bucket and key"
+        ) from None

@@ -1,0 +1,224 @@
+"""Trials as subprocesses of this machine, or of the pod that the step runs in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import errors
+from ..errors import InputError
+from ..study import CommandTrial
+from . import processes
+from .data import local
+from .output import CappedLog
+from .parameters import check_parameters
+from .processes import MARKER, reap
+from .reported import Reported, ReportInvalid, match_output, missing_reason, read_metrics, read_stream
+from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .template import render, text
+
+BEAT_SECONDS = 2.0
+POLL_SECONDS = 0.2
+CHUNK = 2**16
+_PACKAGES = Path(__file__).resolve().parents[2]
+
+__all__ = ["LocalRunner", "reap"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Command:
+    """What is started."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    directory: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ended:
+    """Why the processes are gone: by themselves, or ended by the runner with ``state`` and ``reason``."""
+
+    code: int
+    log: CappedLog
+    state: State | None = None
+    reason: str = ""
+
+
+class LocalRunner:
+    """Runs trials as subprocesses with limits on time, memory and output; leaves no process behind."""
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        """See `Runner.run`."""
+        check_parameters(job.study)
+        (job.directory / OUTPUT).mkdir()
+        command = _user_command(job) if job.study.trial.kind == "command" else _worker_command(job)
+        ended = _supervise(job, command, beat)
+        (job.directory / LOG).write_bytes(ended.log.content())
+        return _finished(job, ended)
+
+
+def _user_command(job: Job) -> _Command:
+    trial = job.study.trial
+    assert isinstance(trial, CommandTrial)  # noqa: S101 - for the type checker; `run` has asked
+    if trial.directory is not None and not Path(trial.directory).is_dir():
+        raise InputError(
+            f"trial.directory: must be an existing directory, got {trial.directory!r}; create it or leave it out"
+        )
+    params = job.directory / "params.json"
+    params.write_text(json.dumps(job.configuration))
+    values = {name: text(value) for name, value in job.configuration.items()}
+    values |= {"params": str(params), "output": str(job.directory / OUTPUT)}
+    if job.study.data is not None:
+        values["data"] = local(job.study.data, job.directory).source
+    inactive = job.study.space.keys() - job.configuration.keys()
+    rendered = [render(part, values, inactive) for part in trial.command]
+    chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
+    return _Command(
+        arguments=[part for part in rendered if part is not None],
+        environment={name: value for name, value in chosen.items() if value is not None}
+        | {"TUNEWRIGHT_PARAMS": str(params)},
+        directory=trial.directory,
+    )
+
+
+def _worker_command(job: Job) -> _Command:
+    study = job.study
+    if study.data is not None:
+        study = study.model_copy(update={"data": local(study.data, job.directory)})
+    request = job.directory / "request.json"
+    request.write_text(
+        json.dumps({"study": study.model_dump(mode="json"), "configuration": job.configuration, "seed": job.seed})
+    )
+    path = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+    threads = "1" if isinstance(study.trial, CommandTrial) else str(study.trial.threads)
+    return _Command(
+        arguments=[sys.executable, "-P", "-m", "tunewright.training.worker", str(request)],
+        environment={"PYTHONPATH": path, "OMP_NUM_THREADS": threads},
+        directory=str(job.directory),
+    )
+
+
+def _environment(job: Job, command: _Command) -> dict[str, str]:
+    return {
+        **processes.environment(os.environ),
+        **command.environment,
+        MARKER: f"{job.trial}/{job.attempt}",
+        "TUNEWRIGHT_OUTPUT": str(job.directory / OUTPUT),
+        "TUNEWRIGHT_METRICS": str(job.directory / "metrics.json"),
+        "TUNEWRIGHT_STREAM": str(job.directory / STREAM),
+        "TUNEWRIGHT_SEED": str(job.seed),
+    }
+
+
+def _supervise(job: Job, command: _Command, beat: Callable[[], None]) -> _Ended:
+    """Run the command to its end, or to the first limit it breaks."""
+    log = CappedLog(job.study.trial.limits.log)
+    process = processes.start(command.arguments, env=_environment(job, command), directory=command.directory)
+    try:
+        broken = _watch(job, process, log, beat)
+        if broken:
+            processes.end(process, f"{job.trial}/{job.attempt}")
+        _drain(process, log)
+        return _Ended(code=process.wait(), log=log, reason=broken or "", state="FAILED" if broken else None)
+    except StopTrial as stop:
+        return _Ended(code=0, log=log, reason=str(stop), state="STOPPED")
+    finally:
+        processes.end(process, f"{job.trial}/{job.attempt}")
+        assert process.stdout is not None  # noqa: S101 - for the type checker
+        process.stdout.close()
+
+
+def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, beat: Callable[[], None]) -> str | None:
+    """Read output until the process ends; the limit it broke, if any."""
+    limits = job.study.trial.limits
+    begun = polled = beaten = time.monotonic()
+    while process.poll() is None:
+        _read(process, log, POLL_SECONDS)
+        now = time.monotonic()
+        if now - begun > limits.time:
+            return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time or make the trial cheaper"
+        if now - beaten >= BEAT_SECONDS:
+            beat()
+            beaten = now
+        if limits.memory is not None and now - polled >= POLL_SECONDS:
+            used = processes.memory(process)
+            if used > limits.memory:
+                return f"memory must be at most {limits.memory} bytes, got {used}; raise trial.limits.memory or narrow the space"
+            polled = time.monotonic()
+    return None
+
+
+def _read(process: subprocess.Popen[bytes], log: CappedLog, timeout: float) -> bool:
+    """Move what the trial has printed into the log; False when nothing came."""
+    assert process.stdout is not None  # noqa: S101 - for the type checker
+    ready, _, _ = select.select([process.stdout], [], [], timeout)
+    chunk = os.read(process.stdout.fileno(), CHUNK) if ready else b""
+    if ready and not chunk:  # closed by the trial, which may live on
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout)
+    log.write(chunk)
+    return bool(chunk)
+
+
+def _drain(process: subprocess.Popen[bytes], log: CappedLog) -> None:
+    while _read(process, log, 0.0):
+        pass
+
+
+def _finished(job: Job, ended: _Ended) -> Finished:
+    tail = ended.log.last_lines()
+    if ended.state == "STOPPED":
+        return Finished(
+            state="STOPPED", reason=ended.reason, metrics=read_stream(job.directory / STREAM), log_tail=tail
+        )
+    if not isinstance(job.study.trial, CommandTrial):
+        _raise_input_error(job.directory / "error.json")
+    try:
+        reported = read_metrics(job.directory / "metrics.json")
+    except ReportInvalid as error:
+        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail)
+    metrics = reported.metrics if reported else {}
+    gpu = bool(reported and reported.written.get("gpu") is True)
+    reason = ended.reason or _exit_reason(ended.code)
+    if not reason and reported and reported.infeasible is not None:
+        return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
+    if not reason and isinstance(job.study.trial, CommandTrial):
+        reported = reported or _printed(job.study.trial, ended.log)
+        metrics = reported.metrics if reported else {}
+        reason = missing_reason(job.study.objective, reported) or ""
+    return Finished(state="FAILED" if reason else "TRAINED", reason=reason, metrics=metrics, log_tail=tail, gpu=gpu)
+
+
+def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:
+    return None if trial.stdout_pattern is None else match_output(trial.stdout_pattern, log.content())
+
+
+def _exit_reason(code: int) -> str:
+    if code == 0:
+        return ""
+    if code == -signal.SIGKILL:
+        return (
+            "killed by SIGKILL, which is how the kernel ends a process when memory runs out; lower the trial's memory"
+        )
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    if code == 127:
+        return "exit code 127: the command, or one that it calls, was not found; check trial.command"
+    return f"exit code {code}; the log says why"
+
+
+def _raise_input_error(path: Path) -> None:
+    """Raise again what a built-in trainer's worker has found wrong with study or data."""
+    if not path.is_file():
+        return
+    error = json.loads(path.read_text())
+    raise getattr(errors, error["type"], InputError)(error["message"])

@@ -1,0 +1,63 @@
+"""Metrics of the built-in trainers. ``N`` rows, ``K`` classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..study import Objective
+from .table import Task
+
+Array = npt.NDArray[Any]
+NAMES: dict[Task, tuple[str, ...]] = {
+    "classification": ("accuracy", "log_loss", "f1", "roc_auc"),
+    "regression": ("rmse", "mae", "r2"),
+}
+
+
+def check_objective(objective: Objective, task: Task) -> None:
+    """Raise InputError unless the built-in trainers compute the objective's metric for this task."""
+    if objective.metric not in NAMES[task]:
+        raise InputError(
+            f"objective.metric: for {task} it must be one of {', '.join(NAMES[task])}, got {objective.metric}; change it or data.task"
+        )
+
+
+def classification(target: Array, probability: Array) -> dict[str, float]:
+    """Metrics of class probabilities ``(N, K)`` against class indices ``(N,)``; f1 is the macro mean, roc_auc is one against rest.
+
+    roc_auc is left out when a class is absent from the target.
+    """
+    from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+
+    labels = np.arange(probability.shape[1])
+    predicted = probability.argmax(axis=1)
+    scores = {
+        "accuracy": accuracy_score(target, predicted),
+        "log_loss": log_loss(target, probability, labels=labels),
+        "f1": f1_score(target, predicted, labels=labels, average="macro", zero_division=0.0),
+    }
+    if len(np.unique(target)) == len(labels):
+        binary = len(labels) == 2
+        scores["roc_auc"] = roc_auc_score(target, probability[:, 1] if binary else probability, multi_class="ovr")
+    return {name: float(value) for name, value in scores.items()}
+
+
+def regression(target: Array, predicted: Array) -> dict[str, float]:
+    """Metrics of predictions ``(N,)`` against values ``(N,)``; r2 is left out for a single row."""
+    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+
+    scores = {"rmse": root_mean_squared_error(target, predicted), "mae": mean_absolute_error(target, predicted)}
+    if len(target) > 1:
+        scores["r2"] = r2_score(target, predicted)
+    return {name: float(value) for name, value in scores.items()}
+
+
+def mean(folds: list[dict[str, float]]) -> dict[str, float]:
+    """Mean over folds of the metrics that every fold has."""
+    return {
+        name: float(np.mean([fold[name] for fold in folds])) for name in folds[0] if all(name in fold for fold in folds)
+    }

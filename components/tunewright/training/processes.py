@@ -1,0 +1,91 @@
+"""Processes of trials: start under a guard, measure, end all of them.
+
+Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>`` in its environment, by which left-overs of an attempt
+whose guard was killed are found on this host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+MARKER = "TUNEWRIGHT_ATTEMPT"
+_GUARD = Path(__file__).with_name("guard.py")
+_SECRET_PREFIXES = ("AWS_", "TUNEWRIGHT_S3_", "MINIO_", "MC_HOST_")
+_PATIENCE = 10.0  #: seconds a guard has to end its trial before it is killed itself
+
+
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment that a trial may see: ours without the credentials of the store."""
+    return {name: value for name, value in inherited.items() if not name.startswith(_SECRET_PREFIXES)}
+
+
+def start(command: list[str], *, env: Mapping[str, str], directory: str | Path | None) -> subprocess.Popen[bytes]:
+    """Start a command under its guard, in a session of its own; standard output and error arrive in ``stdout``."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_GUARD), str(os.getpid()), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        env=dict(env),
+        cwd=directory,
+        start_new_session=True,
+    )
+
+
+def memory(process: subprocess.Popen[bytes]) -> int:
+    """Resident bytes of everything below the guard; pages that processes share count once for each."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                total += child.memory_info().rss
+    return total
+
+
+def end(process: subprocess.Popen[bytes], attempt: str) -> None:
+    """Kill every process of an attempt; returns when none is left."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    _kill_marked(lambda marker: marker == attempt)
+
+
+def reap(trial: str) -> int:
+    """Kill what dead attempts of a trial have left running on this host; returns the number of processes."""
+    return _kill_marked(lambda marker: marker.partition("/")[0] == trial)
+
+
+def _kill_marked(wanted: Callable[[str], bool]) -> int:
+    killed: set[int] = set()
+    while found := [process for process in _marked(wanted) if process.pid not in killed]:
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+            killed.add(process.pid)
+        psutil.wait_procs(found, timeout=_PATIENCE)
+    return len(killed)
+
+
+def _marked(wanted: Callable[[str], bool]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            marker = process.environ().get(MARKER)
+        except (psutil.Error, OSError):
+            continue
+        if marker is not None and wanted(marker) and process.pid != os.getpid():
+            found.append(process)
+    return found

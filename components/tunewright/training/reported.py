@@ -1,0 +1,121 @@
+"""What a trial reported: `metrics.json`, its stream, patterns on standard output. All of it is unchecked input."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..study import METRIC_NAME, Objective
+
+MAX_BYTES = 2**20
+_NAME = re.compile(METRIC_NAME)
+
+
+class ReportInvalid(ValueError):
+    """The trial's report breaks a rule; the message is the reason of a FAILED trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """Metrics of a trial, or why its configuration is infeasible."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Finite numbers with names that a store can hold; the rest of what was written is dropped."""
+    written: dict[str, Any] = field(default_factory=dict)
+    """Everything that was written, for messages."""
+    infeasible: str | None = None
+
+
+def read_metrics(path: Path) -> Reported | None:
+    """The content of a metrics file; None when there is none.
+
+    Raises:
+        ReportInvalid: larger than 1 MiB, not a JSON object, or not a regular file.
+    """
+    if not path.exists():
+        return None
+    if not path.is_file():
+        raise ReportInvalid(f"{path.name} must be a file of JSON, got something else at {path}")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ReportInvalid(
+            f"{path.name} must be at most {MAX_BYTES} bytes, got {path.stat().st_size}; write numbers only"
+        )
+    try:
+        written = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ReportInvalid(
+            f'{path.name} must be JSON such as {{"accuracy": 0.9}}, got {data[:80]!r} ({error})'
+        ) from None
+    if not isinstance(written, dict):
+        raise ReportInvalid(f'{path.name} must be an object such as {{"accuracy": 0.9}}, got {type(written).__name__}')
+    infeasible = written.get("infeasible")
+    return Reported(
+        metrics=finite(written), written=written, infeasible=None if infeasible is None else str(infeasible)[:2000]
+    )
+
+
+def finite(written: dict[str, Any]) -> dict[str, float]:
+    """Those entries that are finite numbers under sound names."""
+    return {
+        name: float(value)
+        for name, value in written.items()
+        if _NAME.match(name) and isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+    }
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # an integer of more than 308 digits
+        return False
+
+
+def match_output(pattern: str, output: bytes) -> Reported:
+    """Metrics printed on standard output: the last match of each name counts."""
+    found = {
+        match["name"]: _number(match["value"])
+        for match in re.finditer(pattern, output.decode("utf-8", errors="replace"))
+    }
+    return Reported(metrics=finite(found), written=found)
+
+
+def _number(text: str | None) -> float | str | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return text
+
+
+def read_stream(path: Path) -> dict[str, float]:
+    """The last finite value of every metric in a stream of ``{"step": 3, "accuracy": 0.8}`` lines; broken lines are skipped."""
+    last: dict[str, float] = {}
+    if not path.is_file():
+        return last
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(entry, dict):
+                last.update({name: value for name, value in finite(entry).items() if name != "step"})
+    return last
+
+
+def missing_reason(objective: Objective, reported: Reported | None) -> str | None:
+    """Why the objective has no finite value in the report; None when it has one."""
+    name = objective.metric
+    if reported is None:
+        return f"metric {name} was never written: the trial ended without metrics.json; write it to the path in TUNEWRIGHT_METRICS"
+    if name in reported.metrics:
+        return None
+    if name in reported.written:
+        return f"metric {name} must be a finite number, got {reported.written[name]!r}"
+    names = ", ".join(sorted(map(str, reported.written))[:20]) or "nothing"
+    return f"metric {name} was never written, got {names}; write it or change objective.metric"

@@ -1,0 +1,68 @@
+"""The port behind which trials run. One verb; a runner knows no store.
+
+A runner leaves what the store should keep under the job's directory::
+
+    output/          files of the model
+    log.txt          what the trial printed, capped by `limits.log`
+    metrics.jsonl    stream of the trial's metrics, when it wrote one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from ..space import Configuration
+from ..study import Study
+
+State: TypeAlias = Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED"]
+
+OUTPUT = "output"
+LOG = "log.txt"
+STREAM = "metrics.jsonl"
+
+
+class StopTrial(Exception):  # noqa: N818 - a request, not an error
+    """Raised by `beat` to end a trial on purpose; the runner answers STOPPED with this reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything one attempt needs."""
+
+    study: Study
+    configuration: Configuration
+    seed: int
+    directory: Path  #: scratch directory; exists and is empty
+    trial: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How the attempt ended."""
+
+    state: State
+    reason: str = ""  #: rule, value and remedy; empty when TRAINED
+    metrics: dict[str, float] = field(default_factory=dict)  #: finite values that the trial itself reported
+    log_tail: str = ""  #: the last lines it printed
+    gpu: bool = False  #: True when a built-in trainer used a GPU
+
+
+class Runner(Protocol):
+    """Runs one attempt to its end."""
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        """Train; return when no process of the attempt is left.
+
+        Args:
+            job: what to train.
+            beat: called about every two seconds while the job lives. It may raise `StopTrial`, which ends the trial as STOPPED;
+                any other exception ends the processes of the trial and passes through.
+
+        Raises:
+            InputError: the study or its data is wrong in a way that every trial would share.
+        """
+        ...

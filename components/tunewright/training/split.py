@@ -1,0 +1,69 @@
+"""Which rows train and which score: hold-out or k folds, by the data's own seed, the same for every trial of a study."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataInvalid
+from ..study import Data, HoldOut
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Row indices of one fold."""
+
+    train: Rows
+    score: Rows
+
+
+def parts(data: Data, target: npt.NDArray[Any], *, stratified: bool) -> list[Part]:
+    """The folds; one for a hold-out. Classes keep their shares when ``stratified``.
+
+    Raises:
+        DataInvalid: too few rows, or a class with too few.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+
+    folds = 2 if isinstance(data.validation, HoldOut) else data.validation.folds
+    if stratified:
+        _check_classes(target, folds)
+    if len(target) < folds:
+        raise DataInvalid(
+            f"data.validation: needs at least {folds} rows, got {len(target)}; use more data or fewer folds"
+        )
+    rows = np.arange(len(target))
+    if isinstance(data.validation, HoldOut):
+        share = data.validation.holdout
+        try:
+            train, score = train_test_split(
+                rows, test_size=share, random_state=data.split_seed, stratify=target if stratified else None
+            )
+        except ValueError as error:
+            raise DataInvalid(
+                f"data.validation: {len(target)} rows cannot be held out by {share} ({error}); use another share or more data"
+            ) from error
+        return [Part(train=np.sort(train), score=np.sort(score))]
+    splitter = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=data.split_seed)
+    return [Part(train=train, score=score) for train, score in splitter.split(rows, target)]
+
+
+def watch_rows(rows: Rows, seed: tuple[int, int]) -> Part:
+    """A tenth of the training rows, set aside to decide when to stop."""
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    count = max(1, len(rows) // 10)
+    return Part(train=np.sort(shuffled[count:]), score=np.sort(shuffled[:count]))
+
+
+def _check_classes(target: npt.NDArray[Any], least: int) -> None:
+    counts = np.bincount(target)
+    rare = int(np.argmin(counts))
+    if counts[rare] < least:
+        raise DataInvalid(
+            f"data.target: every class needs at least {least} rows, got {counts[rare]} of class number {rare}; merge rare classes or drop their rows"
+        )

@@ -1,0 +1,169 @@
+"""Tables: features, target and classes of a CSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
+
+``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values stay missing, which XGBoost learns from.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataInvalid
+from ..study import Data
+from .data import sklearn_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_REGRESSION_CLASSES = 20  #: a float target with more distinct values than this is a regression
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a trial trains on."""
+
+    features: pd.DataFrame  #: N rows
+    target: npt.NDArray[Any]  #: (N,) int64 class indices, or float64 values
+    classes: list[str] | None  #: K labels as text in order of their index; None for a regression
+
+    @property
+    def task(self) -> Task:
+        return "regression" if self.classes is None else "classification"
+
+
+def load_table(data: Data) -> Table:
+    """Read the study's table.
+
+    Raises:
+        DataInvalid: unreadable, empty, target absent or with missing or infinite values, or a single class.
+    """
+    features, target = _columns(data)
+    dropped = [name for name in data.drop if name not in features.columns]
+    if dropped:
+        raise DataInvalid(
+            f"data.drop: must name columns of the table, got {', '.join(dropped)}; known are {_some(features.columns)}"
+        )
+    features = features.drop(columns=data.drop)
+    if features.shape[0] == 0 or features.shape[1] == 0:
+        raise DataInvalid(
+            f"data.source: needs rows and columns to learn from, got {features.shape[0]} rows and {features.shape[1]} columns"
+        )
+    values, classes = encode_target(target, data.task)
+    return Table(features=_prepare(features), target=values, classes=classes)
+
+
+def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    import pandas as pd
+
+    name = sklearn_name(data)
+    if name is not None:
+        import sklearn.datasets
+
+        bunch = getattr(sklearn.datasets, f"load_{name}")()
+        return pd.DataFrame(bunch.data, columns=list(bunch.feature_names)), pd.Series(bunch.target, name="target")
+    path = Path(data.source)
+    if path.suffix == ".npz":
+        x, y = load_arrays(path)
+        flat = x.reshape(len(x), -1)
+        return pd.DataFrame(flat, columns=[f"x{i}" for i in range(flat.shape[1])]), pd.Series(y, name="y")
+    frame = _read(path)
+    if data.target not in frame.columns:
+        raise DataInvalid(
+            f"data.target: must be a column of {path.name}, got {data.target!r}; known are {_some(frame.columns)}"
+        )
+    return frame.drop(columns=[data.target]), frame[data.target]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix not in readers:
+        raise DataInvalid(f"data.source: must end in .csv, .parquet or .npz, got {path.name}; convert it")
+    try:
+        frame: pd.DataFrame = readers[path.suffix](path)
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        raise DataInvalid(
+            f"data.source: must be a readable {path.suffix[1:]} file, got {path} ({str(error)[:200]})"
+        ) from error
+    frame.columns = frame.columns.map(str)
+    return frame
+
+
+def load_arrays(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Arrays ``x`` and ``y`` of an NPZ file, with equally many rows and no objects. Raises DataInvalid."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if not {"x", "y"} <= set(arrays.files):
+                raise DataInvalid(
+                    f"data.source: {path.name} needs arrays x and y, got {_some(arrays.files)}; save it with np.savez(x=..., y=...)"
+                )
+            x, y = arrays["x"], arrays["y"]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise DataInvalid(
+            f"data.source: must be a readable .npz file of plain arrays, got {path} ({str(error)[:200]})"
+        ) from error
+    if x.ndim < 2 or y.ndim != 1 or len(x) != len(y) or len(x) == 0:
+        raise DataInvalid(
+            f"data.source: {path.name} needs x (N, ...) and y (N,) with N > 0, got shapes {x.shape} and {y.shape}"
+        )
+    return x, y
+
+
+def encode_target(
+    target: pd.Series[Any], task: Literal["auto", "classification", "regression"]
+) -> tuple[npt.NDArray[Any], list[str] | None]:
+    """Class indices and labels, or values and None.
+
+    Raises:
+        DataInvalid: values are missing or infinite, a regression target is text, or there is a single class.
+    """
+    import pandas as pd
+
+    missing = int(target.isna().sum())
+    if missing:
+        raise DataInvalid(
+            f"data.target: {target.name} must have a value in every row, got {missing} missing of {len(target)}; drop those rows"
+        )
+    is_float = pd.api.types.is_float_dtype(target)
+    if task == "regression" or (task == "auto" and is_float and target.nunique() > MAX_REGRESSION_CLASSES):
+        values = pd.to_numeric(target, errors="coerce").to_numpy(dtype=np.float64)
+        wrong = int((~np.isfinite(values)).sum())
+        if wrong:
+            raise DataInvalid(
+                f"data.target: {target.name} must be finite numbers for a regression, got {wrong} rows that are not"
+            )
+        return values, None
+    labels = sorted(target.unique().tolist(), key=lambda label: (isinstance(label, str), label))
+    if len(labels) < 2:
+        raise DataInvalid(
+            f"data.target: {target.name} needs at least 2 classes, got only {labels[0]!r}; choose another target"
+        )
+    index = {label: i for i, label in enumerate(labels)}
+    return np.array([index[label] for label in target.tolist()], dtype=np.int64), [str(label) for label in labels]
+
+
+def _prepare(features: pd.DataFrame) -> pd.DataFrame:
+    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; infinite values are missing."""
+    import pandas as pd
+
+    columns = {}
+    for name, column in features.items():
+        if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+            columns[name] = column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column) else column
+        elif pd.api.types.is_datetime64_any_dtype(column):
+            columns[name] = column.astype("int64").where(column.notna()).astype("float64") / 1e9
+        else:
+            columns[name] = column.astype("string").astype("category")
+    return pd.DataFrame(columns)
+
+
+def _some(names: Any) -> str:
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "") if shown else "none"

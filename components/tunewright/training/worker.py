@@ -1,0 +1,46 @@
+"""Process of a built-in trainer: ``python -P -m tunewright.training.worker request.json``.
+
+The same contract as a user's command: it reads a request, writes model files, `metrics.json` and a stream. What is wrong with the
+study or its data, so that every trial would fail alike, goes to `error.json` beside the request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..errors import EXIT_INPUT, InputError, TrialInfeasible
+from ..study import CNNTrial, Study
+from .runner import OUTPUT
+
+
+def main(request: Path) -> int:
+    """Train as the request says; returns the exit code."""
+    content = json.loads(request.read_text())
+    study = Study.model_validate(content["study"])
+    output = request.parent / OUTPUT
+    metrics = Path(os.environ["TUNEWRIGHT_METRICS"])
+    try:
+        if isinstance(study.trial, CNNTrial):
+            from . import cnn
+
+            stream = Path(os.environ["TUNEWRIGHT_STREAM"])
+            gpu = cnn.train(study, content["configuration"], content["seed"], output, stream)
+        else:
+            from . import xgboost
+
+            gpu = xgboost.train(study, content["configuration"], content["seed"], output)
+    except TrialInfeasible as error:
+        metrics.write_text(json.dumps({"infeasible": str(error)}))
+        return 0
+    except InputError as error:
+        (request.parent / "error.json").write_text(json.dumps({"type": type(error).__name__, "message": str(error)}))
+        return EXIT_INPUT
+    metrics.write_text(json.dumps({"gpu": gpu}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
