@@ -1,0 +1,62 @@
+"""Tunewright: hyperparameter optimisation by model-based reinforcement learning, as pipeline components.
+
+>>> from tunewright import Study, tune            # doctest: +SKIP
+>>> result = tune("study.yaml")                   # doctest: +SKIP
+>>> result.best, result.objective                 # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .study import Study
+
+if TYPE_CHECKING:
+    from .embedded.loop import StudyResult
+    from .report.record import StudyHistory
+
+__all__ = ["Study", "history", "tune"]
+
+
+def tune(
+    study: Study | Mapping[str, Any] | str | PathLike[str],
+    *,
+    store: str = "tunewright-store",
+    session: str | None = None,
+    quiet: bool = False,
+) -> StudyResult:
+    """Run a study to its end on this machine, or go on with it: what ``tunewright run`` does.
+
+    Args:
+        study: a study, its content as a mapping, or the path of its file.
+        store: a directory or ``s3://bucket/prefix``.
+        session: id of the session; None goes on with the latest one, ``new`` begins another.
+        quiet: say nothing on standard error.
+
+    Raises:
+        InputError: study, data or store are wrong (`StudyInvalid` carries every mistake).
+        TransientError: the store went away; the same call goes on.
+    """
+    from .embedded.loop import run_study
+    from .progress import Plain, Quiet
+    from .study_file import load_study, study_from
+
+    base = Path.cwd()
+    if isinstance(study, str | PathLike):
+        base = Path(study).resolve().parent
+        study = load_study(Path(study))
+    elif isinstance(study, Mapping):
+        study = study_from(study)
+    return run_study(study, store=store, session=session, base=base, progress=Quiet() if quiet else Plain())
+
+
+def history(study: str, *, store: str = "tunewright-store") -> StudyHistory:
+    """Everything a study has done, for the pictures of `tunewright.report.figures` in a notebook."""
+    from .embedded.loop import address_of
+    from .steps.ledger import Ledger
+    from .steps.report import gather
+
+    return gather(Ledger.at(address_of(store, study)))

@@ -197,8 +197,11 @@ class SessionRecord(Document):
     first_round: int
     started: float
     budget: Budget
+    goal: float | None = None
     seed: int
     agent: AgentSettings
+    source: str | None = None
+    """Where the data of the study lies in this session; its identity is in the study."""
 
 
 class StudyRecord(Document):

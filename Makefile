@@ -1,0 +1,60 @@
+# One door. `make help` lists what there is.
+PYTHON ?= python3
+UV_VERSION = 0.13.9
+VENV = .venv
+RUN = $(VENV)/bin/
+READY = $(VENV)/.ready
+TOOLS = .tools
+MINIO_VERSION = v0.0.0-20260212201848-7aac2a2c5b7c
+export OMP_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format generate check benchmark minio clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment from the lock file
+
+$(READY): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
+	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
+	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(RUN)uv sync --quiet --frozen --inexact --python $(RUN)python
+	touch $@
+
+demo: $(READY) ## tune XGBoost on breast cancer (569 rows, real) and write demo/report.html
+	$(RUN)tunewright run components/tunewright/studies/breast-cancer.yaml --store demo/store --report demo/report.html
+
+test: $(READY) ## lint, types, generated files, and all tests that need no cluster
+	$(MAKE) --no-print-directory lint check
+	$(RUN)python -m pytest -m "not containers and not cluster" $(PYTEST)
+
+lint: $(READY) ## ruff and mypy
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+	$(RUN)mypy
+
+format: $(READY) ## let ruff rewrite what it can
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+generate: $(READY) ## write every generated file: schemas, components, compiled pipelines
+	$(RUN)python -m tunewright.schema --write
+
+check: $(READY) ## fail when a generated file is stale
+	$(RUN)python -m tunewright.schema --check
+
+benchmark: $(READY) ## cost of the agent and of the command line, kills without loss (minutes)
+	$(RUN)python -m tests.benchmarks.agent_cost
+	$(RUN)python -m tests.benchmarks.command_line
+	$(RUN)python -m tests.benchmarks.kills --kills 500
+
+minio: $(TOOLS)/minio ## build a MinIO server for the tests from its Go module (needs Go)
+
+$(TOOLS)/minio:
+	mkdir -p $(TOOLS)
+	GOBIN=$(CURDIR)/$(TOOLS) CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
+
+clean: ## remove the virtual environment, caches and the demo
+	rm -rf $(VENV) $(TOOLS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m tunewright`` is the program ``tunewright``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""The command line. Every verb is a file; nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ..errors import EXIT_BUG, TunewrightError
+from ..termination import Terminated, raise_on_signals
+
+#: verb: module and one line of help, so that --help imports no verb
+VERBS = {
+    "init": "Write a commented study file for a table.",
+    "validate": "Check a study file and say what it would do.",
+    "run": "Run a study to its end on this machine, or go on with it.",
+    "status": "Show where a study stands.",
+    "best": "Print the best configuration as JSON, YAML or flags.",
+    "list": "List the studies of a store.",
+    "report": "Write the report page of a study to a file.",
+    "doctor": "Check this machine and the store.",
+    "gc": "Remove what no study needs any more; says first what.",
+    "schema": "Print the JSON Schema of study files.",
+    "step": "Run one step of the loop, as containers do.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(VERBS)}"
+            raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tunewright")
+def command() -> None:
+    """Tunewright: hyperparameter optimisation by model-based reinforcement learning.
+
+    \b
+    tunewright init table.csv > study.yaml     begin
+    tunewright run study.yaml                  search; the same command goes on after a stop
+    tunewright best my-study --format flags    use what was found
+
+    State lies in a store: a directory (default ./tunewright-store) or s3://bucket/prefix, set by --store or TUNEWRIGHT_STORE.
+    Exit codes: 0 ok, 1 the study failed, 2 bad input, 75 worth a retry, 130 interrupted, 143 terminated.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the program; ends the process."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; returns the exit code."""
+    raise_on_signals()
+    try:
+        result: Any = command.main(args=arguments, prog_name="tunewright", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except TunewrightError as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command goes on from here", err=True)
+        return 130
+    except Terminated as end:
+        click.echo("terminated; the same command goes on from here", err=True)
+        return end.exit_code
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.secho("this is a defect of tunewright; please report it with the lines above", fg="red", err=True)
+        return EXIT_BUG
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,60 @@
+"""``tunewright doctor``: is everything there that a study needs?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+
+import click
+
+from . import options
+
+PARTS = {
+    "agent": ("torch", "gpytorch", "safetensors"),
+    "trainer": ("xgboost", "sklearn", "pandas", "pyarrow", "torch", "safetensors"),
+    "report": ("altair", "vl_convert", "jinja2"),
+}
+
+
+@click.command()
+@options.store
+@click.option("--create-bucket", is_flag=True, help="Make the bucket of an s3:// store when it is missing.")
+@click.option("--gpu", is_flag=True, help="Also ask torch for a GPU (takes some seconds).")
+def command(store: str, create_bucket: bool, gpu: bool) -> int:
+    """Check packages and the store: readable, writable, and really atomic under racing writers."""
+    from ..store.opening import open_store
+    from ..store.probe import ensure_bucket, probe
+
+    click.echo(
+        f"tunewright {importlib.metadata.version('tunewright')}, Python {platform.python_version()}, {platform.platform()}"
+    )
+    good = True
+    for part, modules in PARTS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        good &= not missing
+        _line(
+            f"packages of tunewright[{part}]",
+            not missing,
+            f"missing {', '.join(missing)}; pip install 'tunewright[{part}]'" if missing else "installed",
+        )
+    if gpu:
+        _gpu()
+    if create_bucket and ensure_bucket(store):
+        click.echo(f"made the bucket of {store}")
+    for check in probe(open_store(store)):
+        good &= check.ok
+        _line(check.name, check.ok, check.detail)
+    click.echo(f"{store} can be used" if good else "something is missing; see above")
+    return 0 if good else 2
+
+
+def _line(name: str, ok: bool, detail: str) -> None:
+    click.echo(f"  {'ok  ' if ok else 'FAIL'} {name}{f': {detail}' if detail else ''}")
+
+
+def _gpu() -> None:
+    import torch
+
+    found = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; trials run on CPU"
+    click.echo(f"  gpu: {found}")

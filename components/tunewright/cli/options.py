@@ -1,0 +1,29 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+DEFAULT_STORE = "tunewright-store"
+
+store = click.option(
+    "--store",
+    envvar="TUNEWRIGHT_STORE",
+    default=DEFAULT_STORE,
+    show_default=True,
+    show_envvar=True,
+    help="Where state lies: a directory or s3://bucket/prefix.",
+)
+study_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+study_name = click.argument("study")
+
+
+def name_of(study: str) -> str:
+    """The name of a study given by its name or by its file."""
+    if study.endswith((".yaml", ".yml", ".json")) or Path(study).is_file():
+        from ..study_file import load_study
+
+        return load_study(Path(study)).name
+    return study

@@ -1,0 +1,33 @@
+"""``tunewright validate``: every mistake of a study file at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.study_file
+def command(file: Path) -> None:
+    """Check the study in FILE. Mistakes are named by file, line, field, value and remedy, all of them at once."""
+    from ..study_file import load_study
+
+    study = load_study(file)
+    if study.data is not None and not study.data.source.startswith(("sklearn:", "s3://")):
+        from ..training.data import identify
+
+        identify(study.data, file.resolve().parent)
+    conditional = sum(bool(parameter.when) for parameter in study.space.values())
+    budget = study.budget
+    click.echo(f"{file}: study {study.name!r} is valid")
+    click.echo(
+        f"  space: {len(study.space)} parameters, {conditional} conditional, {len(study.constraints)} constraints"
+    )
+    click.echo(f"  objective: {study.objective.direction} {study.objective.metric}")
+    click.echo(f"  session: {budget.most_trials} trials, {budget.parallel_trials} at a time; trial: {study.trial.kind}")
+    click.echo(
+        f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"
+    )

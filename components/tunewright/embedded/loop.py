@@ -1,0 +1,183 @@
+"""The loop: open, then propose, train and evaluate, update surrogate, update policy, until the session is done, then report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EXIT_OK, InputError, NotFound
+from ..progress import Progress, Quiet
+from ..space import Configuration
+from ..steps.ledger import Clock, Ledger
+from ..steps.open import open_session
+from ..steps.propose import propose
+from ..steps.update_policy import update_policy
+from ..steps.update_surrogate import update_surrogate
+from ..store import layout
+from ..store.opening import open_store, study_store
+from ..study import Study
+from ..trial import Champion, Head, Plan, PolicyRecord, Result, SurrogateRecord
+from .workers import Ended, Workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """What a study has found.
+
+    Attributes:
+        best: configuration of the best trial, None when no trial completed.
+        objective: its metric.
+        default_objective: metric of the study's defaults, None unless they were the first trial and completed.
+        trials: every terminal result, in the order of rounds and slots.
+    """
+
+    address: str
+    session: str
+    best: Configuration | None
+    objective: float | None
+    best_trial: str | None
+    default_objective: float | None
+    reason: str | None  #: why the session ended, None while it has not
+    failed: bool  #: True when it ended because too many trials failed
+    trials: list[Result]
+    champion: Champion | None
+    report: str | None  #: address of the report page
+
+
+def address_of(store: str, study: Study | str) -> str:
+    """Address of a study in a store."""
+    return f"{store.rstrip('/')}/{study if isinstance(study, str) else study.name}"
+
+
+def choose_session(store: str, study: str, wanted: str | None) -> str:
+    """The session to run: ``wanted`` by name, ``new`` for a new one; else the latest one, or the first."""
+    ledger = Ledger(study_store(open_store(store), study))
+    if wanted not in (None, "new"):
+        return str(wanted)
+    try:
+        head, _ = ledger.head()
+    except NotFound:
+        return "001"
+    return f"{head.epoch + 1:03d}" if wanted == "new" else head.session
+
+
+def run_study(
+    study: Study,
+    *,
+    store: str,
+    session: str | None = None,
+    base: Path | None = None,
+    progress: Progress | None = None,
+    clock: Clock = time.time,
+) -> StudyResult:
+    """Run a session of a study to its end, or go on with one that was broken off.
+
+    Args:
+        study: the study.
+        store: address of the store; every state lies there.
+        session: its id; None goes on with the latest one, ``new`` begins another.
+        base: directory that relative data paths start from; default is the working directory.
+        progress: told what happens.
+        clock: UTC seconds since the epoch.
+
+    Raises:
+        InputError: the study, its data or the store is wrong; nothing is lost, the same call goes on once it is mended.
+        TransientError: the store went away for longer than the retries last; likewise.
+    """
+    progress = progress or Quiet()
+    session = choose_session(store, study.name, session)
+    try:
+        head = open_session(store, study, session, base=base or Path.cwd(), now=clock())
+        ledger = Ledger(study_store(open_store(store), study.name))
+        opened = ledger.session(session)
+        progress.opened(study, opened, _known(ledger, head))
+        while head.finished is None:
+            head = _round(ledger, address_of(store, study), session, opened.budget.parallel_trials, progress, clock)
+        key = _report(ledger, session, clock)
+        progress.finished(head, f"{ledger.store.address}/{key}")
+        return result_of(ledger, session, key)
+    finally:
+        progress.close()
+
+
+def _round(ledger: Ledger, address: str, session: str, parallel: int, progress: Progress, clock: Clock) -> Head:
+    proposed = propose(ledger, session)
+    plan = ledger.plan(proposed["round"])
+    if plan is None:
+        raise InputError(
+            f"round {proposed['round']} of {address} must have a plan, but it is gone; restore it from a backup"
+        )
+    progress.planned(plan)
+    refused = _trials(ledger, plan, address, session, parallel, progress)
+    if len(refused) == len(plan.slots):
+        raise InputError(refused[0].message)
+    surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
+    head = update_policy(ledger, session, plan.round, clock=clock)
+    policy = layout.find(ledger.store, PolicyRecord, layout.policy(plan.round))
+    surrogate = surrogate or layout.find(ledger.store, SurrogateRecord, layout.surrogate(plan.round))
+    if surrogate is not None and policy is not None:
+        progress.learnt(surrogate, policy, head)
+    return head
+
+
+def _trials(ledger: Ledger, plan: Plan, address: str, session: str, parallel: int, progress: Progress) -> list[Ended]:
+    """Run what has no result yet; returns the slots that ended without one."""
+    absent = [slot for slot, result in enumerate(ledger.results(plan)) if result is None]
+    refused: list[Ended] = []
+    with Workers([address, session, str(plan.round)], absent, parallel) as workers:
+        for ended in workers.run():
+            progress.running(workers.active)
+            if ended is None:
+                continue
+            result = ledger.result(plan.slots[ended.slot].trial)
+            if result is None and ended.code != EXIT_OK:
+                refused.append(ended)
+            progress.ended(ended.slot, result, ended.message or f"exit code {ended.code}")
+    return refused
+
+
+def _known(ledger: Ledger, head: Head) -> list[Result]:
+    rounds = ledger.sealed(range(head.round))
+    plan = ledger.plan(head.round)
+    open_ = [result for result in ledger.results(plan) if result is not None] if plan else []
+    return [result for sealed in rounds for result in sealed.results] + open_
+
+
+def _report(ledger: Ledger, session: str, clock: Clock) -> str:
+    from ..steps.report import report
+
+    return report(ledger, session, clock=clock)
+
+
+def result_of(ledger: Ledger, session: str | None = None, report: str | None = None) -> StudyResult:
+    """What the study has found up to now."""
+    head, _ = ledger.head()
+    results = _known(ledger, head)
+    best = ledger.best(ledger.record().study, results, head.best)
+    return StudyResult(
+        address=ledger.store.address,
+        session=session or head.session,
+        best=configuration_of(ledger, head, best.trial) if best else None,
+        objective=best.objective if best else None,
+        best_trial=best.trial if best else None,
+        default_objective=_default(ledger, results),
+        reason=head.finished,
+        failed=head.failed,
+        trials=results,
+        champion=layout.find(ledger.store, Champion, layout.CHAMPION),
+        report=f"{ledger.store.address}/{report}" if report else None,
+    )
+
+
+def _default(ledger: Ledger, results: list[Result]) -> float | None:
+    plan = ledger.plan(0)
+    defaults = {slot.trial for slot in plan.slots if slot.origin == "default"} if plan else set()
+    return next((result.objective for result in results if result.trial in defaults), None)
+
+
+def configuration_of(ledger: Ledger, head: Head, trial: str) -> Configuration | None:
+    """The configuration of a trial, from its round's plan."""
+    slots = [slot for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots]
+    plan = ledger.plan(head.round)
+    return next((slot.configuration for slot in slots + (plan.slots if plan else []) if slot.trial == trial), None)

@@ -1,0 +1,153 @@
+"""Every step, stated once: the command line, the KFP components and the Argo templates are derived from this.
+
+Types are those that a pipeline can carry: ``text``, ``integer`` and ``json``. Outputs are small files named after themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An argument of a step: ``--name value``."""
+
+    name: str
+    type: Literal["text", "integer"] = "text"
+    description: str
+    optional: bool = False
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A value that the graph carries on."""
+
+    name: str
+    type: Literal["text", "integer", "json"] = "text"
+    description: str
+    default: str
+    """What the graph sees when the step is skipped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One verb of the loop."""
+
+    name: str
+    summary: str
+    description: str
+    again: str
+    """What happens when the step runs a second time."""
+    image: Literal["agent", "trainer"]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...] = ()
+
+    def run(self, **arguments: Any) -> dict[str, Any]:
+        """Do it. Returns one value per output. Raises TunewrightError; its ``exit_code`` is the step's."""
+        module = import_module(f".{self.name.replace('-', '_')}", __package__)
+        result: dict[str, Any] = module.main(**arguments)
+        return result
+
+
+_STUDY = Input(name="study", description="Address of the study: the store's address, a slash, the study's name.")
+_SESSION = Input(name="session", description="Id of the session, e.g. the scheduled time of tonight's run.")
+_ROUND = Input(name="round", type="integer", description="The round, as propose gave it.")
+_SLOT = Input(name="slot", type="integer", description="The trial's place in the round's plan.")
+_DONE = Output(name="done", description="true when the session has ended.", default="true")
+_ROUND_OUT = Output(name="round", type="integer", description="The round that is open.", default="0")
+_SLOTS = Output(name="slots", type="json", description="Places of the round's plan, e.g. [0, 1, 2, 3].", default="[]")
+
+OPEN = Step(
+    name="open",
+    summary="Create the study and claim it for a session",
+    description="Checks the study file, creates the study or verifies that it is the same one, creates the session and claims the next epoch of "
+    "the head, which fences every older session.",
+    again="The same session claims it again; an older one is refused.",
+    image="agent",
+    inputs=(
+        Input(name="store", description="Address of the store: a directory or s3://bucket/prefix."),
+        Input(name="study-text", description="The study file's text (YAML)."),
+        _SESSION,
+    ),
+    outputs=(Output(name="study", description="Address of the study.", default=""), _DONE),
+)
+PROPOSE = Step(
+    name="propose",
+    summary="Plan the next round's trials",
+    description="Draws configurations from the policy, lets the surrogate choose among them and their rivals, and writes the plan of the round.",
+    again="An existing plan is returned as it is.",
+    image="agent",
+    inputs=(_STUDY, _SESSION),
+    outputs=(_ROUND_OUT, _SLOTS, _DONE),
+)
+TRAIN = Step(
+    name="train",
+    summary="Train one trial",
+    description="Takes the lease of the trial, trains it within its limits and keeps model, stream and log.",
+    again="A trial that has ended, or is trained by a live process, is not trained again.",
+    image="trainer",
+    inputs=(_STUDY, _SESSION, _ROUND, _SLOT),
+)
+EVALUATE = Step(
+    name="evaluate",
+    summary="Score one trial and write its terminal result",
+    description="Loads the trained model, verifies its digests, computes the metrics on the validation data and writes the result. Failed, "
+    "infeasible and stopped trials get theirs here too.",
+    again="The first terminal result wins.",
+    image="trainer",
+    inputs=(_STUDY, _SESSION, _ROUND, _SLOT),
+)
+UPDATE_SURROGATE = Step(
+    name="update-surrogate",
+    summary="Seal the round and fit the reward model",
+    description="Writes LOST for every trial of the round that has no result, seals the round, and fits the reward model on all results.",
+    again="Same inputs, same bytes: what is stored is returned.",
+    image="agent",
+    inputs=(_STUDY, _SESSION, _ROUND),
+)
+UPDATE_POLICY = Step(
+    name="update-policy",
+    summary="Train the policy and advance the head",
+    description="PPO on the round's real rewards, then on predicted rewards as long as the horizon allows; then moves the head to the next round.",
+    again="A head that is past the round is left as it is.",
+    image="agent",
+    inputs=(_STUDY, _SESSION, _ROUND),
+    outputs=(_DONE,),
+)
+ADVANCE = Step(
+    name="advance",
+    summary="The three agent steps in one process",
+    description="update-surrogate and update-policy of a round, then propose for the next: one container and one import of torch instead of three. "
+    "Without a round it only proposes.",
+    again="As its parts.",
+    image="agent",
+    inputs=(
+        _STUDY,
+        _SESSION,
+        Input(
+            name="round",
+            type="integer",
+            description="The round that has been trained; none at the start.",
+            optional=True,
+        ),
+    ),
+    outputs=(_ROUND_OUT, _SLOTS, _DONE),
+)
+REPORT = Step(
+    name="report",
+    summary="Write the report and promote the champion",
+    description="Draws the session's page from the stored objects, and makes the best trial the champion when its model loads, scores again, and "
+    "beats the champion so far.",
+    again="A pure function of the objects.",
+    image="trainer",
+    inputs=(_STUDY, _SESSION),
+)
+
+STEPS: tuple[Step, ...] = (OPEN, PROPOSE, TRAIN, EVALUATE, UPDATE_SURROGATE, UPDATE_POLICY, ADVANCE, REPORT)
+BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}

@@ -1,0 +1,134 @@
+"""Score one trial and write its terminal result."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ..space import Configuration
+from ..store import layout
+from ..study import CommandTrial, Study
+from ..trial import AttemptStart, Cost, Outcome, Result, Status
+from .ledger import Clock, Ledger, seed_for
+
+
+def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
+    """Entry point of the step."""
+    evaluate(Ledger.at(study), session, round, slot)
+    return {}
+
+
+def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clock = time.time) -> Result | None:
+    """Write the terminal result of the trial in this slot; the first one wins and is returned.
+
+    None when no attempt has ended: the sealing of the round writes LOST then.
+
+    Raises:
+        SessionFenced: a newer session has claimed the study.
+        ArtifactCorrupt: the model's bytes are not those that training wrote.
+    """
+    ledger.owned(session)
+    place = ledger.slot(round_, slot)
+    existing = ledger.result(place.trial)
+    if existing is not None:
+        return existing
+    outcome = last_outcome(ledger, place.trial)
+    if outcome is None:
+        return None
+    began = clock()
+    opened = ledger.session(session)
+    seed = seed_for(opened, ledger.record().digest, round_, f"train/{slot}")
+    status, objective, metrics, reason = _judge(ledger, ledger.study(opened), place.configuration, outcome, seed)
+    ended = clock()
+    result = Result(
+        trial=place.trial,
+        round=round_,
+        slot=slot,
+        status=status,
+        objective=objective,
+        metrics=metrics,
+        reason=reason,
+        log_tail=outcome.log_tail,
+        attempt=outcome.attempt,
+        cost=_cost(ledger, outcome, ended - began),
+        started=outcome.started,
+        ended=ended,
+    )
+    return layout.create(ledger.store, result, layout.result(place.trial))[0]
+
+
+def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
+    """How the latest attempt that ended ended, None when none did."""
+    numbers = layout.attempt_numbers(ledger.store, trial)
+    found = layout.find_all(
+        ledger.store, Outcome, [layout.attempt(trial, number, "outcome.json") for number in numbers]
+    )
+    return next((outcome for outcome in reversed(found) if outcome is not None), None)
+
+
+def _judge(
+    ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int
+) -> tuple[Status, float | None, dict[str, float], str]:
+    if outcome.state in ("FAILED", "INFEASIBLE"):
+        return Status(outcome.state), None, outcome.metrics, outcome.reason
+    metrics = outcome.metrics
+    if not isinstance(study.trial, CommandTrial):
+        metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
+    value = metrics.get(study.objective.metric)
+    finite = {name: number for name, number in metrics.items() if math.isfinite(number)}
+    if value is None:
+        known = ", ".join(sorted(metrics)) or "no metric at all"
+        return (
+            Status.FAILED,
+            None,
+            finite,
+            f"the trial must report the metric {study.objective.metric!r}, got {known}; name it in objective.metric",
+        )
+    if not math.isfinite(value):
+        return (
+            Status.FAILED,
+            None,
+            finite,
+            f"the metric {study.objective.metric!r} must be a finite number, got {value}",
+        )
+    return Status.STOPPED if outcome.state == "STOPPED" else Status.COMPLETE, value, finite, outcome.reason
+
+
+def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int) -> dict[str, float]:
+    """Metrics of a built-in trainer's model on the validation data, from the stored bytes.
+
+    Raises:
+        ArtifactCorrupt: bytes differ from what training wrote.
+    """
+    from ..training.evaluation import evaluate as measure
+
+    with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
+        for name, digest in outcome.model.items():
+            path = Path(scratch) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(
+                layout.get_verified(
+                    ledger.store, layout.attempt(outcome.trial, outcome.attempt, f"model/{name}"), digest
+                )
+            )
+        return measure(study, configuration, Path(scratch), seed)
+
+
+def _cost(ledger: Ledger, outcome: Outcome, evaluated: float) -> Cost:
+    """Seconds of all attempts; one that died is charged until its last sign of life."""
+    ends: dict[int, float] = {}
+    prefix = layout.attempts(outcome.trial)
+    for entry in ledger.store.list(prefix):
+        number = int(entry.key[len(prefix) :].split("/")[0])
+        ends[number] = max(ends.get(number, 0.0), entry.modified)
+    ends[outcome.attempt] = outcome.ended
+    starts = layout.find_all(
+        ledger.store, AttemptStart, [layout.attempt(outcome.trial, number, "start.json") for number in sorted(ends)]
+    )
+    seconds = sum(max(0.0, ends[start.attempt] - start.started) for start in starts if start is not None)
+    return Cost(
+        train_seconds=seconds, evaluate_seconds=max(0.0, evaluated), gpu_seconds=seconds if outcome.gpu else 0.0
+    )

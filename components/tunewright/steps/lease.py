@@ -1,0 +1,128 @@
+"""The lease of an attempt: who trains a trial now, and whether that process still lives.
+
+The holder creates ``start.json`` and rewrites ``alive.json`` every few seconds. Somebody who finds a lease watches the heartbeat for
+change by its own clock, so clocks need not agree; on the holder's own host the process table answers at once. A lease makes double
+training rare; that it does no harm is the create-once result's doing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from ..errors import AlreadyExists, NotFound, StoreUnavailable
+from ..store import layout
+from ..store.port import Store
+from ..trial import AttemptStart, Heartbeat, Outcome
+
+BEAT_SECONDS = 5.0  #: between heartbeats
+EXPIRY_SECONDS = 20.0  #: without a change of the heartbeat after which a lease is void
+POLL_SECONDS = 0.5
+
+
+def boot_id() -> str:
+    """Identifies the boot of this host and the container's process namespace."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - not a path
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{namespace}"
+    except OSError:
+        return f"{psutil.boot_time():.0f}"
+
+
+def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | None:
+    """A new attempt of the trial, waiting while another one lives.
+
+    Args:
+        most: attempts that may begin at all.
+        now: UTC seconds since the epoch, for the record.
+
+    Returns:
+        The attempt to make, or None when there is nothing to train: an attempt has an outcome, or all have been lost.
+    """
+    while True:
+        numbers = layout.attempt_numbers(store, trial)
+        if numbers and not _void(store, trial, numbers[-1]):
+            return None
+        if len(numbers) >= most:
+            return None
+        process = psutil.Process()
+        start = AttemptStart(
+            trial=trial,
+            attempt=(numbers[-1] if numbers else 0) + 1,
+            host=socket.gethostname(),
+            boot=boot_id(),
+            pid=process.pid,
+            process_started=process.create_time(),
+            started=now,
+        )
+        try:
+            store.create(layout.attempt(trial, start.attempt, "start.json"), layout.encode(start))
+        except AlreadyExists:
+            continue
+        return start
+
+
+def _void(store: Store, trial: str, number: int) -> bool:
+    """True once the attempt is known to be dead, False once it has an outcome; waits while it lives."""
+    start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
+    beat, changed = None, time.monotonic()
+    while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
+        if start is not None and start.boot == boot_id():
+            if not _running(start):
+                # it may have written its outcome between our look and its end
+                return layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None
+        else:
+            seen = _beat(store, trial, number)
+            if seen != beat:
+                beat, changed = seen, time.monotonic()
+            elif time.monotonic() - changed > EXPIRY_SECONDS:
+                return True
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _running(start: AttemptStart) -> bool:
+    try:
+        process = psutil.Process(start.pid)
+        return abs(process.create_time() - start.process_started) < 0.1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _beat(store: Store, trial: str, number: int) -> str | None:
+    try:
+        return store.get(layout.attempt(trial, number, "alive.json")).etag
+    except NotFound:
+        return None
+
+
+def heartbeat(store: Store, start: AttemptStart) -> Callable[[], None]:
+    """A function to call often while the attempt lives; it writes at most every few seconds, from a thread of its own.
+
+    A store that is away for a moment costs a beat, not the attempt.
+    """
+    key = layout.attempt(start.trial, start.attempt, "alive.json")
+    lock = threading.Lock()
+    beats, last = 0, float("-inf")
+
+    def write(number: int) -> None:
+        with lock:
+            try:
+                store.put(key, layout.encode(Heartbeat(attempt=start.attempt, beat=number)))
+            except StoreUnavailable:
+                return
+
+    def beat() -> None:
+        nonlocal beats, last
+        if time.monotonic() - last < BEAT_SECONDS or lock.locked():
+            return
+        last, beats = time.monotonic(), beats + 1
+        threading.Thread(target=write, args=(beats,), daemon=True).start()
+
+    return beat

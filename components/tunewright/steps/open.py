@@ -1,0 +1,133 @@
+"""Create the study and claim it for a session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import Conflict, InputError, SessionFenced, StudyChanged
+from ..store import layout
+from ..store.opening import open_store, study_store
+from ..study import Study
+from ..study_file import parse_study
+from ..trial import Head, SessionRecord, StudyRecord
+from .ledger import Ledger
+
+
+def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
+    """Entry point of the step."""
+    study = parse_study(study_text, "study.yaml")
+    address = f"{store.rstrip('/')}/{study.name}"
+    head = open_session(store, study, session, base=Path.cwd(), now=time.time())
+    return {"study": address, "done": head.finished is not None}
+
+
+def open_session(store: str, study: Study, session: str, *, base: Path, now: float) -> Head:
+    """Create or verify the study, create the session, claim the head.
+
+    Args:
+        store: address of the store.
+        study: the study as its file says.
+        session: id of the session.
+        base: directory that relative paths of the study's data start from.
+        now: UTC seconds since the epoch.
+
+    Raises:
+        StudyChanged: the name is taken by another study.
+        SessionFenced: a newer session has claimed the study.
+        DataInvalid: the data cannot be found or is not what its digest says.
+        StoreRefused: the store is not atomic, not writable or not there.
+    """
+    layout.session(session)  # refuse a bad id before anything is written
+    place = open_store(store)
+    ledger = Ledger(study_store(place, study.name))
+    study = _with_identity(study, base)
+    _create_study(ledger, study, now)
+    return _claim(ledger, study, session, now)
+
+
+def _with_identity(study: Study, base: Path) -> Study:
+    if study.data is None:
+        return study
+    from ..training.data import identify
+
+    return study.model_copy(update={"data": identify(study.data, base)})
+
+
+def _create_study(ledger: Ledger, study: Study, now: float) -> None:
+    stored = layout.find(ledger.store, StudyRecord, layout.STUDY)
+    if stored is None:
+        from ..store.probe import require_atomic
+
+        require_atomic(ledger.store)
+        stored, _ = layout.create(
+            ledger.store, StudyRecord(digest=study.digest(), study=study, created=now), layout.STUDY
+        )
+    if stored.digest != study.digest():
+        raise StudyChanged(
+            f"study {study.name!r} in {ledger.store.address} must stay as it was created, but {_differences(stored.study, study)} changed; "
+            "give the changed study another name"
+        )
+
+
+def _differences(old: Study, new: Study) -> str:
+    before, after = old.identity(), new.identity()
+    return ", ".join(part for part in before if before[part] != after[part]) or "its definition"
+
+
+def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
+    for _ in range(16):
+        current = _head_or_none(ledger)
+        if current is not None and current[0].session == session:
+            return current[0]
+        epoch = (current[0].epoch if current else 0) + 1
+        record, _ = layout.create(
+            ledger.store,
+            SessionRecord(
+                id=session,
+                epoch=epoch,
+                first_round=current[0].round if current else 0,
+                started=now,
+                budget=study.budget,
+                goal=study.objective.goal,
+                seed=study.seed,
+                agent=study.agent,
+                source=study.data.source if study.data else None,
+            ),
+            layout.session(session),
+        )
+        if record.epoch != epoch:
+            raise SessionFenced(
+                f"session {session!r} claimed epoch {record.epoch} of {ledger.store.address}, but epoch {epoch - 1} has been claimed since; "
+                "start a new session"
+            )
+        try:
+            return _swap_head(ledger, current, session, epoch)
+        except Conflict:
+            continue
+    raise InputError(
+        f"the head of {ledger.store.address} must be claimable, but other sessions kept winning; run one session at a time"
+    )
+
+
+def _head_or_none(ledger: Ledger) -> tuple[Head, str] | None:
+    from ..errors import NotFound
+
+    try:
+        return ledger.head()
+    except NotFound:
+        return None
+
+
+def _swap_head(ledger: Ledger, current: tuple[Head, str] | None, session: str, epoch: int) -> Head:
+    if current is not None:
+        head, tag = current
+        return ledger.advance(
+            head, tag, epoch=epoch, session=session, writer=f"{session}/{epoch}", finished=None, failed=False
+        )
+    head = Head(epoch=epoch, session=session, generation=0, writer=f"{session}/{epoch}", round=0)
+    stored, mine = layout.create(ledger.store, head, layout.HEAD)
+    if not mine:
+        raise Conflict(stored.session)
+    return stored

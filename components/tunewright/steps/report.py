@@ -1,0 +1,163 @@
+"""Write the report and promote the champion."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ArtifactCorrupt, Conflict, NotFound
+from ..report.record import Belief, RoundHistory, StudyHistory
+from ..space import Configuration
+from ..store import layout
+from ..study import CommandTrial, Study
+from ..trial import Champion, Head, Outcome, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
+from .evaluate import score
+from .ledger import Clock, Ledger, seed_for
+
+CANDIDATES = 5  #: best trials tried as champion, in order, until one's model loads and scores as it did
+SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same bytes may show
+
+
+def main(*, study: str, session: str) -> dict[str, Any]:
+    """Entry point of the step."""
+    report(Ledger.at(study), session)
+    return {}
+
+
+def report(ledger: Ledger, session: str, *, clock: Clock = time.time) -> str:
+    """Promote the champion, draw the page; returns the page's key. Also for a session that has failed or was fenced."""
+    from ..report.page import render
+
+    promote(ledger)
+    history = gather(ledger, session)
+    page = render(history, belief(ledger, history), generated=clock())
+    key = layout.report(session)
+    ledger.store.put(key, page.encode())
+    return key
+
+
+def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
+    """Everything that the study's documents tell, for pictures; by default seen from the latest session."""
+    head, _ = ledger.head()
+    rounds = [_round(ledger, round_) for round_ in range(head.round)]
+    plan = ledger.plan(head.round)
+    if plan is not None:
+        rounds.append(RoundHistory(plan=plan, results=ledger.results(plan), surrogate=None, policy=None))
+    return StudyHistory(
+        study=ledger.record(),
+        session=ledger.session(session or head.session),
+        head=head,
+        rounds=rounds,
+        champion=layout.find(ledger.store, Champion, layout.CHAMPION),
+    )
+
+
+def _round(ledger: Ledger, round_: int) -> RoundHistory:
+    plan = ledger.plan(round_)
+    if plan is None:
+        raise ArtifactCorrupt(
+            f"{ledger.store.address}: the head is past round {round_}, so it must have a plan, but it has none; restore it from a backup"
+        )
+    return RoundHistory(
+        plan=plan,
+        results=ledger.results(plan),
+        surrogate=layout.find(ledger.store, SurrogateRecord, layout.surrogate(round_)),
+        policy=layout.find(ledger.store, PolicyRecord, layout.policy(round_)),
+    )
+
+
+def belief(ledger: Ledger, history: StudyHistory) -> Belief | None:
+    """What the current reward model predicts, None while there is none."""
+    if history.head.surrogate is None:
+        return None
+    weights = layout.get_blob(ledger.store, history.head.surrogate)
+    space, settings = history.study.study.search_space(), history.session.agent
+
+    def ask(configurations: Sequence[Configuration]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        from ..agent.verbs import predict
+
+        return predict(space=space, settings=settings, surrogate=weights, configurations=configurations)
+
+    return ask
+
+
+def promote(ledger: Ledger) -> Champion | None:
+    """Make the best trial the champion if it beats the present one and its stored model still scores what its result says."""
+    head, _ = ledger.head()
+    study = ledger.study(ledger.session(head.session))
+    for _ in range(16):
+        current, tag = _champion(ledger)
+        candidate = _candidate(ledger, study, head, current)
+        if candidate is None:
+            return current
+        sealed, slot, result = candidate
+        outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
+        model = outcome.model if outcome else {}
+        champion = Champion(
+            trial=result.trial,
+            session=sealed.session,
+            round=sealed.round,
+            configuration=slot.configuration,
+            objective=float(result.objective or 0.0),
+            model={
+                layout.attempt(result.trial, result.attempt, f"model/{name}"): digest for name, digest in model.items()
+            },
+            generation=current.generation + 1 if current else 0,
+        )
+        try:
+            _store(ledger, champion, tag)
+        except Conflict:
+            continue
+        return champion
+    return current
+
+
+def _champion(ledger: Ledger) -> tuple[Champion | None, str | None]:
+    try:
+        return layout.read_tagged(ledger.store, Champion, layout.CHAMPION)
+    except NotFound:
+        return None, None
+
+
+def _store(ledger: Ledger, champion: Champion, tag: str | None) -> None:
+    if tag is not None:
+        ledger.store.swap(layout.CHAMPION, layout.encode(champion), tag)
+    elif not layout.create(ledger.store, champion, layout.CHAMPION)[1]:
+        raise Conflict(layout.CHAMPION)
+
+
+def _candidate(
+    ledger: Ledger, study: Study, head: Head, current: Champion | None
+) -> tuple[SealedRound, Slot, Result] | None:
+    """The best trial better than the champion whose model scores again as it did."""
+    reward = study.objective.reward
+    scored = [
+        (sealed, slot, result)
+        for sealed in ledger.sealed(range(head.round))
+        for slot, result in zip(sealed.slots, sealed.results, strict=True)
+        if result.status == "COMPLETE"
+        and result.objective is not None
+        and (current is None or reward(result.objective) > reward(current.objective))
+    ]
+    scored.sort(key=lambda item: -reward(item[2].objective or 0.0))
+    return next((item for item in scored[:CANDIDATES] if _scores_again(ledger, study, *item)), None)
+
+
+def _scores_again(ledger: Ledger, study: Study, sealed: SealedRound, slot: Slot, result: Result) -> bool:
+    if isinstance(study.trial, CommandTrial):
+        return True  # its program scored itself; there is nothing to run again
+    outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
+    if outcome is None:
+        return False
+    seed = seed_for(ledger.session(sealed.session), ledger.record().digest, sealed.round, f"train/{result.slot}")
+    try:
+        metrics = score(ledger, study, slot.configuration, outcome, seed)
+    except (ArtifactCorrupt, NotFound):
+        return False
+    again = metrics.get(study.objective.metric, math.nan)
+    return math.isclose(again, result.objective or 0.0, rel_tol=SAME_SCORE, abs_tol=SAME_SCORE)

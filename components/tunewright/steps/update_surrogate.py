@@ -1,0 +1,93 @@
+"""Seal the round and fit the reward model."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..errors import InputError
+from ..store import layout
+from ..trial import Plan, Result, SealedRound, Status, SurrogateRecord
+from .ledger import Clock, Ledger, seed_for
+
+
+def main(*, study: str, session: str, round: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
+    """Entry point of the step."""
+    update_surrogate(Ledger.at(study), session, round)
+    return {}
+
+
+def update_surrogate(ledger: Ledger, session: str, round_: int, *, clock: Clock = time.time) -> SurrogateRecord | None:
+    """Seal ``round_`` and fit; None when the head has passed it. The same inputs give the same bytes."""
+    head, _ = ledger.owned(session)
+    if head.round > round_:
+        return None
+    seal(ledger, round_, clock=clock)
+    return layout.find(ledger.store, SurrogateRecord, layout.surrogate(round_)) or _fit(
+        ledger, session, round_, head.surrogate
+    )
+
+
+def seal(ledger: Ledger, round_: int, *, clock: Clock) -> SealedRound:
+    """Every slot of the round has its terminal result afterwards, LOST where there was none, and all stand in one object."""
+    existing = layout.find(ledger.store, SealedRound, layout.sealed(round_))
+    if existing is not None:
+        return existing
+    plan = ledger.plan(round_)
+    if plan is None:
+        raise InputError(
+            f"round {round_} of {ledger.store.address} must be planned before it is sealed; run propose first"
+        )
+    results = [
+        found if found is not None else _lose(ledger, plan, slot, clock())
+        for slot, found in enumerate(ledger.results(plan))
+    ]
+    document = SealedRound(
+        round=round_, session=plan.session, slots=plan.slots, results=[_brief(result) for result in results]
+    )
+    return layout.create(ledger.store, document, layout.sealed(round_))[0]
+
+
+def _brief(result: Result) -> Result:
+    """Without the log, which stays in the trial's own result."""
+    return result.model_copy(update={"log_tail": ""})
+
+
+def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
+    trial = plan.slots[slot].trial
+    numbers = layout.attempt_numbers(ledger.store, trial)
+    reason = f"no result when the round was sealed, after {len(numbers)} attempt{'s' if len(numbers) != 1 else ''}"
+    lost = Result(
+        trial=trial,
+        round=plan.round,
+        slot=slot,
+        status=Status.LOST,
+        reason=reason,
+        attempt=max(numbers, default=0),
+        started=now,
+        ended=now,
+    )
+    return layout.create(ledger.store, lost, layout.result(trial))[0]
+
+
+def _fit(ledger: Ledger, session_id: str, round_: int, previous: str | None) -> SurrogateRecord:
+    from ..agent.verbs import fit
+    from .observation import observations
+
+    record, session = ledger.record(), ledger.session(session_id)
+    fitted = fit(
+        space=record.study.search_space(),
+        settings=session.agent,
+        history=observations(record.study, ledger.sealed(range(round_ + 1))),
+        previous=layout.get_blob(ledger.store, previous) if previous else None,
+        seed=seed_for(session, record.digest, round_, "update-surrogate"),
+    )
+    document = SurrogateRecord(
+        round=round_,
+        model=session.agent.reward_model,
+        blob=layout.put_blob(ledger.store, fitted.weights) if fitted.weights is not None else None,
+        fitted=fitted.fitted,
+        observations=fitted.observations,
+        r2=fitted.r2,
+    )
+    return layout.create(ledger.store, document, layout.surrogate(round_))[0]

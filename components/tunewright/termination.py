@@ -1,0 +1,24 @@
+"""Ending on request: SIGTERM and SIGINT become an exception, so that every ``finally`` runs."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from .errors import EXIT_TERMINATED
+
+
+class Terminated(BaseException):
+    """The process was asked to end. Not an Exception, so that no handler of errors swallows it."""
+
+    exit_code = EXIT_TERMINATED
+
+
+def raise_on_signals() -> None:
+    """From now on SIGTERM raises `Terminated` in the main thread; SIGINT raises KeyboardInterrupt as ever."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough; the clean-up must not be interrupted
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handle)
