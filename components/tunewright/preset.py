@@ -22,12 +22,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "layers": 3,
         "hidden": 35,
         "embedding": 2,
+        "position": False,
         "learning_rate": 0.007,
         "advantage": "raw",
         "reward_model": "ensemble",
         "predicted_reward": "mean",
         "proposal": "policy",
         "kl_limit": 0.4,
+        "overstep": "keep",
         "r2_limit": None,
         "refit_every": 25,
         "history": 25,
@@ -43,6 +45,8 @@ class AgentSettings(Model):
     """Named settings: `paper` is the method as published, `default` what measured best here."""
     initial_trials: int = Field(default=8, ge=0, le=1000)
     """Trials drawn from a space-filling design before the policy proposes; the paper has none."""
+    seed: int = Field(default=0, ge=0)
+    """What must agree between all steps of a study is drawn from it: the policy's first weights, a random order, the initial design."""
     order: Literal["declared", "random"] = "declared"
     """Order in which the policy decides parameters (parents always before children); paper section on order: random."""
     decision: Literal["sequential", "one-step"] = "sequential"
@@ -57,6 +61,8 @@ class AgentSettings(Model):
     """Nodes of each LSTM layer; paper: 35."""
     embedding: int = Field(default=16, ge=1, le=256)
     """Nodes of the input embedding; paper: 2."""
+    position: bool = True
+    """Whether the network is told which parameter it decides; the paper's is not."""
     learning_rate: float = Field(default=0.007, gt=0, lt=1)
     """Adam's learning rate; paper: 0.007."""
     clip_coef: float = Field(default=0.2, gt=0, lt=1)
@@ -77,8 +83,12 @@ class AgentSettings(Model):
     """Draw from the policy (paper), or let policy, neighbours of the best and random draws compete under the surrogate."""
     candidates: int = Field(default=512, ge=8, le=65536)
     """Candidates of one competition."""
+    policy_share: float = Field(default=0.4, ge=0, le=1)
+    """Share of the candidates that the policy draws; the others are neighbours of the best and random. 0 does without a policy."""
     kl_limit: float = Field(default=0.4, gt=0)
     """Delta: the surrogate pays the policy while KL(policy when fitted || policy now) is at most this; paper: 0.4."""
+    overstep: Literal["undo", "keep"] = "undo"
+    """What becomes of the update on predicted rewards that takes the KL over its limit; the paper's loop keeps it."""
     r2_limit: float | None = 0.0
     """Least held-out R2 of a surrogate that may be used at all; None never asks (paper)."""
     model_updates: int = Field(default=30, ge=0, le=10000)

@@ -1,0 +1,102 @@
+"""Candidates compete under the surrogate: policy, neighbours of the best and chance propose, expected improvement chooses.
+
+Notation: ``N`` candidates, ``T`` parameters; ``x: (N, T)`` snapped coordinates; ``value: (N,)`` log expected improvement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..preset import AgentSettings
+from ..trial import Origin
+from . import candidates, streams
+from .acquisition import log_expected_improvement
+from .grid import Array, Grid, Seen
+from .policy import Policy
+from .surrogate.model import RewardModel
+
+Sources = npt.NDArray[np.str_]
+
+PARENTS = 5  #: best observed configurations whose neighbours compete
+CLIMBERS = 4  #: best candidates that are refined by local search
+CLIMB = 24  #: neighbours of each climber in one step
+SCALES = (0.1, 0.05, 0.02, 0.01, 0.005)  #: share of the range by which a step of the local search moves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Candidates and where each began; refined ones keep the source of what they grew from."""
+
+    x: Array
+    source: Sources
+
+
+def compete(
+    grid: Grid, settings: AgentSettings, model: RewardModel, policy: Policy, x: Array, rewards: Array, seen: Seen, count: int, seed: int
+) -> list[tuple[Array, Origin]]:
+    """At most ``count`` new rows ``(T,)`` with their origins. ``model`` already knows what is under way.
+
+    Every choice is treated as under way before the next is made, so that a batch spreads.
+    """
+    rng = streams.rng(seed, "competition")
+    pool = _pool(grid, settings, policy, x, rewards, seen, seed, rng)
+    chosen: list[tuple[Array, Origin]] = []
+    for _ in range(count):
+        fresh = seen.new(pool.x)
+        if not fresh.any():
+            break
+        left = Pool(x=pool.x[fresh], source=pool.source[fresh])
+        row, source = _climb(left, model, grid, seen, rng)
+        chosen.append((row, source))
+        seen.add(row[None])
+        model = model.pending(row[None])
+    return chosen
+
+
+def _pool(
+    grid: Grid, settings: AgentSettings, policy: Policy, x: Array, rewards: Array, seen: Seen, seed: int, rng: np.random.Generator
+) -> Pool:
+    from_policy = round(settings.candidates * settings.policy_share)
+    local = (settings.candidates - from_policy) // 2
+    parts: list[tuple[str, Array]] = []
+    if from_policy:
+        parts.append(("policy", candidates.from_policy(policy, from_policy, seen, streams.generator(seed, "candidates"))))
+    parents = x[np.argsort(-np.nan_to_num(rewards, nan=-np.inf), kind="stable")[:PARENTS]]
+    if len(parents) and local:
+        scale = 10 ** rng.uniform(-2.5, -0.5, local)
+        parts.append(("neighbour", candidates.neighbours(np.resize(parents, (local, len(grid))), scale, grid, rng)))
+    parts.append(("random", grid.random(settings.candidates - from_policy - local, rng)))
+    rows = np.concatenate([part for _, part in parts])
+    source = np.concatenate([np.full(len(part), name) for name, part in parts])
+    keep = seen.new(rows) & grid.feasible(rows)
+    return Pool(x=rows[keep], source=source[keep])
+
+
+def _climb(pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator) -> tuple[Array, Origin]:
+    """The best row after local search from the best candidates."""
+    value = _value(model, pool.x)
+    top = np.argsort(-value, kind="stable")[:CLIMBERS]
+    x, source, value = pool.x[top], pool.source[top], value[top]
+    for scale in SCALES:
+        around = candidates.neighbours(np.repeat(x, CLIMB, axis=0), np.full(len(x) * CLIMB, scale), grid, rng)
+        keep = seen.new(around) & grid.feasible(around)
+        root = np.repeat(np.arange(len(x)), CLIMB)[keep]
+        if not len(root):
+            continue
+        around = around[keep]
+        reached = _value(model, around)
+        for index in range(len(x)):
+            mine = np.flatnonzero(root == index)
+            if len(mine) and reached[mine].max() > value[index]:
+                best = mine[np.argmax(reached[mine])]
+                x[index], value[index] = around[best], reached[best]
+    winner = int(np.argmax(value))
+    return x[winner], source[winner].item()
+
+
+def _value(model: RewardModel, x: Array) -> Array:
+    mean, std = model.belief(x)
+    return log_expected_improvement(mean, std, model.surrogate.best).numpy()

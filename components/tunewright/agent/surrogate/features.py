@@ -1,0 +1,54 @@
+"""Configurations as inputs of a reward model.
+
+Notation: ``B`` configurations, ``D`` columns, ``G`` groups of columns that share one length-scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..grid import Array, Grid
+
+
+class Features:
+    """Columns of a space: one for a number or a choice of two, one-hot for more choices, one for every distinct condition.
+
+    Two different choices are at distance 1. An inactive number stands at the middle of its range, an inactive choice at zero, and the
+    condition's own column tells them from active ones.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.groups: list[int] = []
+        for t in range(len(grid)):
+            self.groups += [t] * self._columns(t)
+        self._conditional = self._first_of_each_condition()
+        self.groups += [len(grid) + index for index in range(len(self._conditional))]
+
+    def _columns(self, t: int) -> int:
+        count = self.grid.cardinality[t]
+        return count if count is not None and count > 2 and not self.grid.ordered[t] else 1
+
+    def _first_of_each_condition(self) -> list[int]:
+        found: dict[str, int] = {}
+        for t, parameter in enumerate(self.grid.parameters):
+            if parameter.when:
+                found.setdefault(repr(sorted(parameter.when.items())), t)
+        return list(found.values())
+
+    def __call__(self, x: Array) -> Tensor:
+        """Inputs ``(B, D)`` of snapped coordinates ``x: (B, T)``."""
+        columns = [self._parameter(t, x[:, t]) for t in range(len(self.grid))]
+        columns += [(~np.isnan(x[:, t, None])).astype(np.float64) for t in self._conditional]
+        return torch.from_numpy(np.concatenate(columns, axis=1))
+
+    def _parameter(self, t: int, column: Array) -> Array:
+        count = self.grid.cardinality[t]
+        if self.grid.ordered[t] or count is None:
+            return np.nan_to_num(column, nan=0.5)[:, None]
+        if count <= 2:
+            return np.nan_to_num((column[:, None] - 0.25) * 2, nan=0.5)
+        hot = np.floor(np.nan_to_num(column, nan=-1.0)[:, None] * count) == np.arange(count)
+        return np.asarray(hot * 2**-0.5)

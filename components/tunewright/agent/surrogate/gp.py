@@ -1,0 +1,130 @@
+"""A Gaussian process: Matern 5/2, one length-scale per parameter, exact inference in float64.
+
+gpytorch fits the hyperparameters (`kernel`); the algebra of the belief is written out here, because leave-one-out errors and points
+under way need the factor.
+
+Notation: ``N`` observations, ``B`` queries, ``D`` inputs, ``G`` length-scales; ``x: (N, D)``, ``y: (N,)`` of mean 0 and deviation 1;
+``factor: (N, N)`` lower Cholesky of K + noise I; ``alpha: (N,) = (K + noise I)^-1 (y - mean)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .kernel import Hyperparameters, covariance, fit_hyperparameters
+
+FIT_CAP = 300  #: observations on which hyperparameters are fitted; all up to CONDITION_CAP are conditioned on
+CONDITION_CAP = 1500  #: observations that the belief rests on, so that cost stops growing with the cube of their number
+ITERATIONS = 40  #: of L-BFGS at the first fit
+WARM_ITERATIONS = 15  #: of L-BFGS when the previous fit is where it begins
+
+
+@dataclass(frozen=True, kw_only=True)
+class GP:
+    """A fitted process. Build it with `condition`."""
+
+    hyperparameters: Hyperparameters
+    groups: Tensor  #: (D,) length-scale of each input
+    x: Tensor
+    y: Tensor
+    factor: Tensor
+    alpha: Tensor
+    best: float
+    r2: float | None
+
+    def belief(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """See `port.Surrogate`."""
+        cross = self._cross(x)
+        mean = self.hyperparameters.mean + cross @ self.alpha
+        explained = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).square().sum(0)
+        return mean, (1.0 - explained).clamp(min=1e-12).sqrt()
+
+    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """See `port.Surrogate`."""
+        cross = self._cross(x)
+        mean = self.hyperparameters.mean + cross @ self.alpha
+        half = torch.linalg.solve_triangular(self.factor, cross.T, upper=False)
+        prior = covariance(x, x, self.hyperparameters.lengthscale, self.groups)
+        root = cholesky(prior - half.T @ half)
+        return mean + root @ torch.randn(len(x), generator=generator, dtype=x.dtype)
+
+    def pending(self, x: Tensor) -> GP:
+        """See `port.Surrogate`: conditions on the mean at ``x``, which moves no mean and lowers the deviation (the factor grows by rows)."""
+        if not len(x):
+            return self
+        cross = self._cross(x)
+        corner = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).T
+        prior = covariance(x, x, self.hyperparameters.lengthscale, self.groups)
+        last = cholesky(prior + self.hyperparameters.noise * torch.eye(len(x), dtype=x.dtype) - corner @ corner.T)
+        top = torch.cat([self.factor, torch.zeros(len(self.x), len(x), dtype=x.dtype)], dim=1)
+        factor = torch.cat([top, torch.cat([corner, last], dim=1)])
+        believed = self.hyperparameters.mean + cross @ self.alpha
+        alpha = torch.cat([self.alpha, torch.zeros(len(x), dtype=x.dtype)])
+        return replace(self, x=torch.cat([self.x, x]), y=torch.cat([self.y, believed]), factor=factor, alpha=alpha)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """See `port.Surrogate`."""
+        return {"x": self.x, "y": self.y, "lengthscale": self.hyperparameters.lengthscale}
+
+    def notes(self) -> Mapping[str, Any]:
+        """See `port.Surrogate`."""
+        return {"noise": self.hyperparameters.noise, "mean": self.hyperparameters.mean}
+
+    def _cross(self, x: Tensor) -> Tensor:
+        return covariance(x, self.x, self.hyperparameters.lengthscale, self.groups)
+
+
+def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparameters) -> GP:
+    """The process given observations and hyperparameters."""
+    prior = covariance(x, x, hyperparameters.lengthscale, groups)
+    factor = cholesky(prior + hyperparameters.noise * torch.eye(len(x), dtype=x.dtype))
+    alpha = torch.cholesky_solve((y - hyperparameters.mean)[:, None], factor)[:, 0]
+    smoothed = y - hyperparameters.noise * alpha
+    r2 = leave_one_out_r2(y, alpha, torch.cholesky_inverse(factor).diagonal())
+    return GP(
+        hyperparameters=hyperparameters, groups=groups, x=x, y=y, factor=factor, alpha=alpha, best=float(smoothed.max()), r2=r2
+    )
+
+
+def fit(x: Tensor, y: Tensor, groups: Tensor, previous: Hyperparameters | None, generator: torch.Generator) -> GP:
+    """Hyperparameters on at most FIT_CAP observations, conditioned on at most CONDITION_CAP."""
+    known = previous if previous is not None and len(previous.lengthscale) == int(groups.max()) + 1 else None
+    part = subset(y, FIT_CAP, generator)
+    hyperparameters = fit_hyperparameters(x[part], y[part], groups, known, WARM_ITERATIONS if known else ITERATIONS)
+    kept = subset(y, CONDITION_CAP, generator)
+    return condition(x[kept], y[kept], groups, hyperparameters)
+
+
+def subset(y: Tensor, cap: int, generator: torch.Generator) -> Tensor:
+    """Indices of at most ``cap`` observations, ascending: a third the latest, a third the best, the rest at random."""
+    if len(y) <= cap:
+        return torch.arange(len(y))
+    priority = torch.rand(len(y), generator=generator, dtype=torch.float64)
+    priority[torch.argsort(y, descending=True, stable=True)[: cap // 3]] = 2.0
+    priority[-(cap // 3) :] = 2.0
+    return torch.argsort(priority, descending=True, stable=True)[:cap].sort().values
+
+
+def leave_one_out_r2(y: Tensor, alpha: Tensor, precision: Tensor) -> float | None:
+    """R2 of leave-one-out means in closed form (Rasmussen and Williams 2006, eq. 5.12): the error is alpha / diag((K + noise I)^-1).
+
+    The hyperparameters have seen all observations, so it flatters a little. None when the targets do not vary.
+    """
+    total = float((y - y.mean()).square().sum())
+    return 1.0 - float((alpha / precision).square().sum()) / total if total > 1e-12 else None
+
+
+def cholesky(matrix: Tensor) -> Tensor:
+    """Lower factor; the diagonal is raised tenfold at a time, from 1e-12, until there is one."""
+    jitter = 0.0
+    eye = torch.eye(len(matrix), dtype=matrix.dtype)
+    while True:
+        factor, failed = torch.linalg.cholesky_ex(matrix + jitter * eye)
+        if not int(failed):
+            return factor
+        jitter = max(jitter * 10, 1e-12)

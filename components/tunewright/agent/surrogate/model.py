@@ -1,0 +1,120 @@
+"""A reward model with its inputs and its scale, fitted to a history and kept as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...preset import AgentSettings
+from .. import streams, weights
+from ..grid import Array, Grid
+from . import ensemble, gp
+from .features import Features
+from .kernel import Hyperparameters
+from .port import Surrogate
+from .targets import Scaling, scale
+
+KINDS = ("surrogate-gp", "surrogate-ensemble")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardModel:
+    """A fitted surrogate over snapped coordinates, in target units."""
+
+    surrogate: Surrogate
+    features: Features
+    scaling: Scaling
+    seen: int  #: results that the history held when it was fitted
+    observations: int  #: of these, how many it was fitted on
+    kind: str
+
+    def belief(self, x: Array) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation ``(B,)`` at ``x: (B, T)``, in target units."""
+        return self.surrogate.belief(self.features(x))
+
+    def sample(self, x: Array, generator: torch.Generator) -> Tensor:
+        """A drawn function at ``x``, in target units."""
+        return self.surrogate.sample(self.features(x), generator)
+
+    def pending(self, x: Array) -> RewardModel:
+        """The belief with ``x: (P, T)`` under way."""
+        return replace(self, surrogate=self.surrogate.pending(self.features(x))) if len(x) else self
+
+    def pack(self) -> bytes:
+        """Bytes that `load` reads."""
+        notes = {
+            "scaling": self.scaling.plain(),
+            "seen": self.seen,
+            "observations": self.observations,
+            "groups": self.features.groups,
+            "r2": self.surrogate.r2,
+            "model": dict(self.surrogate.notes()),
+        }
+        return weights.pack(weights.Weights(kind=self.kind, tensors=self.surrogate.tensors(), notes=notes))
+
+
+def fit(x: Array, rewards: Array, grid: Grid, settings: AgentSettings, previous: RewardModel | None, seed: int) -> RewardModel | None:
+    """A model of the latest ``settings.history`` results; None with fewer than two successes among them.
+
+    Args:
+        x: ``(N, T)`` snapped coordinates of all results, oldest first.
+        rewards: ``(N,)``, NaN where failed or infeasible.
+        previous: begins the search for hyperparameters, if it is of the same kind.
+    """
+    seen = len(x)
+    if settings.history is not None:
+        x, rewards = x[-settings.history :], rewards[-settings.history :]
+    scaled = scale(rewards)
+    if scaled is None:
+        return None
+    features = Features(grid)
+    inputs, targets = features(x), torch.from_numpy(scaled[0])
+    generator = streams.generator(seed, "surrogate")
+    surrogate: Surrogate
+    if settings.reward_model == "gp":
+        before = previous.surrogate.hyperparameters if previous is not None and isinstance(previous.surrogate, gp.GP) else None
+        surrogate = gp.fit(inputs, targets, torch.tensor(features.groups), before, generator)
+    else:
+        surrogate = ensemble.fit(inputs, targets, generator)
+    return RewardModel(
+        surrogate=surrogate,
+        features=features,
+        scaling=scaled[1],
+        seen=seen,
+        observations=len(x),
+        kind=f"surrogate-{settings.reward_model}",
+    )
+
+
+def load(data: bytes, grid: Grid) -> RewardModel:
+    """The model in ``data``. Raises ArtifactCorrupt and SchemaUnknown, see `weights.unpack`."""
+    stored = weights.unpack(data, KINDS)
+    features = Features(grid)
+    if stored.notes["groups"] != features.groups:
+        raise weights.foreign("surrogate", f"{len(features.groups)} inputs", f"{len(stored.notes['groups'])}")
+    return RewardModel(
+        surrogate=_surrogate(stored, torch.tensor(features.groups)),
+        features=features,
+        scaling=Scaling(**stored.notes["scaling"]),
+        seen=stored.notes["seen"],
+        observations=stored.notes["observations"],
+        kind=stored.kind,
+    )
+
+
+def _surrogate(stored: weights.Weights, groups: Tensor) -> Surrogate:
+    notes: dict[str, Any] = stored.notes["model"]
+    if stored.kind == "surrogate-gp":
+        known = Hyperparameters(lengthscale=stored.tensors["lengthscale"], noise=notes["noise"], mean=notes["mean"])
+        return gp.condition(stored.tensors["x"], stored.tensors["y"], groups, known)
+    empty = torch.empty(0, len(groups), dtype=torch.float64)
+    return ensemble.Ensemble(parameters=stored.tensors, **notes, awaited=empty)
+
+
+def rewards_of(values: list[float | None]) -> Array:
+    """Rewards ``(N,)`` with NaN for what failed or is not finite."""
+    return np.array([value if value is not None and np.isfinite(value) else np.nan for value in values], dtype=np.float64)

@@ -1,0 +1,64 @@
+"""Rewards as targets of a reward model: tails tamed, failures imputed, standardised.
+
+Notation: ``N`` observations; ``rewards: (N,)``, NaN for failed or infeasible ones; ``y: (N,)`` targets of mean 0 and deviation 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..grid import Array
+
+LEAST = 2  #: successful observations without which nothing can be learnt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """A monotone map from rewards to targets and back.
+
+    The half of the rewards above the median sets the unit ``spread``. Rewards more than one spread below the median are compressed
+    logarithmically: one diverged training must not make all good configurations look alike.
+    """
+
+    median: float
+    spread: float
+    mean: float
+    deviation: float
+
+    def targets(self, rewards: Array) -> Array:
+        """Targets ``(N,)`` of rewards without NaN."""
+        return np.asarray((self._compress(rewards) - self.mean) / self.deviation)
+
+    def rewards(self, mean: Array, std: Array) -> tuple[Array, Array]:
+        """Belief in reward units; the deviation by the delta method where the map is curved."""
+        compressed = mean * self.deviation + self.mean
+        excess = np.maximum((self.median - compressed) / self.spread - 1.0, 0.0)
+        slope = np.exp(np.minimum(excess, 50.0))
+        restored = np.where(excess > 0, self.median - self.spread * slope, compressed)
+        return restored, std * self.deviation * slope
+
+    def _compress(self, rewards: Array) -> Array:
+        below = np.maximum((self.median - rewards) / self.spread, 1.0)
+        return np.where(below > 1.0, self.median - self.spread * (1.0 + np.log(below)), rewards)
+
+    def plain(self) -> dict[str, Any]:
+        return {"median": self.median, "spread": self.spread, "mean": self.mean, "deviation": self.deviation}
+
+
+def scale(rewards: Array) -> tuple[Array, Scaling] | None:
+    """Targets and their scaling; failures are imputed at the worst success. None with fewer than two successes."""
+    known = rewards[~np.isnan(rewards)]
+    if len(known) < LEAST:
+        return None
+    median = float(np.median(known))
+    spread = float(known.max()) - median or float(known.std()) or 1.0
+    filled = np.where(np.isnan(rewards), known.min(), rewards)
+    rough = Scaling(median=median, spread=spread, mean=0.0, deviation=1.0)
+    compressed = rough.targets(filled)
+    deviation = float(compressed.std())
+    tiny = 1e-12 * max(1.0, float(np.abs(compressed).max()))
+    scaling = Scaling(median=median, spread=spread, mean=float(compressed.mean()), deviation=deviation if deviation > tiny else 1.0)
+    return scaling.targets(filled), scaling
