@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import ArtifactCorrupt, SchemaUnknown
-from ..space import Model
+from ..space import Configuration, Model
 
 MANIFEST = "model.json"
 SCHEMA_VERSION = 1
@@ -31,8 +31,8 @@ class Manifest(Model):
     """Labels in order of their index; None for a regression."""
     features: str
     """SHA-256 of the description of the input, so that a model is not scored on other columns."""
-    settings: dict[str, Any]
-    """What the trainer needs to build the model again."""
+    trained: dict[str, Any]
+    """Configuration and seed it was trained with."""
     files: dict[str, str]
     """File of every fold, in order, to its SHA-256."""
 
@@ -54,11 +54,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read(directory: Path, kind: str) -> Manifest:
+def read(directory: Path, kind: str, configuration: Configuration, seed: int) -> Manifest:
     """The manifest, after it and every file that it names were checked.
 
     Raises:
-        ArtifactCorrupt: a file is missing or damaged.
+        ArtifactCorrupt: a file is missing or damaged, or it is the model of another configuration or seed.
         SchemaUnknown: written by another trainer or release.
     """
     path = directory / MANIFEST
@@ -78,6 +78,9 @@ def read(directory: Path, kind: str) -> Manifest:
         manifest = Manifest.model_validate(body)
     except ValidationError as error:
         raise ArtifactCorrupt(f"{path}: fields must fit a manifest, got {error.errors()[0]['msg']}") from error
+    wanted = {"configuration": configuration, "seed": seed}
+    if digest(manifest.trained) != digest(wanted):
+        raise ArtifactCorrupt(f"{path}: must be the model of {wanted}, got that of {manifest.trained}; train it again")
     for name, expected in manifest.files.items():
         _check_file(directory, name, expected)
     return manifest

@@ -13,13 +13,14 @@ _PREFIX = "sklearn:"
 
 
 def sklearn_name(data: Data) -> str | None:
-    """Name of one of scikit-learn's own sets, None when the source is a file. Raises DataInvalid for sets it would have to download."""
+    """Name of one of scikit-learn's own sets, None when the source is a file. Raises DataInvalid for any other set."""
     if not data.source.startswith(_PREFIX):
         return None
     name = data.source.removeprefix(_PREFIX)
     if name not in SKLEARN:
         raise DataInvalid(
-            f"data.source: scikit-learn's own sets are {', '.join(SKLEARN)}, got {name!r}; save other sets as CSV, Parquet or NPZ"
+            f"data.source: scikit-learn's own sets are {', '.join(SKLEARN)}, got {name!r}; "
+            "save other sets as CSV, Parquet or NPZ"
         )
     return name
 
@@ -38,23 +39,25 @@ def identify(data: Data, base: Path) -> Data:
     digest = _digest(data, source)
     if data.sha256 not in (None, digest):
         raise DataInvalid(
-            f"data.sha256: {source} must have digest {data.sha256}, got {digest}; restore the file or start a study under a new name"
+            f"data.sha256: {source} must have digest {data.sha256}, got {digest}; "
+            "restore the file or start a study under a new name"
         )
     return data.model_copy(update={"source": source, "sha256": digest})
 
 
 def local(data: Data, directory: Path) -> Data:
-    """The data on this machine: an object of a bucket is fetched into ``directory`` and checked.
+    """The data on this machine, checked; an object of a bucket is fetched into ``directory``.
 
     Raises:
         DataInvalid: no such file or object, or it has another digest than ``data.sha256``.
     """
-    if not data.source.startswith("s3://"):
+    if data.source.startswith("s3://"):
+        path = directory / ("data" + Path(data.source).suffix)
+        path.write_bytes(_object(data.source))
+        data = data.model_copy(update={"source": str(path)})
+    if sklearn_name(data) is not None or Path(data.source).is_dir():  # a folder was checked when the study was created
         return data
-    content = _object(data.source)
-    path = directory / ("data" + Path(data.source).suffix)
-    path.write_bytes(content)
-    return identify(data.model_copy(update={"source": str(path)}), directory)
+    return identify(data, Path.cwd())
 
 
 def _digest(data: Data, source: str) -> str:
@@ -70,7 +73,8 @@ def _digest(data: Data, source: str) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataInvalid(
-            f"data.source: must be a readable file, got {source} ({error.strerror}); check the path, which is relative to the study file"
+            f"data.source: must be a readable file, got {source} ({error.strerror}); "
+            "check the path, which is relative to the study file"
         ) from error
 
 

@@ -15,15 +15,15 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
 
     Args:
         study: names trainer, data and validation.
-        configuration: what the model was trained with; nothing is taken from it today.
+        configuration: what the model must have been trained with.
         model: folder of the model's files; all of them are checked before use.
-        seed: of the trial.
+        seed: what it must have been trained with.
 
     Returns:
         Finite values by name. Empty for a command, which reports its metrics itself.
 
     Raises:
-        ArtifactCorrupt: the model is damaged or belongs to other data.
+        ArtifactCorrupt: the model is damaged, or belongs to other data or to another trial.
         DataInvalid: the data cannot be read or has changed.
     """
     if isinstance(study.trial, CommandTrial) or study.data is None:
@@ -33,7 +33,7 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
         if isinstance(study.trial, CNNTrial):
             from . import cnn
 
-            return cnn.evaluate(study, model)
+            return cnn.evaluate(study, configuration, model, seed)
         from . import xgboost
 
-        return xgboost.evaluate(study, model)
+        return xgboost.evaluate(study, configuration, model, seed)

@@ -1,8 +1,9 @@
 """Parent process of one trial: when it goes, everything the trial has started goes.
 
-Run as ``python -I -S guard.py LAUNCHER_PID COMMAND...``; standard library only. It is a subreaper, so that daemons which leave the
-session of the trial become its children instead of escaping. It kills all that is left when the command ends, when it gets SIGTERM,
-and when its launcher dies (PR_SET_PDEATHSIG). It ends as the command ended: same exit code, same signal.
+Run as ``python -I -S guard.py LAUNCHER_PID COMMAND...``; standard library only. It is a subreaper, so that daemons which
+leave the session of the trial become its children instead of escaping. It kills all that is left when the command ends,
+when it gets SIGTERM, and when its launcher dies (PR_SET_PDEATHSIG). It ends as the command ended: same exit code, same
+signal.
 
 Outside Linux there is neither PR_SET_PDEATHSIG nor a subreaper; there it kills the process group of the command.
 """
@@ -67,9 +68,10 @@ def start(command: list[str]) -> int:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them; a trial expects the usual ones
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606 - no shell is meant
     except OSError as error:
-        print(f"cannot start {command[0]}: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201 - into the trial's log
+        sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
+        sys.stderr.flush()
     os._exit(127)
 
 

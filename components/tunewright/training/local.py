@@ -14,15 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import errors
-from ..errors import InputError
+from ..errors import DataInvalid, InputError
 from ..study import CommandTrial
 from . import processes
 from .data import local
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
-from .reported import Reported, ReportInvalid, match_output, missing_reason, read_metrics, read_stream
+from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, read_stream
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
 from .template import render, text
 
@@ -145,14 +144,14 @@ def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, beat: Cal
         _read(process, log, POLL_SECONDS)
         now = time.monotonic()
         if now - begun > limits.time:
-            return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time or make the trial cheaper"
+            return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time"
         if now - beaten >= BEAT_SECONDS:
             beat()
             beaten = now
         if limits.memory is not None and now - polled >= POLL_SECONDS:
             used = processes.memory(process)
             if used > limits.memory:
-                return f"memory must be at most {limits.memory} bytes, got {used}; raise trial.limits.memory or narrow the space"
+                return f"memory must be at most {limits.memory} bytes, got {used}; raise trial.limits.memory"
             polled = time.monotonic()
     return None
 
@@ -184,11 +183,12 @@ def _finished(job: Job, ended: _Ended) -> Finished:
         _raise_input_error(job.directory / "error.json")
     try:
         reported = read_metrics(job.directory / "metrics.json")
-    except ReportInvalid as error:
+    except ReportError as error:
         return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail)
     metrics = reported.metrics if reported else {}
     gpu = bool(reported and reported.written.get("gpu") is True)
-    reason = ended.reason or _exit_reason(ended.code)
+    failed = reported.written.get("failed") if reported else None
+    reason = ended.reason or (str(failed)[:2000] if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:
         return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
     if not reason and isinstance(job.study.trial, CommandTrial):
@@ -221,4 +221,4 @@ def _raise_input_error(path: Path) -> None:
     if not path.is_file():
         return
     error = json.loads(path.read_text())
-    raise getattr(errors, error["type"], InputError)(error["message"])
+    raise {"DataInvalid": DataInvalid}.get(error["type"], InputError)(error["message"])

@@ -22,14 +22,15 @@ def check_objective(objective: Objective, task: Task) -> None:
     """Raise InputError unless the built-in trainers compute the objective's metric for this task."""
     if objective.metric not in NAMES[task]:
         raise InputError(
-            f"objective.metric: for {task} it must be one of {', '.join(NAMES[task])}, got {objective.metric}; change it or data.task"
+            f"objective.metric: for {task} it must be one of {', '.join(NAMES[task])}, got {objective.metric}; "
+            "change it or data.task"
         )
 
 
 def classification(target: Array, probability: Array) -> dict[str, float]:
-    """Metrics of class probabilities ``(N, K)`` against class indices ``(N,)``; f1 is the macro mean, roc_auc is one against rest.
+    """Metrics of class probabilities ``(N, K)`` against class indices ``(N,)``.
 
-    roc_auc is left out when a class is absent from the target.
+    f1 is the macro mean; roc_auc is one against rest, and left out when a class is absent from the target.
     """
     from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 

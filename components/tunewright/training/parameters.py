@@ -9,12 +9,13 @@ from ..study import CNNTrial, CommandTrial, Study, XGBoostTrial
 
 XGBOOST = frozenset(
     """
-    n_estimators booster learning_rate eta gamma min_split_loss max_depth min_child_weight max_delta_step subsample sampling_method
-    colsample_bytree colsample_bylevel colsample_bynode reg_lambda lambda reg_alpha alpha tree_method scale_pos_weight refresh_leaf
-    process_type grow_policy max_leaves max_bin num_parallel_tree monotone_constraints interaction_constraints max_cat_to_onehot
-    max_cat_threshold base_score sample_type normalize_type rate_drop one_drop skip_drop updater feature_selector top_k objective
-    eval_metric tweedie_variance_power huber_slope
-    """.split()
+    n_estimators booster learning_rate eta gamma min_split_loss max_depth min_child_weight max_delta_step
+    subsample sampling_method colsample_bytree colsample_bylevel colsample_bynode reg_lambda lambda reg_alpha
+    alpha tree_method scale_pos_weight refresh_leaf process_type grow_policy max_leaves max_bin
+    num_parallel_tree monotone_constraints interaction_constraints max_cat_to_onehot max_cat_threshold
+    base_score sample_type normalize_type rate_drop one_drop skip_drop updater feature_selector top_k
+    objective eval_metric tweedie_variance_power huber_slope
+    """.split()  # noqa: SIM905 - a list of forty strings reads worse
 )
 """Parameters of XGBoost's boosters. Device, threads, seed and number of classes are set by the trainer."""
 

@@ -1,7 +1,7 @@
 """Processes of trials: start under a guard, measure, end all of them.
 
-Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>`` in its environment, by which left-overs of an attempt
-whose guard was killed are found on this host.
+Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>`` in its environment, by which left-overs of
+an attempt whose guard was killed are found on this host.
 """
 
 from __future__ import annotations

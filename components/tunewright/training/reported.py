@@ -15,7 +15,7 @@ MAX_BYTES = 2**20
 _NAME = re.compile(METRIC_NAME)
 
 
-class ReportInvalid(ValueError):
+class ReportError(ValueError):
     """The trial's report breaks a rule; the message is the reason of a FAILED trial."""
 
 
@@ -34,26 +34,26 @@ def read_metrics(path: Path) -> Reported | None:
     """The content of a metrics file; None when there is none.
 
     Raises:
-        ReportInvalid: larger than 1 MiB, not a JSON object, or not a regular file.
+        ReportError: larger than 1 MiB, not a JSON object, or not a regular file.
     """
     if not path.exists():
         return None
     if not path.is_file():
-        raise ReportInvalid(f"{path.name} must be a file of JSON, got something else at {path}")
+        raise ReportError(f"{path.name} must be a file of JSON, got something else at {path}")
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise ReportInvalid(
+        raise ReportError(
             f"{path.name} must be at most {MAX_BYTES} bytes, got {path.stat().st_size}; write numbers only"
         )
     try:
         written = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ReportInvalid(
+        raise ReportError(
             f'{path.name} must be JSON such as {{"accuracy": 0.9}}, got {data[:80]!r} ({error})'
         ) from None
     if not isinstance(written, dict):
-        raise ReportInvalid(f'{path.name} must be an object such as {{"accuracy": 0.9}}, got {type(written).__name__}')
+        raise ReportError(f'{path.name} must be an object such as {{"accuracy": 0.9}}, got {type(written).__name__}')
     infeasible = written.get("infeasible")
     return Reported(
         metrics=finite(written), written=written, infeasible=None if infeasible is None else str(infeasible)[:2000]
@@ -93,7 +93,7 @@ def _number(text: str | None) -> float | str | None:
 
 
 def read_stream(path: Path) -> dict[str, float]:
-    """The last finite value of every metric in a stream of ``{"step": 3, "accuracy": 0.8}`` lines; broken lines are skipped."""
+    """The last finite value of every metric in a stream of ``{"step": 3, "accuracy": 0.8}`` lines; bad lines count not."""
     last: dict[str, float] = {}
     if not path.is_file():
         return last
@@ -112,7 +112,7 @@ def missing_reason(objective: Objective, reported: Reported | None) -> str | Non
     """Why the objective has no finite value in the report; None when it has one."""
     name = objective.metric
     if reported is None:
-        return f"metric {name} was never written: the trial ended without metrics.json; write it to the path in TUNEWRIGHT_METRICS"
+        return f"metric {name} was never written: there is no metrics.json; write it to the path in TUNEWRIGHT_METRICS"
     if name in reported.metrics:
         return None
     if name in reported.written:

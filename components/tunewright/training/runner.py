@@ -28,6 +28,10 @@ class StopTrial(Exception):  # noqa: N818 - a request, not an error
     """Raised by `beat` to end a trial on purpose; the runner answers STOPPED with this reason."""
 
 
+class TrialFailed(Exception):  # noqa: N818 - a result, not an error of the step
+    """Raised by a built-in trainer when this configuration fails; the message is the reason of a FAILED trial."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """Everything one attempt needs."""
@@ -59,8 +63,8 @@ class Runner(Protocol):
 
         Args:
             job: what to train.
-            beat: called about every two seconds while the job lives. It may raise `StopTrial`, which ends the trial as STOPPED;
-                any other exception ends the processes of the trial and passes through.
+            beat: called about every two seconds while the job lives. It may raise `StopTrial`, which ends the trial as
+                STOPPED; any other exception ends the processes of the trial and passes through.
 
         Raises:
             InputError: the study or its data is wrong in a way that every trial would share.

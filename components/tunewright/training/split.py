@@ -1,4 +1,4 @@
-"""Which rows train and which score: hold-out or k folds, by the data's own seed, the same for every trial of a study."""
+"""Which rows train and which score: hold-out or k folds, by the data's own seed, alike for every trial of a study."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def parts(data: Data, target: npt.NDArray[Any], *, stratified: bool) -> list[Par
             )
         except ValueError as error:
             raise DataInvalid(
-                f"data.validation: {len(target)} rows cannot be held out by {share} ({error}); use another share or more data"
+                f"data.validation: {len(target)} rows cannot be split by holdout {share} ({error}); use more data"
             ) from error
         return [Part(train=np.sort(train), score=np.sort(score))]
     splitter = (StratifiedKFold if stratified else KFold)(folds, shuffle=True, random_state=data.split_seed)
     return [Part(train=train, score=score) for train, score in splitter.split(rows, target)]
 
 
-def watch_rows(rows: Rows, seed: tuple[int, int]) -> Part:
-    """A tenth of the training rows, set aside to decide when to stop."""
-    shuffled = np.random.default_rng(seed).permutation(rows)
+def watch_rows(rows: Rows) -> Part:
+    """A tenth of the training rows, set aside to decide when to stop; the same tenth for the same rows."""
+    shuffled = np.random.default_rng(0).permutation(rows)
     count = max(1, len(rows) // 10)
     return Part(train=np.sort(shuffled[count:]), score=np.sort(shuffled[:count]))
 
@@ -65,5 +65,6 @@ def _check_classes(target: npt.NDArray[Any], least: int) -> None:
     rare = int(np.argmin(counts))
     if counts[rare] < least:
         raise DataInvalid(
-            f"data.target: every class needs at least {least} rows, got {counts[rare]} of class number {rare}; merge rare classes or drop their rows"
+            f"data.target: every class needs at least {least} rows, got {counts[rare]} of class number {rare}; "
+            "merge rare classes or drop their rows"
         )

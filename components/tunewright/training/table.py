@@ -1,6 +1,7 @@
 """Tables: features, target and classes of a CSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
 
-``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values stay missing, which XGBoost learns from.
+``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values stay missing, which XGBoost learns
+from.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def load_table(data: Data) -> Table:
     features = features.drop(columns=data.drop)
     if features.shape[0] == 0 or features.shape[1] == 0:
         raise DataInvalid(
-            f"data.source: needs rows and columns to learn from, got {features.shape[0]} rows and {features.shape[1]} columns"
+            f"data.source: needs rows and columns to learn from, got a table of shape {features.shape}; check the file"
         )
     values, classes = encode_target(target, data.task)
     return Table(features=_prepare(features), target=values, classes=classes)
@@ -102,7 +103,7 @@ def load_arrays(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         with np.load(path, allow_pickle=False) as arrays:
             if not {"x", "y"} <= set(arrays.files):
                 raise DataInvalid(
-                    f"data.source: {path.name} needs arrays x and y, got {_some(arrays.files)}; save it with np.savez(x=..., y=...)"
+                    f"data.source: {path.name} needs arrays x and y, got {_some(arrays.files)}; save them with np.savez"
                 )
             x, y = arrays["x"], arrays["y"]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
@@ -129,7 +130,7 @@ def encode_target(
     missing = int(target.isna().sum())
     if missing:
         raise DataInvalid(
-            f"data.target: {target.name} must have a value in every row, got {missing} missing of {len(target)}; drop those rows"
+            f"data.target: {target.name} must have a value in every row, got {missing} missing; drop those rows"
         )
     is_float = pd.api.types.is_float_dtype(target)
     if task == "regression" or (task == "auto" and is_float and target.nunique() > MAX_REGRESSION_CLASSES):
@@ -150,7 +151,7 @@ def encode_target(
 
 
 def _prepare(features: pd.DataFrame) -> pd.DataFrame:
-    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; infinite values are missing."""
+    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; infinity is missing."""
     import pandas as pd
 
     columns = {}

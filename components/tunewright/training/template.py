@@ -1,4 +1,4 @@
-"""Templates of commands and environment: ``{name}``, ``{params}``, ``{output}``, ``{data}``; ``{{`` and ``}}`` are braces."""
+"""Templates of commands and environment: ``{name}``, ``{params}``, ``{output}``, ``{data}``; ``{{`` is a brace."""
 
 from __future__ import annotations
 

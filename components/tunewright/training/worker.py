@@ -1,7 +1,7 @@
 """Process of a built-in trainer: ``python -P -m tunewright.training.worker request.json``.
 
-The same contract as a user's command: it reads a request, writes model files, `metrics.json` and a stream. What is wrong with the
-study or its data, so that every trial would fail alike, goes to `error.json` beside the request.
+The same contract as a user's command: it reads a request, writes model files, `metrics.json` and a stream. What is wrong
+with the study or its data, so that every trial would fail alike, goes to `error.json` beside the request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import EXIT_INPUT, InputError, TrialInfeasible
 from ..study import CNNTrial, Study
-from .runner import OUTPUT
+from .runner import OUTPUT, TrialFailed
 
 
 def main(request: Path) -> int:
@@ -35,6 +35,9 @@ def main(request: Path) -> int:
     except TrialInfeasible as error:
         metrics.write_text(json.dumps({"infeasible": str(error)}))
         return 0
+    except TrialFailed as error:
+        metrics.write_text(json.dumps({"failed": str(error)}))
+        return 1
     except InputError as error:
         (request.parent / "error.json").write_text(json.dumps({"type": type(error).__name__, "message": str(error)}))
         return EXIT_INPUT

@@ -1,7 +1,7 @@
 """Boosted trees on tables.
 
-One booster a fold, trained on the fold's training part only. With early stopping a tenth of that part decides when to stop; the
-scored part is never seen.
+One booster a fold, trained on the fold's training part only. With early stopping a tenth of that part decides when to
+stop; the scored part is never seen.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..study import Data, Study, XGBoostTrial
 from . import artifact, device, metrics
 from .artifact import Manifest
 from .metrics import Array, check_objective
+from .runner import TrialFailed
 from .split import Rows, parts, watch_rows
 from .table import Table, load_table
 
@@ -29,7 +30,8 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path) -
 
     Raises:
         DataInvalid: the table cannot be trained on.
-        InputError: XGBoost refuses a parameter, or the objective does not fit the task.
+        InputError: the objective does not fit the task.
+        TrialFailed: XGBoost refuses a value, or runs out of memory.
     """
     import xgboost
 
@@ -42,32 +44,27 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path) -
     files = {}
     for fold, part in enumerate(parts(data, table.target, stratified=table.classes is not None)):
         try:
-            booster = _boost(
-                table, part.train, parameters, rounds, trial.early_stopping_rounds, (data.split_seed, fold)
-            )
+            booster = _boost(table, part.train, parameters, rounds, trial)
         except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-            raise InputError(
-                f"trial: XGBoost refuses {parameters}: {_first_line(error)}; change space or trial.fixed"
-            ) from error
+            raise TrialFailed(f"XGBoost: {_first_line(error)}") from error
         path = output / f"fold-{fold}.ubj"
         booster.save_model(path)
         files[path.name] = artifact.file_digest(path)
-    described = _describe(table)
     artifact.write(
         output,
         Manifest(
             kind=KIND,
             task=table.task,
             classes=table.classes,
-            features=described,
-            settings={"rounds": rounds},
+            features=_describe(table),
+            trained={"configuration": configuration, "seed": seed},
             files=files,
         ),
     )
     return where == "cuda"
 
 
-def evaluate(study: Study, model: Path) -> dict[str, float]:
+def evaluate(study: Study, configuration: Configuration, model: Path, seed: int) -> dict[str, float]:
     """Mean over folds of every metric that applies, on the parts that training has not seen.
 
     Raises:
@@ -78,12 +75,12 @@ def evaluate(study: Study, model: Path) -> dict[str, float]:
     import xgboost
 
     trial, data = _parts(study)
-    manifest = artifact.read(model, KIND)
+    manifest = artifact.read(model, KIND, configuration, seed)
     table = load_table(data)
     folds = parts(data, table.target, stratified=table.classes is not None)
     if (manifest.features, manifest.classes, len(manifest.files)) != (_describe(table), table.classes, len(folds)):
         raise ArtifactCorrupt(
-            f"{model}: must be trained on the columns, classes and folds of {data.source}, got others; train the trial again"
+            f"{model}: must be trained on columns, classes and folds of {data.source}, got others; train it again"
         )
     scores = []
     for name, part in zip(manifest.files, folds, strict=True):
@@ -113,21 +110,18 @@ def _settings(table: Table, trial: XGBoostTrial, seed: int, where: str) -> dict[
     return {**settings, "objective": "multi:softprob", "num_class": len(table.classes)}
 
 
-def _boost(
-    table: Table, rows: Rows, parameters: dict[str, Value], rounds: int, patience: int | None, seed: tuple[int, int]
-) -> Any:
+def _boost(table: Table, rows: Rows, parameters: dict[str, Value], rounds: int, trial: XGBoostTrial) -> Any:
     import xgboost
 
-    threads = int(parameters["nthread"])
-    if patience is None:
-        return xgboost.train(parameters, _matrix(table, rows, threads), num_boost_round=rounds)
-    part = watch_rows(rows, seed)
+    if trial.early_stopping_rounds is None:
+        return xgboost.train(parameters, _matrix(table, rows, trial.threads), num_boost_round=rounds)
+    part = watch_rows(rows)
     booster = xgboost.train(
         parameters,
-        _matrix(table, part.train, threads),
+        _matrix(table, part.train, trial.threads),
         num_boost_round=rounds,
-        evals=[(_matrix(table, part.score, threads), "watched")],
-        early_stopping_rounds=patience,
+        evals=[(_matrix(table, part.score, trial.threads), "watched")],
+        early_stopping_rounds=trial.early_stopping_rounds,
         verbose_eval=False,
     )
     return booster[: booster.best_iteration + 1]
