@@ -1,6 +1,7 @@
 """Every step, stated once: the command line, the KFP components and the Argo templates are derived from this.
 
-Types are those that a pipeline can carry: ``text``, ``integer`` and ``json``. Outputs are small files named after themselves.
+Types are those that a pipeline can carry: ``text``, ``integer``, ``number`` and ``json`` are small values; ``dataset`` and ``model``
+are artifacts, a file and a folder. Every output is written as a file or folder named after itself.
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ class Input:
     def flag(self) -> str:
         return f"--{self.name}"
 
+    @property
+    def variable(self) -> str:
+        """Its name in Python and in Kubeflow."""
+        return self.name.replace("-", "_")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """A value that the graph carries on."""
 
     name: str
-    type: Literal["text", "integer", "json"] = "text"
+    type: Literal["text", "integer", "number", "json", "dataset", "model"] = "text"
     description: str
-    default: str
-    """What the graph sees when the step is skipped."""
+    default: str = ""
+    """What the graph sees when the step is skipped; artifacts have none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +81,12 @@ OPEN = Step(
         Input(name="study-text", description="The study file's text (YAML)."),
         _SESSION,
     ),
-    outputs=(Output(name="study", description="Address of the study.", default=""), _DONE),
+    outputs=(
+        Output(name="study", description="Address of the study."),
+        Output(name="session", description="Id of the session as the other steps take it: what a key cannot hold is replaced by a hyphen."),
+        Output(name="turns", type="json", description="One number for each round the session can have, for graphs whose loops are counted.", default="[]"),
+        _DONE,
+    ),
 )
 PROPOSE = Step(
     name="propose",
@@ -149,5 +160,27 @@ REPORT = Step(
     inputs=(_STUDY, _SESSION),
 )
 
+SEARCH = Step(
+    name="search",
+    summary="Run the whole search in one container",
+    description="The loop from open to report with its trials as processes of this container, for a pipeline of one's own: a study goes in, the "
+    "best configuration and its model come out.",
+    again="Goes on where the session stood; a finished session only hands its result out again.",
+    image="trainer",
+    inputs=(
+        Input(name="store", description="Address of the store: a directory or s3://bucket/prefix."),
+        Input(name="study-text", description="The study file's text (YAML)."),
+        Input(name="session", description="Id of the session; a new one searches on. Without it the latest session goes on.", optional=True),
+    ),
+    outputs=(
+        Output(name="objective", type="number", description="The objective's metric of the best model."),
+        Output(name="best", type="dataset", description="The best configuration: one JSON object from parameter to value."),
+        Output(name="model", type="model", description="The best model: a folder with its files and champion.json, which says where it came from."),
+    ),
+)
+
 STEPS: tuple[Step, ...] = (OPEN, PROPOSE, TRAIN, EVALUATE, UPDATE_SURROGATE, UPDATE_POLICY, ADVANCE, REPORT)
+"""The steps of the loop."""
+COMMANDS: tuple[Step, ...] = (*STEPS, SEARCH)
+"""All that containers can run."""
 BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from ..errors import ArtifactCorrupt, NotFound
 from ..space import Configuration
 from ..store import layout
 from ..study import CommandTrial, Study
 from ..trial import AttemptStart, Cost, Outcome, Result, Status
 from .ledger import Clock, Ledger, seed_for
+
+LOG = logging.getLogger(__name__)
 
 
 def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
@@ -24,11 +28,10 @@ def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]: 
 def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clock = time.time) -> Result | None:
     """Write the terminal result of the trial in this slot; the first one wins and is returned.
 
-    None when no attempt has ended: the sealing of the round writes LOST then.
+    None when no attempt has ended, or when the bytes of its model are damaged: the sealing of the round writes LOST then.
 
     Raises:
         SessionFenced: a newer session has claimed the study.
-        ArtifactCorrupt: the model's bytes are not those that training wrote.
     """
     ledger.owned(session)
     place = ledger.slot(round_, slot)
@@ -41,16 +44,17 @@ def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clo
     began = clock()
     opened = ledger.session(session)
     seed = seed_for(opened, ledger.record().digest, round_, f"train/{slot}")
-    status, objective, metrics, reason = _judge(ledger, ledger.study(opened), place.configuration, outcome, seed)
+    try:
+        judged = _judge(ledger, ledger.study(opened), place.configuration, outcome, seed)
+    except (ArtifactCorrupt, NotFound) as error:
+        LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
+        return None
     ended = clock()
     result = Result(
+        **judged,
         trial=place.trial,
         round=round_,
         slot=slot,
-        status=status,
-        objective=objective,
-        metrics=metrics,
-        reason=reason,
         log_tail=outcome.log_tail,
         attempt=outcome.attempt,
         cost=_cost(ledger, outcome, ended - began),
@@ -69,32 +73,24 @@ def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if outcome is not None), None)
 
 
-def _judge(
-    ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int
-) -> tuple[Status, float | None, dict[str, float], str]:
+def _judge(ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int) -> dict[str, Any]:
+    """Status, objective, metrics and reason of the result."""
     if outcome.state in ("FAILED", "INFEASIBLE"):
-        return Status(outcome.state), None, outcome.metrics, outcome.reason
+        return {"status": Status(outcome.state), "metrics": outcome.metrics, "reason": outcome.reason}
     metrics = outcome.metrics
-    if not isinstance(study.trial, CommandTrial):
+    if outcome.state == "TRAINED" and not isinstance(study.trial, CommandTrial):
         metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
-    value = metrics.get(study.objective.metric)
-    finite = {name: number for name, number in metrics.items() if math.isfinite(number)}
-    if value is None:
+    name, finite = study.objective.metric, {name: value for name, value in metrics.items() if math.isfinite(value)}
+    if outcome.state == "STOPPED":
+        return {"status": Status.STOPPED, "objective": finite.get(name), "metrics": finite, "reason": outcome.reason}
+    if name in finite:
+        return {"status": Status.COMPLETE, "objective": finite[name], "metrics": finite}
+    if name in metrics:
+        reason = f"the metric {name!r} must be a finite number, got {metrics[name]}"
+    else:
         known = ", ".join(sorted(metrics)) or "no metric at all"
-        return (
-            Status.FAILED,
-            None,
-            finite,
-            f"the trial must report the metric {study.objective.metric!r}, got {known}; name it in objective.metric",
-        )
-    if not math.isfinite(value):
-        return (
-            Status.FAILED,
-            None,
-            finite,
-            f"the metric {study.objective.metric!r} must be a finite number, got {value}",
-        )
-    return Status.STOPPED if outcome.state == "STOPPED" else Status.COMPLETE, value, finite, outcome.reason
+        reason = f"the trial must report the metric {name!r}, got {known}; set objective.metric to one of them"
+    return {"status": Status.FAILED, "metrics": finite, "reason": reason}
 
 
 def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int) -> dict[str, float]:

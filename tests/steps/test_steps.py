@@ -1,0 +1,310 @@
+"""Each step twice, out of turn, and by the wrong session."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.steps.studies import shell_study
+
+from tunewright.errors import InputError, SessionFenced, StudyChanged
+from tunewright.steps.advance import main as advance
+from tunewright.steps.evaluate import evaluate
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.steps.report import promote, report
+from tunewright.steps.train import train
+from tunewright.steps.update_policy import update_policy
+from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store import layout
+from tunewright.store.opening import open_store, study_store
+from tunewright.study import Study
+from tunewright.training.local import LocalRunner
+from tunewright.trial import Result, Status
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    return str(tmp_path / "store")
+
+
+def opened(place: str, study: Study, session: str = "one", now: float = NOW) -> Ledger:
+    open_session(place, study, session, base=Path.cwd(), now=now)
+    return Ledger(study_store(open_store(place), study.name))
+
+
+def objects(ledger: Ledger) -> dict[str, bytes]:
+    return {entry.key: ledger.store.get(entry.key).data for entry in ledger.store.list()}
+
+
+def run_slots(ledger: Ledger, round_: int, session: str = "one") -> list[Result | None]:
+    plan = ledger.plan(round_)
+    assert plan is not None
+    for slot in range(len(plan.slots)):
+        train(ledger, session, round_, slot, runner=LocalRunner())
+        evaluate(ledger, session, round_, slot)
+    return ledger.results(plan)
+
+
+def run_round(ledger: Ledger, session: str = "one") -> None:
+    round_ = propose(ledger, session)["round"]
+    run_slots(ledger, round_, session)
+    update_surrogate(ledger, session, round_, clock=lambda: NOW)
+    update_policy(ledger, session, round_, clock=lambda: NOW)
+
+
+def test_a_round_run_twice_step_by_step_leaves_the_same_objects(place: str) -> None:
+    ledger = opened(place, shell_study())
+    for step in (
+        lambda: open_session(place, shell_study(), "one", base=Path.cwd(), now=NOW + 5),
+        lambda: propose(ledger, "one"),
+        lambda: run_slots(ledger, 0),
+        lambda: update_surrogate(ledger, "one", 0, clock=lambda: NOW),
+        lambda: update_policy(ledger, "one", 0, clock=lambda: NOW),
+    ):
+        step()
+        before = objects(ledger)
+        step()
+        assert objects(ledger) == before
+    assert ledger.head()[0].round == 1
+
+
+def test_two_stores_driven_alike_hold_the_same_plans_and_weights(tmp_path: Path) -> None:
+    kept = []
+    for name in ("a", "b"):
+        ledger = opened(str(tmp_path / name), shell_study())
+        for _ in range(3):
+            run_round(ledger)
+        kept.append(
+            {
+                key: data
+                for key, data in objects(ledger).items()
+                if key.endswith(("plan.json", "policy.json", "surrogate.json"))
+            }
+        )
+        head, _ = ledger.head()
+        kept[-1]["policy"] = str(head.policy).encode()
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 10
+
+
+def test_a_late_step_of_a_past_round_changes_nothing(place: str) -> None:
+    ledger = opened(place, shell_study())
+    run_round(ledger)
+    assert propose(ledger, "one")["round"] == 1
+    before = objects(ledger)
+    assert update_surrogate(ledger, "one", 0) is None
+    assert update_policy(ledger, "one", 0).round == 1
+    assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
+    assert evaluate(ledger, "one", 0, 0) is not None
+    assert objects(ledger) == before
+
+
+def test_a_round_sealed_without_results_makes_them_lost_and_a_late_result_loses(place: str) -> None:
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    train(ledger, "one", 0, 1, runner=LocalRunner())  # trained, never evaluated before the seal
+    update_surrogate(ledger, "one", 0, clock=lambda: NOW)
+    plan = ledger.plan(0)
+    assert plan is not None
+    assert [r.status for r in ledger.results(plan) if r] == [Status.LOST, Status.LOST]
+    late = evaluate(ledger, "one", 0, 1)
+    assert late is not None
+    assert late.status is Status.LOST
+    assert "1 attempt" in late.reason
+
+
+def test_a_newer_session_fences_the_older_one_and_takes_over_its_round(place: str) -> None:
+    ledger = opened(place, shell_study())
+    plan = propose(ledger, "one")
+    opened(place, shell_study(), "two")
+    for step in (
+        lambda: propose(ledger, "one"),
+        lambda: train(ledger, "one", 0, 0, runner=LocalRunner()),
+        lambda: evaluate(ledger, "one", 0, 0),
+        lambda: update_surrogate(ledger, "one", 0),
+        lambda: update_policy(ledger, "one", 0),
+        lambda: open_session(place, shell_study(), "one", base=Path.cwd(), now=NOW),
+    ):
+        with pytest.raises(SessionFenced, match="one"):
+            step()
+    assert propose(ledger, "two")["slots"] == plan["slots"]
+    run_round(ledger, "two")
+    assert ledger.head()[0].round == 1
+
+
+def test_a_session_id_counts_its_own_trials_and_learns_from_all(place: str) -> None:
+    study = shell_study(budget={"trials": 3, "parallel_trials": 2})
+    ledger = opened(place, study)
+    run_round(ledger)
+    run_round(ledger)
+    head, _ = ledger.head()
+    assert head.finished == "3 trials, budget.trials is 3"
+    assert propose(ledger, "one") == {"round": 2, "slots": [], "done": True}
+    opened(place, study, "two")
+    assert propose(ledger, "two") == {"round": 2, "slots": [0, 1], "done": False}
+    run_round(ledger, "two")
+    record = layout.read(ledger.store, type(ledger.session("two")), layout.session("two"))
+    assert record.first_round == 2
+    assert len([entry for entry in ledger.store.list("trials/") if entry.key.endswith("result.json")]) == 5
+
+
+def test_a_changed_study_under_the_same_name_is_refused_and_says_what_changed(place: str) -> None:
+    opened(place, shell_study())
+    other = shell_study(space={"x": {"type": "float", "low": 0.0, "high": 2.0}})
+    with pytest.raises(StudyChanged, match=r"but space changed; give the changed study another name"):
+        opened(place, other, "two")
+    opened(place, shell_study(budget={"trials": 9}, seed=3, description="other words"), "two")
+
+
+def test_the_fused_step_does_what_its_parts_do(tmp_path: Path) -> None:
+    address = str(tmp_path / "a" / "toy")
+    fused, parts = opened(str(tmp_path / "a"), shell_study()), opened(str(tmp_path / "b"), shell_study())
+    assert advance(study=address, session="one") == propose(parts, "one")
+    run_slots(fused, 0)
+    run_slots(parts, 0)
+    after = advance(study=address, session="one", round=0)
+    update_surrogate(parts, "one", 0)
+    update_policy(parts, "one", 0)
+    assert after == propose(parts, "one")
+    assert fused.head()[0].policy == parts.head()[0].policy
+    assert fused.plan(1) == parts.plan(1)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [
+        (["sh", "-c", "echo going down; exit 3"], Status.FAILED, "3"),
+        (["sh", "-c", 'echo "{{}}" > $TUNEWRIGHT_METRICS'], Status.FAILED, "score"),
+        (["sh", "-c", 'echo "{{\\"loss\\": 1.0}}" > $TUNEWRIGHT_METRICS'], Status.FAILED, "loss"),
+        (["sh", "-c", 'echo "{{\\"score\\": NaN}}" > $TUNEWRIGHT_METRICS'], Status.FAILED, "score"),
+        (["sh", "-c", 'echo "{{\\"score\\": Infinity}}" > $TUNEWRIGHT_METRICS'], Status.FAILED, "score"),
+        (
+            ["sh", "-c", 'echo "{{\\"infeasible\\": \\"too wide\\"}}" > $TUNEWRIGHT_METRICS'],
+            Status.INFEASIBLE,
+            "too wide",
+        ),
+        (["no-such-program"], Status.FAILED, "no-such-program|127"),
+    ],
+)
+def test_a_trial_that_goes_wrong_is_a_result_and_the_study_goes_on(
+    place: str, command: list[str], status: Status, reason: str
+) -> None:
+    ledger = opened(place, shell_study(command=command))
+    propose(ledger, "one")
+    results = run_slots(ledger, 0)
+    for result in results:
+        assert result is not None
+        assert result.status is status
+        assert result.objective is None
+        assert re.search(reason, result.reason + result.log_tail)
+    update_surrogate(ledger, "one", 0)
+    assert update_policy(ledger, "one", 0).round == 1
+
+
+def test_a_session_of_failing_trials_ends_with_a_reason(place: str) -> None:
+    ledger = opened(
+        place, shell_study(command=["false"], budget={"trials": 40, "parallel_trials": 2, "failed_trials": 4})
+    )
+    run_round(ledger)
+    run_round(ledger)
+    head, _ = ledger.head()
+    assert head.failed
+    assert head.finished == "4 trials failed, budget.failed_trials is 4"
+
+
+def test_a_goal_and_the_wall_time_end_the_session(tmp_path: Path) -> None:
+    goal = opened(str(tmp_path / "a"), shell_study(objective={"metric": "score", "goal": 0.4}))
+    run_round(goal)
+    assert "goal 0.4 reached" in str(goal.head()[0].finished)
+    wall = opened(str(tmp_path / "b"), shell_study(budget={"wall_time": 60}), now=NOW - 61)
+    run_round(wall)
+    assert wall.head()[0].finished == "61 s, budget.wall_time is 60 s"
+
+
+def test_a_dead_attempt_on_this_host_is_taken_over_at_once_and_counted(place: str) -> None:
+    from tunewright.steps.lease import take
+
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    trial = ledger.slot(0, 0).trial
+    start = take(ledger.store, trial, 5, now=NOW)
+    assert start is not None
+    dead = start.model_copy(update={"process_started": start.process_started - 1000})
+    ledger.store.put(layout.attempt(trial, 1, "start.json"), layout.encode(dead))
+    outcome = train(ledger, "one", 0, 0, runner=LocalRunner())
+    assert outcome is not None
+    assert outcome.attempt == 2
+
+
+def test_attempts_beyond_the_limit_are_not_begun_and_the_trial_is_lost(place: str) -> None:
+    from tunewright.steps.lease import take
+
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    trial = ledger.slot(0, 0).trial
+    start = take(ledger.store, trial, 5, now=NOW)
+    assert start is not None
+    for number in range(1, 6):
+        dead = start.model_copy(update={"attempt": number, "process_started": 1.0})
+        ledger.store.put(layout.attempt(trial, number, "start.json"), layout.encode(dead))
+    assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
+    assert evaluate(ledger, "one", 0, 0) is None
+    update_surrogate(ledger, "one", 0)
+    lost = ledger.result(trial)
+    assert lost is not None
+    assert lost.status is Status.LOST
+    assert "5 attempts" in lost.reason
+
+
+def test_a_plan_has_only_its_own_slots(place: str) -> None:
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    with pytest.raises(InputError, match="must have a slot 7, but it has 2 slots"):
+        train(ledger, "one", 0, 7, runner=LocalRunner())
+    with pytest.raises(InputError, match="session 'nobody' must"):
+        propose(ledger, "nobody")
+
+
+def test_the_report_and_the_champion_follow_the_best_trial(place: str) -> None:
+    ledger = opened(place, shell_study())
+    run_round(ledger)
+    champion = promote(ledger)
+    assert champion is not None
+    best = ledger.head()[0].best
+    assert best is not None
+    assert (champion.trial, champion.objective) == (best.trial, best.objective)
+    assert promote(ledger) == champion
+    assert ledger.store.get(report(ledger, "one")).data.startswith(b"<!doctype html>")
+
+
+def test_a_damaged_model_never_scores(place: str) -> None:
+    study = Study.model_validate(
+        {
+            "name": "iris",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "sklearn:iris", "validation": {"holdout": 0.3}},
+            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
+            "budget": {"trials": 2, "parallel_trials": 2},
+        }
+    )
+    ledger = opened(place, study)
+    propose(ledger, "one")
+    outcome = train(ledger, "one", 0, 0, runner=LocalRunner())
+    assert outcome is not None
+    assert outcome.state == "TRAINED"
+    for name in outcome.model:
+        key = layout.attempt(outcome.trial, outcome.attempt, f"model/{name}")
+        data = bytearray(ledger.store.get(key).data)
+        data[len(data) // 2] ^= 1
+        ledger.store.put(key, bytes(data))
+    assert evaluate(ledger, "one", 0, 0) is None
+    update_surrogate(ledger, "one", 0)
+    lost = ledger.result(outcome.trial)
+    assert lost is not None
+    assert lost.status is Status.LOST
