@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import AlreadyExists, Conflict, InputError, NotFound, StoreRefused, StoreUnavailable, TunewrightError
-from .layout import KEY, check_key
+from .layout import KEY, begins_keys, check_key
 from .port import Entry, Stored
 
 SCRATCH = ".tmp~"  #: no key holds a tilde
@@ -78,9 +78,9 @@ class DirectoryStore:
         return _etag(data)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
+        if not begins_keys(prefix):
+            return
         folder, _, start = prefix.rpartition("/")
-        if folder and not KEY.fullmatch(folder):
-            return  # no key begins like this
         with self._translated(prefix):
             if (self.root / folder).resolve().is_relative_to(self.root):
                 yield from _walk(self.root / folder, f"{folder}/" if folder else "", start)

@@ -60,6 +60,12 @@ def check_key(key: str) -> str:
     return key
 
 
+def begins_keys(prefix: str) -> bool:
+    """Whether there can be a key with this prefix; ``../`` begins none."""
+    folder = prefix.rpartition("/")[0]
+    return not folder or KEY.fullmatch(folder) is not None
+
+
 def plan(round_: int) -> str:
     return f"rounds/{round_:05d}/plan.json"
 
@@ -113,7 +119,7 @@ def encode(document: Document) -> bytes:
     return _canonical({**body, "sha256": hashlib.sha256(_canonical(body)).hexdigest()}) + b"\n"
 
 
-def _canonical(body: dict[str, Any]) -> bytes:
+def _canonical(body: Any) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -126,7 +132,9 @@ def decode(type_: type[D], data: bytes, where: str) -> D:
     """
     try:
         body = json.loads(data)
-    except ValueError as error:
+        digest = body.pop("sha256", None) if isinstance(body, dict) else None
+        actual = hashlib.sha256(_canonical(body)).hexdigest()
+    except (ValueError, RecursionError) as error:
         raise ArtifactCorrupt(
             f"{where}: must be a {type_.kind} document, got {len(data)} bytes that are not JSON ({error})"
         ) from None
@@ -139,8 +147,7 @@ def decode(type_: type[D], data: bytes, where: str) -> D:
             f"{where}: schema_version must be {type_.schema_version}, got {version!r}; "
             "it was written by another release of tunewright, use that one"
         )
-    digest = body.pop("sha256", None)
-    if digest != hashlib.sha256(_canonical(body)).hexdigest():
+    if digest != actual:
         raise ArtifactCorrupt(
             f"{where}: its sha256 must match its content, got {digest!r}; "
             "the object was damaged, restore it from a backup"
@@ -216,8 +223,8 @@ def get_blob(store: Store, digest: str) -> bytes:
 def attempt_numbers(store: Store, trial: str) -> list[int]:
     """Numbers of the attempts of a trial that have begun, ascending."""
     prefix = attempts(trial)
-    begun = (entry.key[len(prefix) :] for entry in store.list(prefix) if entry.key.endswith("/start.json"))
-    return sorted(int(name.split("/")[0]) for name in begun)
+    begun = (re.fullmatch(r"([1-9][0-9]*)/start\.json", entry.key[len(prefix) :]) for entry in store.list(prefix))
+    return sorted(int(match[1]) for match in begun if match)
 
 
 class Prefixed:

@@ -27,7 +27,7 @@ from minio import Minio
 
 from ..errors import AlreadyExists, Conflict, NotFound, StoreUnavailable
 from .access import Access
-from .layout import check_key
+from .layout import begins_keys, check_key
 from .port import Entry, Stored
 from .s3_errors import FAILURES, status_error, translate
 
@@ -108,7 +108,7 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         last: str | None = None
-        while True:
+        while begins_keys(prefix):
             page = self._page(prefix, last)
             yield from page
             if len(page) < PAGE:

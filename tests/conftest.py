@@ -1,0 +1,58 @@
+"""Fixtures for every test: a MinIO server, and a store in a bucket of its own there."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from minio import Minio
+from tests.minio_server import MinioServer, NoServerError, minio
+
+from tunewright.store.s3 import S3Store
+
+
+@pytest.fixture(scope="session")
+def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    """A MinIO server with nothing of this test in it."""
+    try:
+        with minio(tmp_path_factory.mktemp("minio")) as server:
+            yield server
+    except NoServerError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def s3_environment(minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch) -> MinioServer:
+    """The server, with the environment set so that ``s3://`` addresses lead there."""
+    for name in ("AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "TUNEWRIGHT_S3_CREDENTIALS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in minio_server.environment().items():
+        monkeypatch.setenv(name, value)
+    return minio_server
+
+
+@pytest.fixture
+def s3_store(s3_environment: MinioServer) -> Iterator[S3Store]:
+    """A store in a new bucket; ``open_store(s3_store.address)`` opens it again."""
+    bucket = f"test-{secrets.token_hex(8)}"
+    store = S3Store(bucket)
+    store.make_bucket()
+    yield store
+    if not s3_environment.own:
+        for entry in store.list():
+            store.delete(entry.key)
+        server = s3_environment
+        Minio(
+            server.host,
+            access_key=server.access_key,
+            secret_key=server.secret_key,
+            secure=server.endpoint.startswith("https"),
+        ).remove_bucket(bucket)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever asks for a MinIO is marked so."""
+    for item in items:
+        if "minio_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("s3")
