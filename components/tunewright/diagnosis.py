@@ -16,9 +16,9 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .study import Place, Study, cross_problems, parse_parameters
-
-Mistake: TypeAlias = tuple[Place, str]
+from .errors import nearest
+from .rules import Mistake, Place, cross_problems
+from .study import Study, parse_parameters
 
 
 def diagnose(raw: Mapping[str, Any]) -> tuple[Study | None, list[Mistake]]:
@@ -31,8 +31,9 @@ def diagnose(raw: Mapping[str, Any]) -> tuple[Study | None, list[Mistake]]:
     unknown = [at for detail, at in found if detail["type"] == "extra_forbidden"]
     misspelt = {(*at.place[:-1], guess) for at in unknown if (guess := _guess(at))}
     mistakes = [
-        _translate(detail, at)
+        mistake
         for detail, at in found
+        for mistake in _translate(detail, at)
         if detail["loc"] and not (detail["type"] == "missing" and at.place in misspelt)  # one mistake, not two
     ]
     mistakes += cross_problems(raw, parse_parameters(raw.get("space")))
@@ -133,17 +134,22 @@ def _meant(members: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:
     return tuple(member for member in members if member not in lists)
 
 
-def _translate(detail: ErrorDetails, at: _Finding) -> Mistake:
-    """A pydantic error as rule, value and remedy."""
+def _translate(detail: ErrorDetails, at: _Finding) -> list[Mistake]:
+    """A pydantic error as rule, value and remedy; a model that broke several rules gives several."""
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         known = [tag for member in at.members for tag in _tags(member)]
-        return (*at.place, context["discriminator"].strip("'")), _one_of(context.get("tag"), known)
+        return [((*at.place, context["discriminator"].strip("'")), _one_of(context.get("tag"), known))]
     if kind == "value_error":
-        message = str(context["error"])
-        field = message.split(" ", 1)[0]
-        return ((*at.place, field) if isinstance(value, Mapping) and field in value else at.place), message
-    return at.place, _message(detail, at)
+        messages = getattr(context["error"], "messages", [str(context["error"])])
+        return [(_spoken_of(at.place, value, message), message) for message in messages]
+    return [(at.place, _message(detail, at))]
+
+
+def _spoken_of(place: Place, value: Any, message: str) -> Place:
+    """The field that a model's own message begins with, if it is there."""
+    field = message.split(" ", 1)[0]
+    return (*place, field) if isinstance(value, Mapping) and field in value else place
 
 
 def _message(detail: ErrorDetails, at: _Finding) -> str:
@@ -152,6 +158,8 @@ def _message(detail: ErrorDetails, at: _Finding) -> str:
         return f"is required, got nothing; add '{at.place[-1]}: ...'{_description(at)}"
     if kind == "extra_forbidden":
         return _unknown(at)
+    if kind == "string_pattern_mismatch":
+        return f"must match {detail['ctx']['pattern']}, got {_shown(value)}; change it{_description(at)}"
     if isinstance(value, float) and not math.isfinite(value):
         return f"must be a finite number, got {value}; write a number"
     if len(at.members) > 1:
@@ -185,14 +193,9 @@ def _guess(at: _Finding) -> str | None:
 
 
 def _unknown(at: _Finding) -> str:
-    key, guess = str(at.place[-1]), _guess(at)
+    key = str(at.place[-1])
     homes = [name for name, field in Study.model_fields.items() if key in _fields(field.annotation)]
-    if at.owner is Study and homes:
-        remedy = f"indent it below {homes[0]!r}"
-    elif guess:
-        remedy = f"did you mean {guess!r}?"
-    else:
-        remedy = f"known are {', '.join(_fields(at.owner))}"
+    remedy = f"indent it below {homes[0]!r}" if at.owner is Study and homes else nearest(key, _fields(at.owner))
     return f"must be a known key, got {key!r}; {remedy}"
 
 
@@ -202,9 +205,8 @@ def _fields(member: Any) -> list[str]:
 
 
 def _one_of(value: Any, known: list[str]) -> str:
-    close = difflib.get_close_matches(str(value), known, n=1)
-    remedy = f"did you mean {close[0]!r}?" if close else "write one of these"
-    return f"must be one of {', '.join(known)}, got {_shown(value)}; {remedy}"
+    remedy = nearest(value, known)
+    return f"must be one of {', '.join(known)}, got {_shown(value)}; {'write one of these' if remedy.startswith('known') else remedy}"
 
 
 def _literal(value: Any, context: Mapping[str, Any]) -> str:
@@ -253,9 +255,12 @@ _RULES: dict[str, _Rule] = {
     "greater_than_equal": _bound(">=", "ge", "use a larger value"),
     "less_than": _bound("<", "lt", "use a smaller value"),
     "less_than_equal": _bound("<=", "le", "use a smaller value"),
-    "string_too_short": _bound("a text of at least", "min_length", "write more characters"),
-    "string_too_long": _bound("a text of at most", "max_length", "write fewer characters"),
-    "string_pattern_mismatch": _bound("of the form", "pattern", "rename it"),
+    "string_too_short": lambda value, context: (
+        f"must have at least {context['min_length']} characters, got {_shown(value)}; add some"
+    ),
+    "string_too_long": lambda value, context: (
+        f"must have at most {context['max_length']} characters, got {len(value)}; shorten it"
+    ),
     "too_short": _entries,
     "too_long": _entries,
 }

@@ -18,13 +18,17 @@
     │   ├── NotFound                         no object under this key
     │   ├── AlreadyExists                    create-once lost the race
     │   └── Conflict                         compare-and-swap lost the race
-    └── TrialInfeasible                 0    this configuration cannot be trained: a result, not an error of the step
+    └── TrialInfeasible                 0    this configuration cannot be trained: a result
 
 A failed *trial* is not an error here: it is a result (`tunewright.trial.Status`) and the step that recorded it ends with 0.
 """
 
+# ruff: noqa: N818  # the names say what happened; InputError and TransientError say that it is an error
+
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 EXIT_OK = 0
@@ -32,6 +36,15 @@ EXIT_INPUT = 2
 EXIT_BUG = 70
 EXIT_TRANSIENT = 75
 EXIT_TERMINATED = 143
+
+
+def nearest(value: object, known: Sequence[str]) -> str:
+    """The remedy for a wrong name: the known one that it is nearest to, or what is known."""
+    close = difflib.get_close_matches(str(value), known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+    return f"known are {', '.join(known[:20])}{more}"
 
 
 class TunewrightError(Exception):

@@ -12,40 +12,38 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from .preset import AgentSettings
-from .space import FEASIBILITY_DRAWS, MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
+from .rules import cross_problems
+from .space import MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
-PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
 MAX_ROUNDS = 80
 
-Place: TypeAlias = tuple[str | int, ...]  #: way to a value in a study file, e.g. ``("space", "learning_rate", "low")``
-
+_MAX_QUANTITY = 40  #: characters of a duration or a size
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*$")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*")
 _BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def _duration(value: Any) -> Any:
     if isinstance(value, str):
-        parts = _DURATION.findall(value)
+        parts = _DURATION.findall(value) if len(value) <= _MAX_QUANTITY else []
         if not parts or _DURATION.sub("", value).strip():
-            raise ValueError(f"must be seconds or a duration such as 90s, 15m or 1h30m, got {value!r}")
+            raise ValueError(f"must be seconds or a duration such as 90s, 15m or 1h30m, got {value!r:.80}")
         return sum(float(number) * _SECONDS[unit] for number, unit in parts)
     return value
 
 
 def _size(value: Any) -> Any:
     if isinstance(value, str):
-        match = _SIZE.match(value)
+        match = _SIZE.fullmatch(value) if len(value) <= _MAX_QUANTITY else None
         if not match:
-            raise ValueError(f"must be bytes or a size such as 512MiB or 4GiB, got {value!r}")
+            raise ValueError(f"must be bytes or a size such as 512MiB or 4GiB, got {value!r:.80}")
         return int(float(match[1]) * _BYTES.get(match[2] or "", 1))
     return value
 
@@ -209,7 +207,7 @@ class CommandTrial(_Template):
     @model_validator(mode="after")
     def _check(self) -> CommandTrial:
         for name in self.environment:
-            if not re.match(ENVIRONMENT_NAME, name):
+            if not re.fullmatch(ENVIRONMENT_NAME, name):
                 raise ValueError(f"environment names must match {ENVIRONMENT_NAME}, got {name!r}")
         if self.stdout_pattern is not None:
             try:
@@ -292,164 +290,10 @@ def parse_parameters(raw: Any) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {}
     for name, value in raw.items() if isinstance(raw, Mapping) else ():
         try:
-            parameters[str(name)] = _PARAMETER.validate_python(value)
+            parameters[str(name)] = _PARAMETER.validate_python(value, strict=True)
         except ValidationError:
             continue
     return parameters
-
-
-def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
-    """Rules that span fields: ``(place, message)`` of every one that is broken.
-
-    Args:
-        raw: the study file as plain data; may be incomplete or wrong elsewhere.
-        parameters: the parameters that are valid by themselves.
-    """
-    declared = list(raw["space"]) if isinstance(raw.get("space"), Mapping) else []
-    problems = [
-        (("space", name), f"parameter names must match {PARAMETER_NAME}, got {name!r}; rename it")
-        for name in declared
-        if not re.match(PARAMETER_NAME, str(name))
-    ]
-    problems += _condition_problems(declared, parameters)
-    if not problems and len(parameters) == len(declared):
-        problems += _constraint_problems(raw.get("constraints") or [], parameters)
-    trial = raw.get("trial")
-    if isinstance(trial, Mapping):
-        problems += _trial_problems(trial, raw, declared)
-    return problems
-
-
-def _condition_problems(declared: list[str], parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
-    problems = []
-    for name, parameter in parameters.items():
-        for parent, wanted in parameter.when.items():
-            place: Place = ("space", name, "when", parent)
-            if parent not in declared:
-                problems.append(
-                    (
-                        place,
-                        f"a condition must name a parameter of the space, got {parent!r}; known are {', '.join(declared)}",
-                    )
-                )
-            elif parent == name or _depends(parent, name, parameters):
-                problems.append(
-                    (place, f"conditions must not form a cycle, got {name} -> {parent} -> {name}; remove one of them")
-                )
-            elif declared.index(parent) > declared.index(name):
-                problems.append(
-                    (
-                        place,
-                        f"a condition must name an earlier parameter, got {parent!r} which stands later; move {parent} before {name}",
-                    )
-                )
-            elif parent in parameters:
-                problems += [(place, message) for message in _unreachable(parameters[parent], wanted)]
-    return problems
-
-
-def _depends(name: str, target: str, parameters: Mapping[str, Parameter]) -> bool:
-    seen: set[str] = set()
-    stack = [name]
-    while stack:
-        current = stack.pop()
-        if current == target:
-            return True
-        if current not in seen and current in parameters:
-            seen.add(current)
-            stack += parameters[current].when
-    return False
-
-
-def _unreachable(parent: Parameter, wanted: Value | list[Value]) -> list[str]:
-    messages = []
-    for value in wanted if isinstance(wanted, list) else [wanted]:
-        try:
-            parent.unit(value)
-        except ValueError as error:
-            messages.append(f"the condition can never hold: its value {error}")
-    return messages
-
-
-def _constraint_problems(constraints: Any, parameters: Mapping[str, Parameter]) -> list[tuple[Place, str]]:
-    problems: list[tuple[Place, str]] = []
-    sound: list[str] = []
-    for index, expression in enumerate(constraints if isinstance(constraints, list) else []):
-        place: Place = ("constraints", index)
-        try:
-            names = Space({}, [str(expression)]).constraints[0].names
-        except ValueError as error:
-            problems.append((place, str(error)))
-            continue
-        unknown = sorted(names - parameters.keys())
-        if unknown:
-            problems.append(
-                (
-                    place,
-                    f"must name parameters of the space, got {', '.join(unknown)}; known are {', '.join(parameters)}",
-                )
-            )
-        else:
-            sound.append(str(expression))
-    if problems or not sound:
-        return problems
-    rng = np.random.default_rng(0)
-    for index, expression in enumerate(sound):
-        problem = _unsatisfied(Space(parameters, [expression]), rng)
-        if problem:
-            problems.append((("constraints", index), problem))
-    if not problems and len(sound) > 1:
-        problem = _unsatisfied(Space(parameters, sound), rng)
-        problems += [(("constraints",), problem)] if problem else []
-    return problems
-
-
-def _unsatisfied(space: Space, rng: np.random.Generator) -> str | None:
-    try:
-        if space.sample(rng):
-            return None
-    except ValueError as error:
-        return str(error)
-    return f"none of {FEASIBILITY_DRAWS} random configurations satisfies it; loosen it or narrow the ranges"
-
-
-def _trial_problems(trial: Mapping[str, Any], raw: Mapping[str, Any], declared: list[str]) -> list[tuple[Place, str]]:
-    problems = []
-    kind = trial.get("kind")
-    data = raw.get("data")
-    if kind in ("xgboost", "cnn") and not data:
-        problems.append((("data",), f"trial kind {kind} needs data, got none; add data.source"))
-    if kind in ("xgboost", "cnn") and isinstance(trial.get("fixed"), Mapping):
-        problems += [
-            (("trial", "fixed", name), f"{name} is searched in the space and fixed as well; remove one of them")
-            for name in trial["fixed"]
-            if name in declared
-        ]
-    if kind == "xgboost" and isinstance(data, Mapping):
-        source = str(data.get("source", ""))
-        if source and not source.startswith("sklearn:") and not source.endswith(".npz") and not data.get("target"):
-            problems.append((("data", "target"), "a table needs the column to predict, got none; set data.target"))
-    if kind == "command" and isinstance(trial.get("command"), list):
-        problems += _placeholder_problems([str(part) for part in trial["command"]], declared)
-    return problems
-
-
-PLACEHOLDERS = ("params", "output", "data")
-
-
-def _placeholder_problems(command: list[str], declared: list[str]) -> list[tuple[Place, str]]:
-    problems = []
-    for index, part in enumerate(command):
-        for name in re.findall(r"(?<!\{)\{([^{}]*)\}(?!\})", part):
-            if name not in (*declared, *PLACEHOLDERS):
-                known = ", ".join((*declared, *PLACEHOLDERS))
-                problems.append(
-                    (
-                        ("trial", "command", index),
-                        f"{{{name}}} is not a parameter; known are {known}; write {{{{ and }}}} for braces",
-                    )
-                )
-    return problems
 
 
 __all__ = ["Budget", "CNNTrial", "CommandTrial", "Condition", "Data", "Limits", "Objective", "Study", "XGBoostTrial"]

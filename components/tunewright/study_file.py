@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from .diagnosis import diagnose, dotted, nearest_line
 from .errors import Problem, StudyInvalid
-from .study import Place, Study
+from .preset import PRESETS
+from .rules import Place
+from .study import Study
 
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
@@ -57,17 +61,22 @@ def parse_study(text: str, file: str) -> Study:
 
 def study_from(data: Mapping[str, Any]) -> Study:
     """The study in plain data, with the checks and messages of a file. Raises StudyInvalid."""
-    return _judge(dict(data), {}, [], None)
+    return _judge(_plain(data), {}, [], None)
 
 
 def dump_study(study: Study) -> str:
     """YAML of the settings that were given; `parse_study` reads an equal study from it."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
+    yaml.default_flow_style = None  # lists and mappings of scalars in one line, the others as blocks
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order of the space has meaning
-    yaml.width = 120
+    yaml.width = 4096
     stream = io.StringIO()
-    yaml.dump(_kind_first(study.model_dump(mode="json", exclude_unset=True)), stream)
+    data = study.model_dump(mode="json", exclude_unset=True)
+    preset = PRESETS[study.agent.preset]
+    data["agent"] = {
+        key: value for key, value in data.get("agent", {}).items() if key not in preset or value != preset[key]
+    }
+    yaml.dump(_kind_first({key: value for key, value in data.items() if key != "agent" or value}), stream)
     return stream.getvalue()
 
 
@@ -80,7 +89,22 @@ def _kind_first(value: Any) -> Any:
     return value
 
 
-def _refusal(message: str, file: str, line: int | None = None) -> StudyInvalid:
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Data as a file would hold it: dictionaries, lists, scalars. Raises StudyInvalid when it is too deep."""
+    if depth > MAX_DEPTH:
+        raise _refusal(f"lists and mappings must be at most {MAX_DEPTH} deep; remove some", None)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value) if isinstance(value, Path) else value
+
+
+def _refusal(message: str, file: str | None, line: int | None = None) -> StudyInvalid:
     return StudyInvalid([Problem(field="study", message=message, file=file, line=line)])
 
 
