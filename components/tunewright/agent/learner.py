@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..preset import AgentSettings
 from . import weights
+from .adam import Adam
 from .grid import Grid
 from .policy import Policy, Rollout
 from .ppo import ppo_update
 
 KIND = "policy"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+Snapshot: TypeAlias = tuple[Mapping[str, Tensor], float | None]
 
 
 class Learner:
@@ -24,7 +25,7 @@ class Learner:
     def __init__(self, grid: Grid, settings: AgentSettings) -> None:
         self.settings = settings
         self.policy = Policy(grid, settings)
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=settings.learning_rate, eps=1e-5)
+        self.optimizer = Adam(dict(self.policy.named_parameters()), settings.learning_rate)
         self.baseline: float | None = None
         self.architecture = _architecture(self.policy, settings)
 
@@ -32,35 +33,26 @@ class Learner:
         """One PPO update; see `ppo.ppo_update`."""
         return ppo_update(self.policy, self.optimizer, rollout, advantages, self.settings)
 
-    def snapshot(self) -> tuple[Any, ...]:
+    def snapshot(self) -> Snapshot:
         """A copy of all that an update changes, for `rewind`."""
-        return copy.deepcopy((self.policy.state_dict(), self.optimizer.state_dict(), self.baseline))
+        return {name: tensor.clone() for name, tensor in self._tensors().items()}, self.baseline
 
-    def rewind(self, snapshot: tuple[Any, ...]) -> None:
+    def rewind(self, snapshot: Snapshot) -> None:
         """Undo the updates since `snapshot`."""
-        network, optimizer, self.baseline = snapshot
-        self.policy.load_state_dict(network)
-        self.optimizer.load_state_dict(optimizer)
+        tensors, self.baseline = snapshot
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(tensors[name])
 
     def pack(self) -> bytes:
         """Bytes of the network, Adam's moments and the baseline."""
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self.policy.named_parameters():
-            tensors[f"network.{name}"] = parameter
-            for moment in _MOMENTS:
-                if parameter in self.optimizer.state:
-                    tensors[f"adam.{name}.{moment}"] = self.optimizer.state[parameter][moment]
         notes = {"architecture": self.architecture, "baseline": self.baseline}
-        return weights.pack(weights.Weights(kind=KIND, tensors=tensors, notes=notes))
+        return weights.pack(weights.Weights(kind=KIND, tensors=self._tensors(), notes=notes))
 
-    def _load(self, stored: weights.Weights) -> None:
-        self.baseline = stored.notes["baseline"]
-        with torch.no_grad():
-            for name, parameter in self.policy.named_parameters():
-                parameter.copy_(stored.tensors[f"network.{name}"])
-                moments = {moment: stored.tensors.get(f"adam.{name}.{moment}") for moment in _MOMENTS}
-                if all(value is not None for value in moments.values()):
-                    self.optimizer.state[parameter] = moments
+    def _tensors(self) -> dict[str, Tensor]:
+        """Network and moments by name; the learner's own, not copies."""
+        network = {f"network.{name}": parameter for name, parameter in self.policy.named_parameters()}
+        return {**network, **self.optimizer.state}
 
 
 def restore(grid: Grid, settings: AgentSettings, data: bytes | None) -> tuple[Learner, bool]:
@@ -77,7 +69,7 @@ def restore(grid: Grid, settings: AgentSettings, data: bytes | None) -> tuple[Le
     stored = weights.unpack(data, (KIND,))
     if stored.notes["architecture"] != learner.architecture:
         return learner, True
-    learner._load(stored)
+    learner.rewind((stored.tensors, stored.notes["baseline"]))
     return learner, False
 
 

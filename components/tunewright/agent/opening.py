@@ -28,7 +28,7 @@ def opening(grid: Grid, settings: AgentSettings, tried: int, count: int, seen: S
     wanted = due - len(first)
     if wanted <= 0:
         return first, grid.encode([])
-    engine = torch.quasirandom.SobolEngine(len(grid), scramble=True, seed=settings.seed % 2**31)
+    engine = torch.quasirandom.SobolEngine(len(grid), scramble=True, seed=settings.seed % 2**31)  # type: ignore[no-untyped-call]
     points = grid.snapped(engine.draw(ATTEMPTS * (tried + count), dtype=torch.float64).numpy())
     known = Seen(first)
     points = points[seen.new(points) & known.new(points)]

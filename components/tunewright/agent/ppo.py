@@ -7,9 +7,10 @@ decision of a configuration; ``active: (B, T)`` masks decisions that were not ta
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..preset import AgentSettings
+from .adam import Adam, clipped
 from .policy import Policy, Rollout
 
 
@@ -34,7 +35,7 @@ def ppo_loss(
 
 
 def ppo_update(
-    policy: Policy, optimizer: torch.optim.Optimizer, rollout: Rollout, advantages: Tensor, settings: AgentSettings
+    policy: Policy, optimizer: Adam, rollout: Rollout, advantages: Tensor, settings: AgentSettings
 ) -> dict[str, float]:
     """``update_epochs`` passes over one batch, which is small enough to be one minibatch. Returns the last pass's metrics.
 
@@ -49,10 +50,9 @@ def ppo_update(
         newlogprob = current.log_prob(rollout.action)
         entropy = current.entropy().expand_as(newlogprob)
         loss, metrics = ppo_loss(newlogprob, oldlogprob, entropy, advantages, rollout.active, settings)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(policy.parameters(), settings.max_grad_norm)
-        optimizer.step()
+        names, parameters = zip(*policy.named_parameters(), strict=True)
+        gradients = dict(zip(names, torch.autograd.grad(loss, parameters), strict=True))
+        optimizer.step(clipped(gradients, settings.max_grad_norm))
     return metrics
 
 

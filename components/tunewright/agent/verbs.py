@@ -214,7 +214,11 @@ def update(
 
 @single_threaded
 def predict(
-    *, space: Space, settings: AgentSettings, surrogate: bytes, configurations: Sequence[Configuration]
+    *,
+    space: Space,
+    settings: AgentSettings,  # noqa: ARG001 - the weights know their kind; verbs share their arguments
+    surrogate: bytes,
+    configurations: Sequence[Configuration],
 ) -> tuple[Array, Array]:
     """Belief of a surrogate at configurations: mean and standard deviation in reward units, each ``(N,)``.
 

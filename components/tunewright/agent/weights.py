@@ -56,9 +56,8 @@ def unpack(data: bytes, kinds: tuple[str, ...]) -> Weights:
     if digest != _digest(body, tensors):
         raise ArtifactCorrupt(f"weights must match the digest {digest} in their header and do not; restore them from a backup")
     if body["schema_version"] != SCHEMA_VERSION:
-        raise SchemaUnknown(
-            f"weights: schema_version must be {SCHEMA_VERSION}, got {body['schema_version']!r}; another release of tunewright wrote them, use that one"
-        )
+        found = body["schema_version"]
+        raise SchemaUnknown(f"weights: schema_version must be {SCHEMA_VERSION}, got {found!r}; use the release of tunewright that wrote them")
     if body["kind"] not in kinds:
         raise SchemaUnknown(f"weights: kind must be one of {', '.join(kinds)}, got {body['kind']!r}")
     return Weights(kind=body["kind"], tensors=tensors, notes=body["notes"])

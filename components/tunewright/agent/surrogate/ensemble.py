@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..adam import Adam
+
 MEMBERS = 5
 HIDDEN = 32
 STEPS = 250
@@ -64,16 +66,16 @@ def fit(x: Tensor, y: Tensor, generator: torch.Generator) -> Ensemble:
     fold = _folds(len(x), generator)
     held_in = fold[None, :] != torch.arange(MEMBERS)[:, None]
     parameters = _initial(x.shape[1], generator)
-    optimizer = torch.optim.Adam(list(parameters.values()), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = Adam(parameters, LEARNING_RATE)
     chance = held_in.to(x.dtype)
     with torch.enable_grad():
         for step in range(STEPS):
-            optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / STEPS)
+            optimizer.learning_rate = LEARNING_RATE * (1 - step / STEPS)
             rows = torch.multinomial(chance, min(BATCH, 2 * len(x)), replacement=True, generator=generator)
-            loss = (_forward(parameters, x[rows]) - y[rows]).square().mean(1).sum()
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            errors = (_forward(parameters, x[rows]) - y[rows]).square().mean(1).sum()
+            penalty = sum((value.square().sum() for value in parameters.values()), torch.zeros(()))
+            gradients = torch.autograd.grad(errors + 0.5 * WEIGHT_DECAY * penalty, list(parameters.values()))
+            optimizer.step(dict(zip(parameters, gradients, strict=True)))
     parameters = {name: value.detach() for name, value in parameters.items()}
     everywhere = _forward(parameters, x.expand(MEMBERS, -1, -1))
     errors = y - everywhere[fold, torch.arange(len(x))]

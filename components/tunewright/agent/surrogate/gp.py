@@ -107,7 +107,8 @@ def subset(y: Tensor, cap: int, generator: torch.Generator) -> Tensor:
     priority = torch.rand(len(y), generator=generator, dtype=torch.float64)
     priority[torch.argsort(y, descending=True, stable=True)[: cap // 3]] = 2.0
     priority[-(cap // 3) :] = 2.0
-    return torch.argsort(priority, descending=True, stable=True)[:cap].sort().values
+    first: Tensor = torch.argsort(priority, descending=True, stable=True)[:cap]
+    return first.sort().values
 
 
 def leave_one_out_r2(y: Tensor, alpha: Tensor, precision: Tensor) -> float | None:

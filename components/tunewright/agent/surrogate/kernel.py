@@ -10,17 +10,23 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 with warnings.catch_warnings():  # linear_operator uses torch.jit.script, which newer releases of torch deprecate
     warnings.simplefilter("ignore")
     import gpytorch
     from gpytorch.constraints import GreaterThan
     from gpytorch.priors import LogNormalPrior
+    from linear_operator import to_linear_operator
 
 LENGTHSCALE_LOW, NOISE_LOW = 1e-2, 1e-6
 NOISE_START = 1e-2
+BOUND = 10.0  #: on logarithms of length-scales and noise, and on the mean
 NOISE_PRIOR = (-4.0, 1.0)  #: LogNormal over the variance of the noise (Hvarfner, Hellsten, Nardi 2024)
 
 
@@ -62,7 +68,8 @@ class _Model(gpytorch.models.ExactGP):  # type: ignore[misc]
         self.covar_module = GroupedMatern(groups)
 
     def forward(self, x: Tensor) -> Any:
-        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), self.covar_module(x))
+        prior = self.covar_module.forward(x, x)  # calling it would demand as many columns as length-scales
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), to_linear_operator(prior))
 
 
 def covariance(x1: Tensor, x2: Tensor, lengthscale: Tensor, groups: Tensor) -> Tensor:
@@ -73,34 +80,29 @@ def covariance(x1: Tensor, x2: Tensor, lengthscale: Tensor, groups: Tensor) -> T
 
 
 def fit_hyperparameters(x: Tensor, y: Tensor, groups: Tensor, start: Hyperparameters | None, iterations: int) -> Hyperparameters:
-    """Maximum a posteriori by L-BFGS, from ``start`` or from the priors' modes. Bounded work; keeps the start when nothing is better."""
+    """Maximum a posteriori by L-BFGS-B, from ``start`` or from `_modes`, within bounds and with bounded work.
+
+    scipy's, because torch.optim loads the compiler of torch: 160 MB and seconds of every step.
+    """
     noise = GreaterThan(NOISE_LOW, transform=torch.exp, inv_transform=torch.log)
     likelihood = gpytorch.likelihoods.GaussianLikelihood(noise_prior=LogNormalPrior(*NOISE_PRIOR), noise_constraint=noise)
-    model = _Model(x, y, groups, likelihood).double()
+    model = _Model(x, y, groups, likelihood).double().train()
     _place(model, start or _modes(model))
-    best = _read(model)
-    objective = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
-    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=iterations, max_eval=iterations * 5 // 4, line_search_fn="strong_wolfe")
-    losses: list[float] = []
+    marginal = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
+    parameters = list(model.parameters())
 
-    def closure() -> Tensor:
-        nonlocal best
-        optimizer.zero_grad()
-        loss: Tensor = -objective(model(x), y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if not losses or float(loss.detach()) < min(losses):
-            best = _read(model)
-        losses.append(float(loss.detach()))
-        return loss
+    def loss(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        vector_to_parameters(torch.from_numpy(theta), parameters)
+        value = -marginal(model(x), y)
+        gradient = torch.autograd.grad(value, parameters)
+        return float(value.detach()), parameters_to_vector(gradient).numpy()
 
-    model.train()
+    first = parameters_to_vector(parameters).detach().numpy()
     exact = gpytorch.settings.fast_computations(covar_root_decomposition=False, log_prob=False, solves=False)
-    with exact, gpytorch.settings.max_cholesky_size(len(x) + 1), torch.enable_grad():
-        try:
-            optimizer.step(closure)  # type: ignore[no-untyped-call]
-        except (ArithmeticError, RuntimeError):  # a factorisation failed on the way: what was best until then stands
-            pass
-    return best
+    with exact, torch.enable_grad():
+        found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(-BOUND, BOUND)] * len(first), options={"maxiter": iterations})
+    vector_to_parameters(torch.from_numpy(found.x), parameters)
+    return _read(model)
 
 
 def _modes(model: Any) -> Hyperparameters:
