@@ -1,0 +1,141 @@
+"""The page: one HTML file that loads nothing.
+
+Safety rests on three things: jinja2 escapes all text; data for scripts travels as JSON in which ``<``, ``>``, ``&`` and ``'`` are
+escaped; and the page's Content-Security-Policy runs only the scripts whose digests it lists, without eval, and connects nowhere
+(Vega's expressions are interpreted).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+
+from . import sections, words
+from .pictures import Picture, draw
+from .pictures.picture import PAGE, theme
+from .record import Belief, StudyHistory
+from .tables import Row, Tables, build, numeric
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_DETAIL = 4000  #: characters of one log tail
+DETAIL_BUDGET = 500_000  #: characters of all log tails and reasons
+VEGA_LITE = "6.4"
+
+
+def render(history: StudyHistory, belief: Belief | None, *, generated: float) -> str:
+    """The HTML of a history; the same history gives the same text.
+
+    Args:
+        history: what is shown.
+        belief: the reward model, None when there is none.
+        generated: UTC seconds since the epoch, printed in the footer.
+    """
+    tables = build(history, belief)
+    pictures = draw(tables, PAGE)
+    scripts = _scripts()
+    html = _template().render(
+        policy=_policy(scripts),
+        scripts=scripts,
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - this package's own file
+        version=version("tunewright"),
+        study=history.study.study,
+        digest=history.study.digest,
+        session=history.session,
+        generated=words.moment(generated),
+        verdict=sections.verdict(history, tables),
+        tiles=sections.tiles(history, tables),
+        best=sections.best(tables),
+        sections=[
+            {**vars(section), "pictures": [_figure(picture) for picture in pictures.get(section.id, [])]}
+            for section in sections.sections(history, tables)
+        ],
+        data=_data(tables, [picture for some in pictures.values() for picture in some]),
+    )
+    return html.encode("utf-8", "replace").decode("utf-8")  # text of users may hold lone surrogates
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
+    return environment.get_template("page.html")
+
+
+@cache
+def _scripts() -> dict[str, Markup]:
+    texts = {name: (TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in ("guard", "page")}
+    texts["vega"] = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    return {name: Markup(text) for name, text in texts.items()}  # noqa: S704 - scripts of this package and of Vega
+
+
+def _policy(scripts: dict[str, Markup]) -> str:
+    digests = (base64.b64encode(hashlib.sha256(str(text).encode()).digest()).decode() for text in scripts.values())
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def _figure(picture: Picture) -> dict[str, Any]:
+    return {**vars(picture), "height": picture.chart.height}
+
+
+def _data(tables: Tables, pictures: list[Picture]) -> dict[str, Any]:
+    """Everything the scripts read. Trials are columns and rows, so that names are written once."""
+    rows = tables.data["trials"]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    used = {name for picture in pictures for name in picture.data} - {"trials"}
+    return {
+        "trials": {"columns": columns, "rows": [[row.get(name) for name in columns] for row in rows]},
+        "rows": {name: tables.data[name] for name in sorted(used)},
+        "charts": {picture.name: picture.chart.to_dict(validate=False) for picture in pictures},
+        "theme": theme(PAGE),
+        "table": _columns(tables),
+        "details": _details(tables),
+        "best": tables.facts.best.number if tables.facts.best else None,
+        "maximize": tables.objective.direction == "maximize",
+    }
+
+
+def _columns(tables: Tables) -> list[Row]:
+    first = [
+        ("number", "trial", True), ("round", "round", True), ("status", "status", False),
+        ("objective", tables.objective.metric, True), ("origin", "origin", False), ("seconds", "seconds", True),
+    ]  # fmt: skip
+    given = [(f"p_{name}", name, numeric(parameter)) for name, parameter in tables.space]
+    return [{"field": field, "title": title, "number": number} for field, title, number in [*first, *given]]
+
+
+def _details(tables: Tables) -> dict[str, Row]:
+    """Reason, metrics and end of the log by trial number; logs are cut to keep the page small."""
+    told = [trial for trial in tables.shown if trial.result]
+    speaking = sum(bool(trial.result and (trial.result.log_tail or trial.result.reason)) for trial in told)
+    most = min(MOST_DETAIL, DETAIL_BUDGET // max(speaking, 1))
+    details = {}
+    for trial in told:
+        result = trial.result
+        if result is None:
+            continue
+        facts = [f"{name} {words.metric(value)}" for name, value in sorted(result.metrics.items())[:12]]
+        facts.append(f"ended {words.moment(result.ended)}")
+        facts += [f"attempt {result.attempt}"] if result.attempt > 1 else []
+        log = words.plain_text(result.log_tail)
+        details[str(trial.number)] = {
+            "reason": _short(words.plain_text(result.reason), most // 2),
+            "log": log if len(log) <= most else f"… {len(log) - most} characters before are left out\n{log[-most:]}",
+            "facts": facts,
+        }
+    return details
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} …"

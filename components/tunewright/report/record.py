@@ -1,0 +1,39 @@
+"""What the page shows, already loaded: the report itself reads no store and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..space import Configuration
+from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, StudyRecord, SurrogateRecord
+
+Belief: TypeAlias = Callable[
+    [Sequence[Configuration]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
+]
+"""The surrogate's mean and standard deviation ``(B,)``, ``(B,)`` of B configurations, in reward units: larger is better."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundHistory:
+    """One round as far as it has come."""
+
+    plan: Plan
+    results: Sequence[Result | None]  #: one per slot of the plan, in order; None while there is none
+    surrogate: SurrogateRecord | None = None
+    policy: PolicyRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyHistory:
+    """A study up to now, seen from one of its sessions."""
+
+    study: StudyRecord
+    session: SessionRecord
+    head: Head
+    rounds: Sequence[RoundHistory]  #: all rounds of the study, of all sessions, in order
+    champion: Champion | None = None

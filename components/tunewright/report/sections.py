@@ -1,0 +1,281 @@
+"""What the page says: its verdict, its tiles, and its sections with their tables and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..trial import Status
+from . import words
+from .configuration import as_flags, as_json, as_yaml, label
+from .importance import LEAST_TRIALS, TOP
+from .record import StudyHistory
+from .tables import Tables
+from .trials import PENDING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    headline: str
+    sentences: list[str]
+    alarm: bool  #: True when the first sentence is bad news
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[int] = ()  #: positions of the columns that are set flush right
+    folded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the page. ``empty`` says why there is nothing to show."""
+
+    id: str
+    title: str
+    lead: str = ""
+    empty: str = ""
+    tables: Sequence[Table] = ()
+    notes: Sequence[str] = ()
+
+
+def verdict(history: StudyHistory, tables: Tables) -> Verdict:
+    head, session = history.head, history.session
+    sentences = []
+    if head.session != session.id:
+        sentences.append(f"Session {session.id} is over; session {head.session} has begun since.")
+    elif head.finished is None:
+        sentences.append(f"Session {session.id} is still running; round {head.round} is open.")
+    else:
+        sentences.append(f"Session {session.id} {'ended with an error' if head.failed else 'ended'}: {head.finished}.")
+    sentences += _progress(history, tables) + _champion(history, tables)
+    return Verdict(
+        headline=_headline(tables), sentences=sentences, alarm=head.session == session.id and head.failed
+    )
+
+
+def _headline(tables: Tables) -> str:
+    facts, metric = tables.facts, tables.objective.metric
+    if not facts.trials:
+        return "No trial has been planned yet."
+    if facts.best is None:
+        if facts.counts.keys() == {PENDING}:
+            return f"{words.count(len(facts.trials), 'trial')} planned; none has ended yet."
+        return f"No trial is complete: {words.counts(facts.counts)}."
+    start = f"Best {metric} {words.metric(facts.best.objective)}, in trial {facts.best.number}"
+    if facts.default is None:
+        return f"{start}."
+    if facts.default.id == facts.best.id:
+        return f"{start}: the default configuration; no other trial was better."
+    if facts.over_default is None:
+        return f"{start}. The default configuration has no value to compare with ({(facts.default.status or 'pending').lower()})."
+    gain = facts.over_default
+    if gain.better_by == 0:
+        return f"{start}: the same as the default configuration."
+    much = "" if gain.share is None else f" ({words.share(gain.share)})"
+    default = words.metric(facts.default.objective)
+    return f"{start}: {words.metric(gain.better_by)}{much} better than the default configuration's {default}."
+
+
+def _progress(history: StudyHistory, tables: Tables) -> list[str]:
+    facts = tables.facts
+    if facts.best_before is None or not facts.session_trials:
+        return []
+    before = words.metric(facts.best_before)
+    if facts.session_gain and facts.session_gain.better_by > 0:
+        return [f"This session made the best value better by {words.metric(facts.session_gain.better_by)}; it was {before} before."]
+    return [f"This session did not improve on {before}, found before it."]
+
+
+def _champion(history: StudyHistory, tables: Tables) -> list[str]:
+    champion = history.champion
+    if champion is None:
+        return []
+    number = next((trial.number for trial in tables.facts.trials if trial.id == champion.trial), None)
+    which = champion.trial if number is None else f"{number}"
+    return [f"Champion: trial {which} of session {champion.session}, {tables.objective.metric} {words.metric(champion.objective)} when it was scored again."]
+
+
+def tiles(history: StudyHistory, tables: Tables) -> list[Tile]:
+    facts, objective = tables.facts, tables.objective
+    found = [
+        Tile(
+            name=f"best {objective.metric}", value=words.metric(facts.best.objective if facts.best else None),
+            note=f"{words.better(objective)} is better" + (f"; goal {words.metric(objective.goal)}" if objective.goal is not None else ""),
+        )
+    ]  # fmt: skip
+    if facts.over_default:
+        gain = facts.over_default
+        found.append(
+            Tile(name="over the default", value=f"{gain.better_by:+.4g}" if gain.better_by else "0", note="" if gain.share is None else words.share(gain.share))
+        )
+    whole = f"{len(facts.trials):,} in {words.count(facts.sessions, 'session')}" if facts.sessions > 1 else ""
+    found.append(Tile(name="trials", value=f"{facts.session_trials:,}", note=f"of {whole}" if whole else words.count(facts.session_rounds, "round")))
+    bad = {name: number for name, number in facts.session_counts.items() if name not in (Status.COMPLETE, PENDING)}
+    found.append(Tile(name="not complete", value=f"{sum(bad.values()):,}", note=words.counts(bad)))
+    cost = facts.session_cost
+    found.append(
+        Tile(name="time of trials", value=words.duration(cost.total), note=f"{words.share(cost.wasted_share)} without a value" if cost.wasted else "")
+    )
+    return found
+
+
+def best(tables: Tables) -> dict[str, Any] | None:
+    """The best configuration as a table and as text to copy; None when no trial has a value."""
+    winner = tables.facts.best
+    if winner is None:
+        return None
+    default = tables.space.default()
+    given = winner.configuration
+    rows = [
+        {
+            "name": name,
+            "value": label(given[name]) if name in given else "not active",
+            "absent": name not in given,
+            "default": label(default[name]) if default and name in default else "–",
+            "range": words.domain(parameter),
+        }
+        for name, parameter in tables.space
+    ]
+    copies = [("JSON", as_json(given)), ("YAML", as_yaml(given)), ("Command-line flags", as_flags(given))]
+    return {"rows": rows, "default_column": default is not None, "copies": [{"name": n, "text": t} for n, t in copies]}
+
+
+def sections(history: StudyHistory, tables: Tables) -> list[Section]:
+    return [
+        _best(tables), _over(tables), _parameters(tables), _importance(tables), _slices(tables), _trust(history, tables),
+        _origins(tables), _trials(tables), _cost(tables),
+    ]  # fmt: skip
+
+
+def _best(tables: Tables) -> Section:
+    winner = tables.facts.best
+    lead = f"Trial {winner.number}, from {winner.origin}, round {winner.round}." if winner else ""
+    return Section(
+        id="best", title="Best configuration", lead=lead, empty="" if winner else "There is none until a trial is complete."
+    )
+
+
+def _over(tables: Tables) -> Section:
+    ended = any(trial.result for trial in tables.facts.trials)
+    return Section(id="progress", title="Progress", empty="" if ended else "No trial has ended yet.", notes=_thinned(tables))
+
+
+def _parameters(tables: Tables) -> Section:
+    few = sum(row["group"] is not None for row in tables.data["trials"]) < 2
+    return Section(id="parameters", title="Parameters", empty="Needs at least two complete trials." if few else "")
+
+
+def _importance(tables: Tables) -> Section:
+    method = (
+        f"Measured with PED-ANOVA: how much the values in the best {TOP:.0%} of the trials differ from those in all trials. "
+        "Failed and infeasible trials count as worst. The search itself prefers some values, and parameters that act only "
+        "together may look weaker than they are."
+    )
+    ranked = [row.parameter for row in tables.importances]
+    missing = [name for name in tables.space.names if name not in ranked]
+    notes = []
+    if ranked and missing:
+        notes.append(f"Left out, because active in fewer than {LEAST_TRIALS} trials: {', '.join(missing)}.")
+    if len(ranked) > 20:
+        notes.append(f"The 20 most important of {len(ranked)} are drawn.")
+    return Section(
+        id="importance", title="Importance", lead=method if ranked else "", notes=notes,
+        empty="" if ranked else f"Too few trials: at least {LEAST_TRIALS} with a value, and some that differ, are needed.",
+    )  # fmt: skip
+
+
+def _slices(tables: Tables) -> Section:
+    if not any(trial.objective is not None for trial in tables.facts.trials):
+        return Section(id="slices", title="Along each parameter", empty="No trial has a value yet.")
+    lead = "Points are trials, fainter the earlier; the ring is the trial that the slice runs through, the best one."
+    if tables.slices.points:
+        lead += " The dark line is what the reward model expects when only this parameter changes, the band one standard deviation around it."
+    else:
+        lead += " There is no reward model yet, so that no belief is drawn."
+    hidden = len(tables.space) - len(tables.slice_names)
+    notes = [f"The {len(tables.slice_names)} most important of {len(tables.space)} parameters are drawn."] if hidden else []
+    return Section(id="slices", title="Along each parameter", lead=lead, notes=notes)
+
+
+def _trust(history: StudyHistory, tables: Tables) -> Section:
+    agent, data = history.session.agent, tables.data
+    if agent.reward_model == "none":
+        lead = "This session uses no reward model: the policy learns from real rewards only."
+    else:
+        asked = "" if agent.r2_limit is None else f" and its held-out R² is at least {agent.r2_limit:g}"
+        lead = (
+            f"The reward model ({agent.reward_model}) may pay the policy predicted rewards while the policy's KL divergence "
+            f"from the one it was fitted for is at most {agent.kl_limit:g}{asked}."
+        )
+    if not data["updates"]:
+        return Section(id="trust", title="Trust in the reward model", lead=lead, empty="No round has updated the policy yet.")
+    rows = [
+        (str(row["round"]), row["model"] or "–", str(row["observations"]), "–" if row["r2"] is None else f"{row['r2']:.3f}",
+         str(updates.get((row["round"], "predicted"), "–")), str(updates.get((row["round"], "real"), "–")),
+         "–" if row["kl"] is None else f"{row['kl']:.3f}", row["horizon"] or "–")
+        for updates in [{(u["round"], u["rewards"]): u["updates"] for u in data["updates"]}]
+        for row in reversed(data["trust"])
+    ]  # fmt: skip
+    columns = ("Round", "Model", "Trials known", "Held-out R²", "Updates, predicted", "Updates, real", "Largest KL", "Why its use ended")
+    table = Table(title="Every round, and why the use of the model ended", columns=columns, rows=rows, numbers=(0, 2, 3, 4, 5, 6), folded=True)
+    return Section(id="trust", title="Trust in the reward model", lead=lead, tables=[table], notes=_cut(history, tables))
+
+
+def _origins(tables: Tables) -> Section:
+    facts = tables.facts.origins
+    if not facts:
+        return Section(id="origins", title="Origins", empty="No trial has been planned yet.")
+    rows = [
+        (each.origin, str(each.trials), words.share(each.trials / len(tables.facts.trials)), str(each.complete), str(each.improvements), words.metric(each.best))
+        for each in facts
+    ]
+    columns = ("Origin", "Trials", "Share", "Complete", "Improved the incumbent", f"Best {tables.objective.metric}")
+    table = Table(title="What each origin brought, over the whole study", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5))
+    return Section(id="origins", title="Origins", tables=[table])
+
+
+def _trials(tables: Tables) -> Section:
+    empty = "" if tables.facts.trials else "No trial has been planned yet."
+    lead = "" if empty else "Order by a column's name; open a row for its reason, its metrics and the end of its log."
+    return Section(id="trials", title="Every trial", lead=lead, empty=empty, notes=_thinned(tables))
+
+
+def _cost(tables: Tables) -> Section:
+    facts = tables.facts
+    if not any(trial.result for trial in facts.trials):
+        return Section(id="cost", title="Cost", empty="No trial has ended yet.")
+    scopes = [("This session", facts.session_cost)]
+    if facts.sessions > 1:
+        scopes.append(("The study", facts.cost))
+    rows = [
+        (name, words.duration(c.train), words.duration(c.evaluate), words.duration(c.gpu), words.duration(c.total),
+         f"{words.duration(c.wasted)} ({words.share(c.wasted_share)})")
+        for name, c in scopes
+    ]  # fmt: skip
+    columns = ("", "Training", "Evaluation", "of it on GPU", "Together", "In trials without a value")
+    table = Table(title="Time of all trials added up; trials that run side by side count each", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5))
+    return Section(id="cost", title="Cost", tables=[table])
+
+
+def _thinned(tables: Tables) -> list[str]:
+    shown, trials = len(tables.shown), len(tables.facts.trials)
+    if shown == trials:
+        return []
+    return [f"{shown:,} of {trials:,} trials are drawn and listed: every improvement, the latest, and an even selection. Numbers in the text are of all."]
+
+
+def _cut(history: StudyHistory, tables: Tables) -> list[str]:
+    drawn, whole = len(tables.rounds), len(history.rounds)
+    return [] if drawn == whole else [f"The latest {drawn} of {whole} rounds are drawn."]
