@@ -12,10 +12,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from .preset import AgentSettings
-from .rules import cross_problems
+from .rules import PARAMETER_NAME, cross_problems
 from .space import MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
@@ -50,13 +58,31 @@ def _size(value: Any) -> Any:
 
 Duration: TypeAlias = Annotated[
     float,
-    BeforeValidator(_duration, json_schema_input_type=float | str),
-    Field(gt=0, le=30 * 86400, description="Seconds, or a duration such as 90s, 15m, 1h30m."),
+    BeforeValidator(_duration),
+    Field(gt=0, le=30 * 86400),
+    WithJsonSchema(
+        {
+            "description": "Seconds, or a duration such as 90s, 15m, 1h30m.",
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 30 * 86400},
+                {"type": "string", "pattern": rf"^\s*({_DURATION.pattern}\s*)+$", "maxLength": _MAX_QUANTITY},
+            ],
+        }
+    ),
 ]
 Size: TypeAlias = Annotated[
     int,
-    BeforeValidator(_size, json_schema_input_type=int | str),
-    Field(ge=2**10, description="Bytes, or a size such as 512MiB."),
+    BeforeValidator(_size),
+    Field(ge=2**10),
+    WithJsonSchema(
+        {
+            "description": "Bytes, or a size such as 512MiB.",
+            "anyOf": [
+                {"type": "integer", "minimum": 2**10},
+                {"type": "string", "pattern": f"^{_SIZE.pattern}$", "maxLength": _MAX_QUANTITY},
+            ],
+        }
+    ),
 ]
 
 
@@ -233,7 +259,9 @@ class Study(Model):
     """Lower-case letters, digits and hyphens, at most 48. Names the study in the store and on the cluster."""
     description: str = Field(default="", max_length=2000)
     """For people."""
-    space: dict[str, Parameter] = Field(min_length=1, max_length=MAX_PARAMETERS)
+    space: dict[str, Parameter] = Field(
+        min_length=1, max_length=MAX_PARAMETERS, json_schema_extra={"propertyNames": {"pattern": PARAMETER_NAME}}
+    )
     """Name to parameter, in the order in which the policy decides them."""
     constraints: list[str] = Field(default_factory=list, max_length=50)
     """Boolean expressions over parameters, e.g. `max_depth * n_estimators <= 4000`; what breaks one is never tried."""
