@@ -137,6 +137,7 @@ class DirectoryStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among all that swap, put or delete. The system frees the lock of a process that dies."""
+        _make_folder(self._scratch)  # objects may have come here by a copy
         with (self._scratch / LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
