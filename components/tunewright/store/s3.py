@@ -69,7 +69,7 @@ class S3Store:
             maxsize=CONNECTIONS, timeout=TIMEOUT, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=access.ca_bundle
         )
         self._client = Minio(
-            access.host,
+            endpoint=access.host,
             access_key=access.access_key,
             secret_key=access.secret_key,
             session_token=access.session_token,
@@ -82,7 +82,7 @@ class S3Store:
         check_key(key)
 
         def read() -> Stored:
-            response = self._client.get_object(self._bucket, key)
+            response = self._client.get_object(bucket_name=self._bucket, object_name=key)
             try:
                 return Stored(data=response.read(), etag=_tag(response))
             finally:
@@ -117,21 +117,21 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         check_key(key)
-        self._tried(key, lambda: self._client.remove_object(self._bucket, key))
+        self._tried(key, lambda: self._client.remove_object(bucket_name=self._bucket, object_name=key))
 
     def make_bucket(self) -> bool:
         """Make the bucket unless it is there; True when it was made. Raises StoreRefused when that is not allowed."""
-        if self._tried("", lambda: self._client.bucket_exists(self._bucket)):
+        if self._tried("", lambda: self._client.bucket_exists(bucket_name=self._bucket)):
             return False
         try:
-            self._tried("", lambda: self._client.make_bucket(self._bucket))
+            self._tried("", lambda: self._client.make_bucket(bucket_name=self._bucket))
         except AlreadyExists:
             return False
         return True
 
     def _page(self, prefix: str, last: str | None) -> Sequence[Entry]:
         def read() -> Sequence[Entry]:
-            found = self._client.list_objects(self._bucket, prefix, recursive=True, start_after=last)
+            found = self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True, start_after=last)
             return [
                 Entry(key=each.object_name, size=each.size or 0, modified=each.last_modified.timestamp())
                 for each in islice(found, PAGE)
@@ -149,7 +149,7 @@ class S3Store:
         def send() -> str:
             nonlocal tries
             tries += 1
-            address = self._client.presigned_put_object(self._bucket, key, expires=SIGNED_FOR)
+            address = self._client.presigned_put_object(bucket_name=self._bucket, object_name=key, expires=SIGNED_FOR)
             response = self._http.request("PUT", address, body=data, headers=headers)
             if response.status != OK:
                 raise status_error(response)

@@ -17,7 +17,7 @@ from ..errors import AlreadyExists, Conflict, NotFound, StoreRefused, StoreUnava
 Failure = MinioException | HTTPError | ParseError
 FAILURES = (MinioException, HTTPError, ParseError)
 
-_CODES = {404: "NoSuchKey", 412: "PreconditionFailed"}  # for servers that send no body
+_PRECONDITION_FAILED = 412
 _TRANSIENT = {
     "BadDigest",
     "ConditionalRequestConflict",
@@ -51,8 +51,8 @@ def status_error(response: BaseHTTPResponse) -> MinioException:
     content_type = response.headers.get("content-type")
     if response.data and "xml" in (content_type or ""):
         return S3Error.fromxml(response)
-    if response.status in _CODES:
-        return S3Error(response, _CODES[response.status], None, None, None, None)
+    if response.status == _PRECONDITION_FAILED:  # some servers send no body with it
+        return S3Error(response, "PreconditionFailed", None, None, None, None)
     return InvalidResponseError(response.status, content_type, None)
 
 
