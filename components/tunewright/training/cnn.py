@@ -59,7 +59,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     layout = plan(values, trial.layers, _shape(images), len(images.classes))
     torch.set_num_threads(trial.threads)
     torch.backends.cudnn.deterministic = True
-    where = device.choose(trial.device, built=torch.backends.cuda.is_built())
+    where = device.choose(trial.device, built=torch.version.cuda is not None)
     folds = [
         _fold(images, part, layout, float(values["learning_rate"]), (seed + number) % 2**63, where)
         for number, part in enumerate(parts(data, images.target, stratified=True))
@@ -172,7 +172,7 @@ def _epoch(fold: _Fold, batch: int) -> float:
     fold.network.train()
     rows = torch.from_numpy(fold.part.train)[torch.randperm(len(fold.part.train), generator=fold.shuffle)]
     losses = []
-    for chosen in rows.split(batch):
+    for chosen in _batches(rows, batch):
         index = chosen.to(fold.x.device)
         loss = nn.functional.cross_entropy(fold.network(fold.x[index]), fold.target[index])
         fold.optimizer.zero_grad()
@@ -182,11 +182,15 @@ def _epoch(fold: _Fold, batch: int) -> float:
     return float(torch.stack(losses).sum()) / len(rows)
 
 
+def _batches(rows: torch.Tensor, size: int) -> list[torch.Tensor]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
 def _score(network: nn.Sequential, x: torch.Tensor, part: Part, images: Images) -> dict[str, float]:
     network.eval()
     with torch.inference_mode():
         rows = torch.from_numpy(part.score).to(x.device)
-        logits = torch.cat([network(x[chosen]) for chosen in rows.split(SCORE_BATCH)])
+        logits = torch.cat([network(x[chosen]) for chosen in _batches(rows, SCORE_BATCH)])
         probability = logits.double().softmax(dim=1).cpu().numpy()
     if not np.isfinite(probability).all():
         raise TrialFailed("predictions must be finite, got NaN; lower learning_rate")

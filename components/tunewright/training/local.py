@@ -25,7 +25,6 @@ from .reported import Reported, ReportError, match_output, missing_reason, read_
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
 from .template import render, text
 
-BEAT_SECONDS = 2.0
 POLL_SECONDS = 0.2
 CHUNK = 2**16
 _PACKAGES = Path(__file__).resolve().parents[2]
@@ -43,6 +42,14 @@ class _Command:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Pulse:
+    """What is called while the trial lives, and how often."""
+
+    beat: Callable[[], None]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Ended:
     """Why the processes are gone: by themselves, or ended by the runner with ``state`` and ``reason``."""
 
@@ -52,15 +59,19 @@ class _Ended:
     reason: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
 class LocalRunner:
     """Runs trials as subprocesses with limits on time, memory and output; leaves no process behind."""
+
+    beat_seconds: float = 2.0
+    """Time between two beats of a live trial."""
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         """See `Runner.run`."""
         check_parameters(job.study)
         (job.directory / OUTPUT).mkdir()
         command = _user_command(job) if job.study.trial.kind == "command" else _worker_command(job)
-        ended = _supervise(job, command, beat)
+        ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds))
         (job.directory / LOG).write_bytes(ended.log.content())
         return _finished(job, ended)
 
@@ -118,12 +129,12 @@ def _environment(job: Job, command: _Command) -> dict[str, str]:
     }
 
 
-def _supervise(job: Job, command: _Command, beat: Callable[[], None]) -> _Ended:
+def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     log = CappedLog(job.study.trial.limits.log)
     process = processes.start(command.arguments, env=_environment(job, command), directory=command.directory)
     try:
-        broken = _watch(job, process, log, beat)
+        broken = _watch(job, process, log, pulse)
         if broken:
             processes.end(process, f"{job.trial}/{job.attempt}")
         _drain(process, log)
@@ -136,7 +147,7 @@ def _supervise(job: Job, command: _Command, beat: Callable[[], None]) -> _Ended:
         process.stdout.close()
 
 
-def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, beat: Callable[[], None]) -> str | None:
+def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _Pulse) -> str | None:
     """Read output until the process ends; the limit it broke, if any."""
     limits = job.study.trial.limits
     begun = polled = beaten = time.monotonic()
@@ -145,8 +156,8 @@ def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, beat: Cal
         now = time.monotonic()
         if now - begun > limits.time:
             return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time"
-        if now - beaten >= BEAT_SECONDS:
-            beat()
+        if now - beaten >= pulse.seconds:
+            pulse.beat()
             beaten = now
         if limits.memory is not None and now - polled >= POLL_SECONDS:
             used = processes.memory(process)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from ..errors import Problem, StudyInvalid
+from ..errors import Problem, StudyInvalid, nearest
 from ..study import CNNTrial, CommandTrial, Study, XGBoostTrial
 
 XGBOOST = frozenset(
@@ -43,7 +41,7 @@ def check_parameters(study: Study) -> None:
     known = sorted(XGBOOST) if isinstance(trial, XGBoostTrial) else cnn_parameters(trial.layers)
     given = [("space", name) for name in study.space] + [("trial.fixed", name) for name in trial.fixed]
     problems = [
-        Problem(field=f"{where}.{name}", message=f"{trial.kind} has no parameter {name}; {_nearest(name, known)}")
+        Problem(field=f"{where}.{name}", message=f"{trial.kind} has no parameter {name}; {nearest(name, known)}")
         for where, name in given
         if name not in known
     ]
@@ -59,8 +57,3 @@ def check_parameters(study: Study) -> None:
         ]
     if problems:
         raise StudyInvalid(problems)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

@@ -66,5 +66,5 @@ def _check_classes(target: npt.NDArray[Any], least: int) -> None:
     if counts[rare] < least:
         raise DataInvalid(
             f"data.target: every class needs at least {least} rows, got {counts[rare]} of class number {rare}; "
-            "merge rare classes or drop their rows"
+            "merge rare classes, drop their rows, or set data.task: regression"
         )

@@ -73,7 +73,7 @@ def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any]]:
         x, y = load_arrays(path)
         flat = x.reshape(len(x), -1)
         return pd.DataFrame(flat, columns=[f"x{i}" for i in range(flat.shape[1])]), pd.Series(y, name="y")
-    frame = _read(path)
+    frame = read_frame(path)
     if data.target not in frame.columns:
         raise DataInvalid(
             f"data.target: must be a column of {path.name}, got {data.target!r}; known are {_some(frame.columns)}"
@@ -81,14 +81,14 @@ def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any]]:
     return frame.drop(columns=[data.target]), frame[data.target]
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file with text as column names. Raises DataInvalid."""
     import pandas as pd
 
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
+    if path.suffix not in (".csv", ".parquet"):
         raise DataInvalid(f"data.source: must end in .csv, .parquet or .npz, got {path.name}; convert it")
     try:
-        frame: pd.DataFrame = readers[path.suffix](path)
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise DataInvalid(
             f"data.source: must be a readable {path.suffix[1:]} file, got {path} ({str(error)[:200]})"
@@ -162,7 +162,12 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
             columns[name] = column.astype("int64").where(column.notna()).astype("float64") / 1e9
         else:
             columns[name] = column.astype("string").astype("category")
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).rename(columns=_feature_name)
+
+
+def _feature_name(name: str) -> str:
+    """A column name without the characters that XGBoost refuses."""
+    return name.translate(str.maketrans("[]<", "()("))
 
 
 def _some(names: Any) -> str:

@@ -1,0 +1,40 @@
+"""For scripts that are trials. Standard library only: import it, or copy this file beside your script.
+
+::
+
+    from tunewright.trial_script import finish, parameters, report
+
+    chosen = parameters()                      # {"learning_rate": 0.1, ...}
+    for epoch in range(10):
+        report(epoch, accuracy=train_epoch())  # optional; lets hopeless trials be stopped early
+    finish(accuracy=evaluate())
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+def parameters() -> dict[str, Any]:
+    """The values to train with."""
+    chosen: dict[str, Any] = json.loads(Path(os.environ["TUNEWRIGHT_PARAMS"]).read_text())
+    return chosen
+
+
+def report(step: int, **metrics: float) -> None:
+    """Add a line to the stream of metrics."""
+    with Path(os.environ["TUNEWRIGHT_STREAM"]).open("a") as stream:
+        stream.write(json.dumps({"step": step, **metrics}, default=float) + "\n")
+
+
+def finish(**metrics: float) -> None:
+    """Write the metrics of the trial; among them must be the objective's."""
+    Path(os.environ["TUNEWRIGHT_METRICS"]).write_text(json.dumps(metrics, default=float))
+
+
+def infeasible(reason: str) -> NoReturn:
+    """End the trial: these values cannot be trained at all."""
+    Path(os.environ["TUNEWRIGHT_METRICS"]).write_text(json.dumps({"infeasible": reason}))
+    sys.exit(0)
