@@ -1,7 +1,7 @@
 """``python -m tunewright.steps NAME --argument value …``: what containers run.
 
-Outputs are written as small files into ``--outputs``, named after the output. Exit codes: 0 also when the trial failed, 2 bad input,
-75 worth a retry, 143 terminated.
+Outputs are written into ``--outputs``, named after the output, and where ``--output NAME PATH`` says so. Exit codes: 0 also when the
+trial failed, 2 bad input, 75 worth a retry, 143 terminated.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import click
 
 from ..errors import EXIT_BUG, TunewrightError
 from ..termination import Terminated, raise_on_signals
-from .definition import STEPS, Step
+from .definition import COMMANDS, Step
 
 DEFAULT_OUTPUTS = "/tmp/outputs"  # noqa: S108 - containers mount an emptyDir there
 
@@ -27,26 +28,36 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def write_outputs(directory: Path, values: dict[str, Any]) -> None:
-    """One file for each output, replaced whole."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, value in values.items():
-        temporary = directory / f".{name}.{os.getpid()}"
-        temporary.write_text(text_of(value))
-        temporary.replace(directory / name)
+def write_outputs(paths: Mapping[str, Path], values: Mapping[str, Any]) -> None:
+    """Write each output to its path, a file replaced whole; a mapping from file name to bytes becomes a folder."""
+    for name, path in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(values[name], Mapping):
+            _write_folder(path, values[name])
+            continue
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(text_of(values[name]))
+        temporary.replace(path)
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
 
 
 def command(step: Step) -> click.Command:
     """The command line of a step, from its definition."""
+    small = [output.name for output in step.outputs if not output.artifact]
 
-    def call(outputs: Path, **arguments: Any) -> None:
+    def call(outputs: Path, output: tuple[tuple[str, Path], ...], **arguments: Any) -> None:
         values = step.run(**{name: value for name, value in arguments.items() if value is not None})
-        write_outputs(outputs, values)
-        click.echo(json.dumps({"step": step.name, **values}))
+        write_outputs({name: outputs / name for name in values} | dict(output), values)
+        click.echo(json.dumps({"step": step.name, **{name: values[name] for name in small}}))
 
     parameters: list[click.Parameter] = [
         click.Option(
-            [i.flag, i.name.replace("-", "_")],
+            [i.flag, i.variable],
             required=not i.optional,
             callback=_integer if i.type == "integer" else None,
             help=i.description,
@@ -60,6 +71,15 @@ def command(step: Step) -> click.Command:
             default=DEFAULT_OUTPUTS,
             show_default=True,
             help="Directory for the outputs.",
+        )
+    )
+    parameters.append(
+        click.Option(
+            ["--output"],
+            type=(click.Choice([output.name for output in step.outputs]), click.Path(path_type=Path)),
+            multiple=True,
+            metavar="NAME PATH",
+            help="Write this output to PATH instead, its folder made if need be; may be given again for another one.",
         )
     )
     return click.Command(
@@ -86,7 +106,7 @@ def group() -> click.Group:
     return click.Group(
         "steps",
         help="The steps of the loop, as containers run them.",
-        commands={step.name: command(step) for step in STEPS},
+        commands={step.name: command(step) for step in COMMANDS},
     )
 
 

@@ -40,6 +40,11 @@ class Output:
     default: str = ""
     """What the graph sees when the step is skipped; artifacts have none."""
 
+    @property
+    def artifact(self) -> bool:
+        """True when it is a file or folder that the pipeline stores, not a value that it carries."""
+        return self.type in ("dataset", "model")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -83,8 +88,16 @@ OPEN = Step(
     ),
     outputs=(
         Output(name="study", description="Address of the study."),
-        Output(name="session", description="Id of the session as the other steps take it: what a key cannot hold is replaced by a hyphen."),
-        Output(name="turns", type="json", description="One number for each round the session can have, for graphs whose loops are counted.", default="[]"),
+        Output(
+            name="session",
+            description="Id of the session as the other steps take it: what a key cannot hold is replaced by a hyphen.",
+        ),
+        Output(
+            name="turns",
+            type="json",
+            description="One number for each round the session can have, for graphs whose loops are counted.",
+            default="[]",
+        ),
         _DONE,
     ),
 )
@@ -170,12 +183,22 @@ SEARCH = Step(
     inputs=(
         Input(name="store", description="Address of the store: a directory or s3://bucket/prefix."),
         Input(name="study-text", description="The study file's text (YAML)."),
-        Input(name="session", description="Id of the session; a new one searches on. Without it the latest session goes on.", optional=True),
+        Input(
+            name="session",
+            description="Id of the session; a new one searches on. Without it the latest session goes on.",
+            optional=True,
+        ),
     ),
     outputs=(
         Output(name="objective", type="number", description="The objective's metric of the best model."),
-        Output(name="best", type="dataset", description="The best configuration: one JSON object from parameter to value."),
-        Output(name="model", type="model", description="The best model: a folder with its files and champion.json, which says where it came from."),
+        Output(
+            name="best", type="dataset", description="The best configuration: one JSON object from parameter to value."
+        ),
+        Output(
+            name="model",
+            type="model",
+            description="The best model: a folder with its files and champion.json, which says where it came from.",
+        ),
     ),
 )
 

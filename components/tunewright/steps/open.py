@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from ..errors import Conflict, InputError, SessionFenced, StudyChanged
 from ..store import layout
 from ..store.opening import open_store, study_store
-from ..study import Study
+from ..study import Budget, Study
 from ..study_file import parse_study
 from ..trial import Head, SessionRecord, StudyRecord
 from .ledger import Ledger
@@ -19,8 +21,20 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
     study = parse_study(study_text, "study.yaml")
     address = f"{store.rstrip('/')}/{study.name}"
+    session = session_id(session)
     head = open_session(store, study, session, base=Path.cwd(), now=time.time())
-    return {"study": address, "done": head.finished is not None}
+    turns = most_rounds(Ledger.at(address).session(session).budget)
+    return {"study": address, "session": session, "turns": list(range(turns)), "done": head.finished is not None}
+
+
+def most_rounds(budget: Budget) -> int:
+    """Rounds that a session can have: every one but the last is full."""
+    return min(budget.rounds, math.ceil(budget.trials / budget.parallel_trials))
+
+
+def session_id(text: str) -> str:
+    """The id of a session from how a trigger names it: what a key cannot hold (the ``:`` and ``+`` of a time) becomes a hyphen."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text.strip())
 
 
 def open_session(store: str, study: Study, session: str, *, base: Path, now: float) -> Head:

@@ -1,0 +1,1 @@
+"""The loop as a graph, for Argo Workflows and for Kubeflow Pipelines, and the compiled files."""

@@ -1,0 +1,78 @@
+"""Where a step writes what the graph carries on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.steps.studies import shell_study
+
+from tunewright.steps.__main__ import run, write_outputs
+from tunewright.steps.open import most_rounds, session_id
+from tunewright.study import Budget
+
+
+def opened(tmp_path: Path, *more: str, session: str = "one", trials: int = 6) -> int:
+    study = shell_study(budget={"trials": trials, "parallel_trials": 4})
+    text = study.model_dump_json(exclude_unset=True)
+    arguments = ["--store", str(tmp_path / "store"), "--study-text", text, "--session", session]
+    return run(["open", *arguments, "--outputs", str(tmp_path / "outputs"), *more])
+
+
+def test_every_output_is_a_file_named_after_itself(tmp_path: Path) -> None:
+    assert opened(tmp_path) == 0
+    written = {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
+    assert written == {"study": f"{tmp_path}/store/toy", "session": "one", "turns": "[0, 1]", "done": "false"}
+
+
+def test_an_output_goes_where_its_own_path_says_and_the_folder_is_made(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "a" / "b" / "value"
+    assert opened(tmp_path, "--output", "done", str(elsewhere)) == 0
+    assert elsewhere.read_text() == "false"
+    assert not (tmp_path / "outputs" / "done").exists()
+    assert (tmp_path / "outputs" / "study").exists()
+
+
+def test_an_output_that_the_step_does_not_have_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert opened(tmp_path, "--output", "slots", str(tmp_path / "x")) == 2
+    assert "'slots' is not one of" in capsys.readouterr().err
+
+
+def test_an_output_that_was_there_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "value"
+    path.write_text("a longer value of an attempt before")
+    write_outputs({"value": path}, {"value": [1]})
+    assert path.read_text() == "[1]"
+    assert [child.name for child in tmp_path.iterdir()] == ["value"]
+
+
+def test_files_by_name_become_a_folder(tmp_path: Path) -> None:
+    write_outputs({"model": tmp_path / "x" / "model"}, {"model": {"a.ubj": b"1", "folds/0.ubj": b"2"}})
+    assert (tmp_path / "x" / "model" / "a.ubj").read_bytes() == b"1"
+    assert (tmp_path / "x" / "model" / "folds" / "0.ubj").read_bytes() == b"2"
+
+
+def test_what_a_key_cannot_hold_of_a_time_is_replaced_where_the_session_enters(tmp_path: Path) -> None:
+    assert session_id(" 2026-01-18T02:00:00+00:00 ") == "2026-01-18T02-00-00-00-00"
+    assert session_id("20260118020000") == "20260118020000"
+    assert opened(tmp_path, session="2026-01-18T02:00:00Z") == 0
+    assert (tmp_path / "outputs" / "session").read_text() == "2026-01-18T02-00-00Z"
+    assert (tmp_path / "store" / "toy" / "sessions" / "2026-01-18T02-00-00Z" / "session.json").exists()
+
+
+def test_turns_follow_the_budget_with_which_the_session_was_opened(tmp_path: Path) -> None:
+    assert opened(tmp_path) == 0
+    assert opened(tmp_path, trials=100) == 0
+    assert json.loads((tmp_path / "outputs" / "turns").read_text()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("trials", "parallel", "rounds", "expected"), [(1, 4, 80, 1), (8, 4, 80, 2), (9, 4, 80, 3), (100, 1, 80, 80)]
+)
+def test_a_session_has_as_many_rounds_as_its_trials_fill_and_no_more_than_it_may(
+    trials: int, parallel: int, rounds: int, expected: int
+) -> None:
+    assert most_rounds(Budget(trials=trials, parallel_trials=parallel, rounds=rounds)) == expected
