@@ -1,0 +1,133 @@
+"""The pods of the loop: one template for each step, from its definition."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
+from tunewright.steps.definition import Output, Step
+
+IMAGES: Final = Path(__file__).parents[2] / "images" / "images.txt"
+LABELS: Final = {"app.kubernetes.io/name": "tunewright", "app.kubernetes.io/part-of": "tunewright"}
+STORE: Final = "tunewright-store"
+"""The ConfigMap that says where the store is, and the Secret with the keys to it; the installation makes both."""
+
+SAME_IN_EVERY_POD: Final = {
+    "store": "{{workflow.parameters.store}}",
+    "study": "{{workflow.parameters.store}}/{{workflow.parameters.study}}",
+    "study-text": "{{workflow.parameters.study-text}}",
+    "session": "{{workflow.parameters.session}}",
+}
+CARRIED: Final = ("round", "slots", "done")
+"""The outputs that the graph reads; a node's status would repeat the others for nothing."""
+
+LOST: Final = (-1, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED)
+"""Exit codes worth another pod: none (the pod was lost), Argo's executor failed, transient, killed, terminated."""
+
+TMP: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
+
+# What Pod Security "restricted" asks for, of Argo's own containers too.
+CONFINED: Final = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+_EXECUTOR: Final = {
+    "securityContext": CONFINED,
+    "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}},
+}
+
+
+def every_pod() -> dict[str, Any]:
+    """What the Workflow says once for all of its pods."""
+    executors = {"initContainers": [{"name": "init", **_EXECUTOR}], "containers": [{"name": "wait", **_EXECUTOR}]}
+    return {
+        "podMetadata": {"labels": LABELS},
+        # The steps talk to the store and not to Kubernetes: only Argo's wait container is given a token.
+        "serviceAccountName": "tunewright-step",
+        "automountServiceAccountToken": False,
+        "executor": {"serviceAccountName": "tunewright-executor"},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "fsGroup": 10001,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "podSpecPatch": json.dumps(executors),
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "16Gi"}}],
+    }
+
+
+def template(step: Step) -> dict[str, Any]:
+    """The template of a step: a container whose arguments are its inputs and whose small files are its outputs."""
+    made: dict[str, Any] = {
+        "name": step.name,
+        "metadata": {
+            "labels": {"app.kubernetes.io/component": step.name},
+            "annotations": {"tunewright/summary": step.summary},
+        },
+    }
+    own = [input_ for input_ in step.inputs if input_.name not in SAME_IN_EVERY_POD]
+    if own:
+        made["inputs"] = {"parameters": [{"name": i.name, **({"value": ""} if i.optional else {})} for i in own]}
+    carried = [output for output in step.outputs if output.name in CARRIED and step.name != "open"]
+    if carried:
+        made["outputs"] = {"parameters": [_output(output) for output in carried]}
+    made["retryStrategy"] = _retry()
+    made["container"] = _container(step)
+    if step.name in ("train", "evaluate"):
+        made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _trial_resources(step)}]})
+    return made
+
+
+def _output(output: Output) -> dict[str, Any]:
+    return {"name": output.name, "valueFrom": {"path": f"{TMP}/outputs/{output.name}", "default": output.default}}
+
+
+def _container(step: Step) -> dict[str, Any]:
+    values = {i.name: SAME_IN_EVERY_POD.get(i.name, f"{{{{inputs.parameters.{i.name}}}}}") for i in step.inputs}
+    return {
+        "image": images()[step.image],
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", "tunewright.steps", step.name],
+        "args": [*(f"{i.flag}={values[i.name]}" for i in step.inputs), f"--outputs={TMP}/outputs"],
+        "env": _environment(step),
+        "resources": {"requests": {"cpu": "100m", "memory": "768Mi"}, "limits": {"memory": "2Gi"}},
+        "securityContext": CONFINED,
+        "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
+    }
+
+
+def _environment(step: Step) -> list[dict[str, Any]]:
+    settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
+    keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
+    # the agent's matrices are small: more threads only wait for each other
+    return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}] if step.image == "agent" else stored
+
+
+def _trial_resources(step: Step) -> dict[str, Any]:
+    """A quantity in the template itself cannot be a parameter, but in a patch it can."""
+    memory = {"memory": "{{workflow.parameters.trial-memory}}"}
+    gpus = {"nvidia.com/gpu": "{{workflow.parameters.trial-gpus}}"} if step.name == "train" else {}
+    return {"requests": {"cpu": "{{workflow.parameters.trial-cpu}}", **memory, **gpus}, "limits": {**memory, **gpus}}
+
+
+def _retry() -> dict[str, Any]:
+    """Another pod when the platform failed, over longer than a dead trainer's lease lives; never for bad input."""
+    codes = ", ".join(str(code) for code in LOST)
+    return {
+        "limit": 8,
+        "retryPolicy": "Always",
+        "expression": f"asInt(lastRetry.exitCode) in [{codes}]",
+        "backoff": {"duration": "2s", "factor": 2, "cap": "60s"},
+    }
+
+
+def images() -> dict[str, str]:
+    """The project's own images by role, from the one list of images."""
+    own = [line for line in IMAGES.read_text().split() if "/tunewright/" in line]
+    return {line.rsplit("/", 1)[1].split(":")[0]: line for line in own}
