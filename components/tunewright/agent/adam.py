@@ -32,7 +32,11 @@ class Adam:
         step = float(self.state["adam.step"])
         for name, parameter in self.parameters.items():
             exp_avg = self.state[f"adam.exp_avg.{name}"].lerp_(gradients[name], 1 - BETA1)
-            exp_avg_sq = self.state[f"adam.exp_avg_sq.{name}"].mul_(BETA2).addcmul_(gradients[name], gradients[name], value=1 - BETA2)
+            exp_avg_sq = (
+                self.state[f"adam.exp_avg_sq.{name}"]
+                .mul_(BETA2)
+                .addcmul_(gradients[name], gradients[name], value=1 - BETA2)
+            )
             denominator = (exp_avg_sq / (1 - BETA2**step)).sqrt_().add_(EPS)
             parameter.addcdiv_(exp_avg, denominator, value=-self.learning_rate / (1 - BETA1**step))
 

@@ -19,7 +19,9 @@ BASELINE_DECAY = 0.9
 """Share of the moving baseline that an update keeps; the paper leaves the baseline open."""
 
 
-def advantages(rewards: Array, reference: Array, settings: AgentSettings, baseline: float | None) -> tuple[Array, float | None]:
+def advantages(
+    rewards: Array, reference: Array, settings: AgentSettings, baseline: float | None
+) -> tuple[Array, float | None]:
     """Advantages ``(B,)`` and the next baseline.
 
     raw: reward minus a moving mean of rewards (the first batch is compared with its own mean).

@@ -35,7 +35,15 @@ class Pool:
 
 
 def compete(
-    grid: Grid, settings: AgentSettings, model: RewardModel, policy: Policy, x: Array, rewards: Array, seen: Seen, count: int, seed: int
+    grid: Grid,
+    settings: AgentSettings,
+    model: RewardModel,
+    policy: Policy,
+    x: Array,
+    rewards: Array,
+    seen: Seen,
+    count: int,
+    seed: int,
 ) -> list[tuple[Array, Origin]]:
     """At most ``count`` new rows ``(T,)`` with their origins. ``model`` already knows what is under way.
 
@@ -57,13 +65,22 @@ def compete(
 
 
 def _pool(
-    grid: Grid, settings: AgentSettings, policy: Policy, x: Array, rewards: Array, seen: Seen, seed: int, rng: np.random.Generator
+    grid: Grid,
+    settings: AgentSettings,
+    policy: Policy,
+    x: Array,
+    rewards: Array,
+    seen: Seen,
+    seed: int,
+    rng: np.random.Generator,
 ) -> Pool:
     from_policy = round(settings.candidates * settings.policy_share)
     local = (settings.candidates - from_policy) // 2
     parts: list[tuple[str, Array]] = []
     if from_policy:
-        parts.append(("policy", candidates.from_policy(policy, from_policy, seen, streams.generator(seed, "candidates"))))
+        parts.append(
+            ("policy", candidates.from_policy(policy, from_policy, seen, streams.generator(seed, "candidates")))
+        )
     parents = x[np.argsort(-np.nan_to_num(rewards, nan=-np.inf), kind="stable")[:PARENTS]]
     if len(parents) and local:
         scale = 10 ** rng.uniform(-2.5, -0.5, local)

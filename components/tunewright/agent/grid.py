@@ -38,7 +38,12 @@ class Grid:
         conditions = []
         for parent, wanted in self.parameters[t].when.items():
             values: list[Value] = wanted if isinstance(wanted, list) else [wanted]
-            conditions.append((self.space.names.index(parent), np.array([self.space.parameters[parent].unit(value) for value in values])))
+            conditions.append(
+                (
+                    self.space.names.index(parent),
+                    np.array([self.space.parameters[parent].unit(value) for value in values]),
+                )
+            )
         return conditions
 
     @property

@@ -101,7 +101,9 @@ def use(learner: Learner, model: RewardModel, settings: AgentSettings, seed: int
     return Use(updates=len(distances), kl=distances, reason=f"{settings.model_updates} updates", metrics=metrics)
 
 
-def predicted_rewards(model: RewardModel, rollout: Rollout, settings: AgentSettings, generator: torch.Generator) -> Array:
+def predicted_rewards(
+    model: RewardModel, rollout: Rollout, settings: AgentSettings, generator: torch.Generator
+) -> Array:
     """What the surrogate pays for drawn configurations ``(B,)``; NaN, the worst, for those that break constraints.
 
     The mean and a Thompson draw are in reward units; expected improvement is in target units, and in logarithms where only order counts.

@@ -57,9 +57,13 @@ class Policy(nn.Module):
         self.one_step = settings.decision == "one-step"
         self.autoregressive = settings.feed == "value" and not self.one_step
         steps = len(grid)
-        with torch.random.fork_rng(devices=[]):  # constructors draw from the global generator; what they draw is replaced
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # constructors draw from the global generator; what they draw is replaced
             self.embed = nn.Linear(self.width + steps * self.position, settings.embedding, dtype=torch.float64)
-            self.lstm = nn.LSTM(settings.embedding, settings.hidden, settings.layers, batch_first=True, dtype=torch.float64)
+            self.lstm = nn.LSTM(
+                settings.embedding, settings.hidden, settings.layers, batch_first=True, dtype=torch.float64
+            )
             self.output = nn.Linear(settings.hidden, self.width * (steps if self.one_step else 1), dtype=torch.float64)
         self._initialise(streams.generator(settings.seed, "policy"))
 

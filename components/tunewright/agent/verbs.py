@@ -138,7 +138,9 @@ def _suggestions(grid: Grid, policy: Policy, rows: Sequence[tuple[Array, Origin]
 
 
 @single_threaded
-def fit(*, space: Space, settings: AgentSettings, history: Sequence[Observation], previous: bytes | None, seed: int) -> Fitted:
+def fit(
+    *, space: Space, settings: AgentSettings, history: Sequence[Observation], previous: bytes | None, seed: int
+) -> Fitted:
     """The surrogate of a history, oldest observation first.
 
     Fits when at least ``settings.refit_every`` observations are newer than those that ``previous`` was fitted on, else carries it over.

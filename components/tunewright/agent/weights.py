@@ -52,12 +52,18 @@ def unpack(data: bytes, kinds: tuple[str, ...]) -> Weights:
         digest = body.pop("sha256")
         tensors = safetensors.torch.load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactCorrupt(f"weights must be safetensors written by tunewright, got {len(data)} damaged bytes ({error})") from error
+        raise ArtifactCorrupt(
+            f"weights must be safetensors written by tunewright, got {len(data)} damaged bytes ({error})"
+        ) from error
     if digest != _digest(body, tensors):
-        raise ArtifactCorrupt(f"weights must match the digest {digest} in their header and do not; restore them from a backup")
+        raise ArtifactCorrupt(
+            f"weights must match the digest {digest} in their header and do not; restore them from a backup"
+        )
     if body["schema_version"] != SCHEMA_VERSION:
         found = body["schema_version"]
-        raise SchemaUnknown(f"weights: schema_version must be {SCHEMA_VERSION}, got {found!r}; use the release of tunewright that wrote them")
+        raise SchemaUnknown(
+            f"weights: schema_version must be {SCHEMA_VERSION}, got {found!r}; use the release of tunewright that wrote them"
+        )
     if body["kind"] not in kinds:
         raise SchemaUnknown(f"weights: kind must be one of {', '.join(kinds)}, got {body['kind']!r}")
     return Weights(kind=body["kind"], tensors=tensors, notes=body["notes"])

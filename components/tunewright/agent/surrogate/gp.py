@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .kernel import Hyperparameters, covariance, fit_hyperparameters
+from .kernel import Hyperparameters, covariance, fit_hyperparameters, start
 
 FIT_CAP = 300  #: observations on which hyperparameters are fitted; all up to CONDITION_CAP are conditioned on
 CONDITION_CAP = 1500  #: observations that the belief rests on, so that cost stops growing with the cube of their number
@@ -87,7 +87,14 @@ def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparame
     smoothed = y - hyperparameters.noise * alpha
     r2 = leave_one_out_r2(y, alpha, torch.cholesky_inverse(factor).diagonal())
     return GP(
-        hyperparameters=hyperparameters, groups=groups, x=x, y=y, factor=factor, alpha=alpha, best=float(smoothed.max()), r2=r2
+        hyperparameters=hyperparameters,
+        groups=groups,
+        x=x,
+        y=y,
+        factor=factor,
+        alpha=alpha,
+        best=float(smoothed.max()),
+        r2=r2,
     )
 
 
@@ -95,7 +102,9 @@ def fit(x: Tensor, y: Tensor, groups: Tensor, previous: Hyperparameters | None, 
     """Hyperparameters on at most FIT_CAP observations, conditioned on at most CONDITION_CAP."""
     known = previous if previous is not None and len(previous.lengthscale) == int(groups.max()) + 1 else None
     part = subset(y, FIT_CAP, generator)
-    hyperparameters = fit_hyperparameters(x[part], y[part], groups, known, WARM_ITERATIONS if known else ITERATIONS)
+    hyperparameters = fit_hyperparameters(
+        x[part], y[part], groups, known or start(groups), WARM_ITERATIONS if known else ITERATIONS
+    )
     kept = subset(y, CONDITION_CAP, generator)
     return condition(x[kept], y[kept], groups, hyperparameters)
 
@@ -127,5 +136,6 @@ def cholesky(matrix: Tensor) -> Tensor:
     while True:
         factor, failed = torch.linalg.cholesky_ex(matrix + jitter * eye)
         if not int(failed):
-            return factor
+            lower: Tensor = factor
+            return lower
         jitter = max(jitter * 10, 1e-12)

@@ -21,12 +21,13 @@ with warnings.catch_warnings():  # linear_operator uses torch.jit.script, which 
     warnings.simplefilter("ignore")
     import gpytorch
     from gpytorch.constraints import GreaterThan
+    from gpytorch.likelihoods import GaussianLikelihood
     from gpytorch.priors import LogNormalPrior
-    from linear_operator import to_linear_operator
 
 LENGTHSCALE_LOW, NOISE_LOW = 1e-2, 1e-6
 NOISE_START = 1e-2
-BOUND = 10.0  #: on logarithms of length-scales and noise, and on the mean
+IMPOSSIBLE = 1e10  #: loss where the covariance has no factor
+BOUND = 15.0  #: on logarithms of length-scales and noise, and on the mean
 NOISE_PRIOR = (-4.0, 1.0)  #: LogNormal over the variance of the noise (Hvarfner, Hellsten, Nardi 2024)
 
 
@@ -61,15 +62,52 @@ class GroupedMatern(gpytorch.kernels.Kernel):  # type: ignore[misc]
         return result
 
 
-class _Model(gpytorch.models.ExactGP):  # type: ignore[misc]
-    def __init__(self, x: Tensor, y: Tensor, groups: Tensor, likelihood: Any) -> None:
-        super().__init__(x, y, likelihood)
-        self.mean_module = gpytorch.means.ConstantMean()
-        self.covar_module = GroupedMatern(groups)
+class Process(gpytorch.Module):  # type: ignore[misc]
+    """The parameters of a Gaussian process with their priors, and its density.
 
-    def forward(self, x: Tensor) -> Any:
-        prior = self.covar_module.forward(x, x)  # calling it would demand as many columns as length-scales
-        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), to_linear_operator(prior))
+    The density is written out, because gpytorch's on the way loads sympy: 60 MB and two seconds of every step. A test compares the two.
+    """
+
+    def __init__(self, groups: Tensor) -> None:
+        super().__init__()
+        self.kernel = GroupedMatern(groups)
+        constraint = GreaterThan(NOISE_LOW, transform=torch.exp, inv_transform=torch.log)
+        self.likelihood = GaussianLikelihood(noise_prior=LogNormalPrior(*NOISE_PRIOR), noise_constraint=constraint)
+        self.constant = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Log density of ``y`` and of the parameters under their priors, divided by ``N``."""
+        noise = self.likelihood.noise
+        covariance_matrix = self.kernel.forward(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
+        factor = torch.linalg.cholesky(covariance_matrix)
+        residual = torch.linalg.solve_triangular(factor, (y - self.constant)[:, None], upper=False)
+        density = -0.5 * residual.square().sum() - factor.diagonal().log().sum() - 0.5 * len(x) * math.log(2 * math.pi)
+        for _, module, prior, value, _ in self.named_priors():
+            density = density + prior.log_prob(value(module)).sum()
+        per_observation: Tensor = density / len(x)
+        return per_observation
+
+    def place(self, at: Hyperparameters) -> None:
+        """Set the parameters."""
+        self.kernel.lengthscale = at.lengthscale.clamp(min=1.01 * LENGTHSCALE_LOW)[None]
+        self.likelihood.noise = max(at.noise, 1.01 * NOISE_LOW)
+        self.constant.data.fill_(at.mean)
+
+    def read(self) -> Hyperparameters:
+        """The parameters as they are."""
+        return Hyperparameters(
+            lengthscale=self.kernel.lengthscale.detach().clone().flatten(),
+            noise=float(self.likelihood.noise.detach()),
+            mean=float(self.constant.detach()),
+        )
+
+
+def start(groups: Tensor) -> Hyperparameters:
+    """Where a fit begins that nothing precedes: length-scales that grow with the square root of the dimension, little noise."""
+    count = int(groups.max()) + 1
+    return Hyperparameters(
+        lengthscale=torch.full((count,), 0.3 * math.sqrt(count), dtype=torch.float64), noise=NOISE_START, mean=0.0
+    )
 
 
 def covariance(x1: Tensor, x2: Tensor, lengthscale: Tensor, groups: Tensor) -> Tensor:
@@ -79,46 +117,36 @@ def covariance(x1: Tensor, x2: Tensor, lengthscale: Tensor, groups: Tensor) -> T
     return (1 + r + r.square() / 3) * torch.exp(-r)
 
 
-def fit_hyperparameters(x: Tensor, y: Tensor, groups: Tensor, start: Hyperparameters | None, iterations: int) -> Hyperparameters:
-    """Maximum a posteriori by L-BFGS-B, from ``start`` or from `_modes`, within bounds and with bounded work.
+def fit_hyperparameters(
+    x: Tensor, y: Tensor, groups: Tensor, first: Hyperparameters, iterations: int
+) -> Hyperparameters:
+    """Maximum a posteriori by L-BFGS-B from ``first``, within bounds and with bounded work.
 
     scipy's, because torch.optim loads the compiler of torch: 160 MB and seconds of every step.
     """
-    noise = GreaterThan(NOISE_LOW, transform=torch.exp, inv_transform=torch.log)
-    likelihood = gpytorch.likelihoods.GaussianLikelihood(noise_prior=LogNormalPrior(*NOISE_PRIOR), noise_constraint=noise)
-    model = _Model(x, y, groups, likelihood).double().train()
-    _place(model, start or _modes(model))
-    marginal = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
-    parameters = list(model.parameters())
+    process = Process(groups).double()
+    process.place(first)
+    parameters = list(process.parameters())
 
     def loss(theta: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         vector_to_parameters(torch.from_numpy(theta), parameters)
-        value = -marginal(model(x), y)
+        try:
+            value = -process(x, y)
+        except RuntimeError:  # LinAlgError: the line search went where there is no factor; it turns back
+            return IMPOSSIBLE, np.zeros_like(theta)
         gradient = torch.autograd.grad(value, parameters)
         return float(value.detach()), parameters_to_vector(gradient).numpy()
 
-    first = parameters_to_vector(parameters).detach().numpy()
-    exact = gpytorch.settings.fast_computations(covar_root_decomposition=False, log_prob=False, solves=False)
-    with exact, torch.enable_grad():
-        found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(-BOUND, BOUND)] * len(first), options={"maxiter": iterations})
+    theta = parameters_to_vector(parameters).detach().numpy()
+    with torch.enable_grad():
+        found = minimize(
+            loss,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-BOUND, BOUND)] * len(theta),
+            options={"maxiter": iterations},
+        )
     vector_to_parameters(torch.from_numpy(found.x), parameters)
-    return _read(model)
-
-
-def _modes(model: Any) -> Hyperparameters:
-    count = model.covar_module.lengthscale.numel()
-    return Hyperparameters(lengthscale=torch.full((count,), 0.3 * math.sqrt(count), dtype=torch.float64), noise=NOISE_START, mean=0.0)
-
-
-def _place(model: Any, at: Hyperparameters) -> None:
-    model.covar_module.lengthscale = at.lengthscale.clamp(min=1.01 * LENGTHSCALE_LOW)[None]
-    model.likelihood.noise = max(at.noise, 1.01 * NOISE_LOW)
-    model.mean_module.constant = at.mean
-
-
-def _read(model: Any) -> Hyperparameters:
-    return Hyperparameters(
-        lengthscale=model.covar_module.lengthscale.detach().clone().flatten(),
-        noise=float(model.likelihood.noise.detach()),
-        mean=float(model.mean_module.constant.detach()),
-    )
+    fitted: Hyperparameters = process.read()
+    return fitted

@@ -57,7 +57,9 @@ class RewardModel:
         return weights.pack(weights.Weights(kind=self.kind, tensors=self.surrogate.tensors(), notes=notes))
 
 
-def fit(x: Array, rewards: Array, grid: Grid, settings: AgentSettings, previous: RewardModel | None, seed: int) -> RewardModel | None:
+def fit(
+    x: Array, rewards: Array, grid: Grid, settings: AgentSettings, previous: RewardModel | None, seed: int
+) -> RewardModel | None:
     """A model of the latest ``settings.history`` results; None with fewer than two successes among them.
 
     Args:
@@ -76,7 +78,11 @@ def fit(x: Array, rewards: Array, grid: Grid, settings: AgentSettings, previous:
     generator = streams.generator(seed, "surrogate")
     surrogate: Surrogate
     if settings.reward_model == "gp":
-        before = previous.surrogate.hyperparameters if previous is not None and isinstance(previous.surrogate, gp.GP) else None
+        before = (
+            previous.surrogate.hyperparameters
+            if previous is not None and isinstance(previous.surrogate, gp.GP)
+            else None
+        )
         surrogate = gp.fit(inputs, targets, torch.tensor(features.groups), before, generator)
     else:
         surrogate = ensemble.fit(inputs, targets, generator)
@@ -117,4 +123,6 @@ def _surrogate(stored: weights.Weights, groups: Tensor) -> Surrogate:
 
 def rewards_of(values: list[float | None]) -> Array:
     """Rewards ``(N,)`` with NaN for what failed or is not finite."""
-    return np.array([value if value is not None and np.isfinite(value) else np.nan for value in values], dtype=np.float64)
+    return np.array(
+        [value if value is not None and np.isfinite(value) else np.nan for value in values], dtype=np.float64
+    )

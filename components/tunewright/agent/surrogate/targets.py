@@ -60,5 +60,7 @@ def scale(rewards: Array) -> tuple[Array, Scaling] | None:
     compressed = rough.targets(filled)
     deviation = float(compressed.std())
     tiny = 1e-12 * max(1.0, float(np.abs(compressed).max()))
-    scaling = Scaling(median=median, spread=spread, mean=float(compressed.mean()), deviation=deviation if deviation > tiny else 1.0)
+    scaling = Scaling(
+        median=median, spread=spread, mean=float(compressed.mean()), deviation=deviation if deviation > tiny else 1.0
+    )
     return scaling.targets(filled), scaling
