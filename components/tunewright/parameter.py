@@ -7,7 +7,7 @@ Notation: ``u`` a coordinate in [0, 1]. Discrete values own equal bins of ``u`` 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
@@ -303,8 +303,9 @@ def _range(low: float, high: float, scale: str, step: float | None) -> list[str]
         problems.append(f"step needs a linear scale, got step={step} with scale: log; remove one of them")
     if problems or step is None:
         return problems
-    if step > high - low:
-        problems.append(f"step must be <= high - low = {high - low}, got step={step}; use a smaller step")
+    width = Decimal(repr(high)) - Decimal(repr(low))  # 0.3 - 0.2 is 0.1
+    if Decimal(repr(step)) > width:
+        problems.append(f"step must be <= high - low = {width}, got step={step}; use a smaller step")
     elif step * MAX_STEPS < high - low or step < 8 * math.ulp(max(abs(low), abs(high))):
         problems.append(
             f"step must leave at most {MAX_STEPS} distinct values, got step={step}; use a larger step or none"
@@ -320,12 +321,13 @@ def _resolution(low: float, high: float, scale: str) -> list[str]:
     return []
 
 
-def _repeated(values: Iterable[Value]) -> list[str]:
-    seen: set[tuple[bool, Value]] = set()
-    problems = [
-        f"choices must differ, got {v!r} twice; remove one" for v in values if key(v) in seen or seen.add(key(v))
+def _repeated(values: list[Value]) -> list[str]:
+    counts = Counter(map(key, values))
+    return [
+        f"choices must differ, got {value!r} {count} times; keep one"
+        for (_, value), count in counts.items()
+        if count > 1
     ]
-    return list(dict.fromkeys(problems))
 
 
 def _default(parameter: _Parameter) -> list[str]:

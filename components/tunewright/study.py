@@ -290,12 +290,18 @@ class Study(Model):
         return Space(self.space, self.constraints)
 
     def identity(self) -> dict[str, Any]:
-        """What the digest covers: space (in order), constraints, objective, trial template, identity of the data."""
+        """What the digest covers: space (in order), constraints, objective, trial template, identity of the data.
+
+        Fields at their defaults are left out, so that a release that adds a field leaves the studies of the one before as they are.
+        """
         return {
-            "space": [[name, parameter.model_dump(mode="json")] for name, parameter in self.space.items()],
+            "space": [
+                [name, parameter.model_dump(mode="json", exclude_defaults=True)]
+                for name, parameter in self.space.items()
+            ],
             "constraints": self.constraints,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction},
-            "trial": self.trial.model_dump(mode="json"),
+            "trial": self.trial.model_dump(mode="json", exclude_defaults=True),
             "data": self._data_identity(),
         }
 
@@ -303,7 +309,9 @@ class Study(Model):
         """The data without its place once its digest is known: a file that moved is the same data."""
         if self.data is None:
             return None
-        return self.data.model_dump(mode="json", exclude={"source"} if self.data.sha256 else None)
+        return self.data.model_dump(
+            mode="json", exclude_defaults=True, exclude={"source"} if self.data.sha256 else None
+        )
 
     def digest(self) -> str:
         """SHA-256 over `identity`, in hexadecimal."""
