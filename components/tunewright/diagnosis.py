@@ -71,7 +71,7 @@ def _find(loc: tuple[int | str, ...], raw: Any) -> _Finding | None:
             meant = _meant(members, raw)
             if not any(_label_of(member, element) for member in meant):
                 return None
-            members = meant
+            members = meant if len(meant) == 1 else members
             continue
         place, owner = (*place, element), _model(members[0])
         raw = _step(raw, element)
@@ -127,11 +127,16 @@ def _meant(members: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:
     models = [model for member in members if (model := _model(member))]
     if models and isinstance(raw, Mapping):
         tagged = [model for model in models if {raw.get("type"), raw.get("kind")} & set(_tags(model))]
-        return tuple(tagged or [max(models, key=lambda model: len(raw.keys() & model.model_fields.keys()))])
+        return tuple(tagged or [max(models, key=lambda model: _likeness(model, raw))])
     lists = [member for member in members if get_origin(member) is list]
     if lists and isinstance(raw, list):
         return tuple(lists)
     return tuple(member for member in members if member not in lists)
+
+
+def _likeness(model: type[BaseModel], raw: Mapping[str, Any]) -> int:
+    """How many keys are the model's, give or take a typing error."""
+    return sum(bool(difflib.get_close_matches(str(key), list(model.model_fields), n=1)) for key in raw)
 
 
 def _translate(detail: ErrorDetails, at: _Finding) -> list[Mistake]:
@@ -159,17 +164,18 @@ def _message(detail: ErrorDetails, at: _Finding) -> str:
     if kind == "extra_forbidden":
         return _unknown(at)
     if kind == "string_pattern_mismatch":
-        return f"must match {detail['ctx']['pattern']}, got {_shown(value)}; change it{_description(at)}"
+        return f"must match {detail['ctx']['pattern']}, got {shown(value)}; change it{_description(at)}"
     if isinstance(value, float) and not math.isfinite(value):
         return f"must be a finite number, got {value}; write a number"
-    if len(at.members) > 1:
+    if len(at.members) > 1 and not any(_tags(member) for member in at.members):
         nouns = dict.fromkeys(_noun(member) for member in at.members)
-        return f"must be {', '.join(nouns)}, got {_shown(value)}; write one of these"
+        return f"must be {', '.join(nouns)}, got {shown(value)}; write one of these"
     rule = _RULES.get(kind)
-    return rule(value, detail.get("ctx", {})) if rule else f"{detail['msg']}, got {_shown(value)}; change it"
+    return rule(value, detail.get("ctx", {})) if rule else f"{detail['msg']}, got {shown(value)}; change it"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a message: short, and ``nothing`` for what was left empty."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -206,7 +212,7 @@ def _fields(member: Any) -> list[str]:
 
 def _one_of(value: Any, known: list[str]) -> str:
     remedy = nearest(value, known)
-    return f"must be one of {', '.join(known)}, got {_shown(value)}; {'write one of these' if remedy.startswith('known') else remedy}"
+    return f"must be one of {', '.join(known)}, got {shown(value)}; {'write one of these' if remedy.startswith('known') else remedy}"
 
 
 def _literal(value: Any, context: Mapping[str, Any]) -> str:
@@ -216,7 +222,7 @@ def _literal(value: Any, context: Mapping[str, Any]) -> str:
 def _bool(value: Any, _: Mapping[str, Any]) -> str:
     yaml_1_1 = isinstance(value, str) and value.lower() in ("yes", "no", "on", "off", "y", "n")
     remedy = "YAML 1.2 reads this as text, write true or false" if yaml_1_1 else "write one of these"
-    return f"must be true or false, got {_shown(value)}; {remedy}"
+    return f"must be true or false, got {shown(value)}; {remedy}"
 
 
 def _entries(value: Any, context: Mapping[str, Any]) -> str:
@@ -229,11 +235,11 @@ _Rule: TypeAlias = Callable[[Any, Mapping[str, Any]], str]
 
 
 def _type(noun: str, remedy: str) -> _Rule:
-    return lambda value, _: f"must be {noun}, got {_shown(value)}; {remedy}"
+    return lambda value, _: f"must be {noun}, got {shown(value)}; {remedy}"
 
 
 def _bound(sign: str, key: str, remedy: str) -> _Rule:
-    return lambda value, context: f"must be {sign} {context[key]}, got {_shown(value)}; {remedy}"
+    return lambda value, context: f"must be {sign} {context[key]}, got {shown(value)}; {remedy}"
 
 
 _MAPPING = _type("a mapping", "write 'key: value' lines below it, indented")
@@ -256,7 +262,7 @@ _RULES: dict[str, _Rule] = {
     "less_than": _bound("<", "lt", "use a smaller value"),
     "less_than_equal": _bound("<=", "le", "use a smaller value"),
     "string_too_short": lambda value, context: (
-        f"must have at least {context['min_length']} characters, got {_shown(value)}; add some"
+        f"must have at least {context['min_length']} characters, got {shown(value)}; add some"
     ),
     "string_too_long": lambda value, context: (
         f"must have at most {context['max_length']} characters, got {len(value)}; shorten it"

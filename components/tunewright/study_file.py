@@ -7,6 +7,7 @@ do not.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,8 +18,9 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
-from .diagnosis import diagnose, dotted, nearest_line
+from .diagnosis import diagnose, dotted, nearest_line, shown
 from .errors import Problem, StudyInvalid
 from .preset import PRESETS
 from .rules import Place
@@ -27,10 +29,12 @@ from .study import Study
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
 MAX_DEPTH = 32
+MAX_BRACKETS = 250
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {"null", "bool", "int", "float"}  #: scalars that are not text
 _TEXT = {"str", "timestamp", "value", "merge"}  #: a study knows no dates and no default keys; a quoted "<<" is text
+_KNOWN = {*_PLAIN, *_TEXT, "map", "seq"}
 
 
 def load_study(path: Path) -> Study:
@@ -52,10 +56,11 @@ def parse_study(text: str, file: str) -> Study:
     """The study in a text. ``file`` is its name in messages. Raises StudyInvalid with every mistake, sorted by line."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
-    tree = _Tree(file)
-    raw = tree.read(_compose(text, file))
+    node, tree = _compose(text, file), _Tree(file)
+    raw = tree.read(node)
     if not isinstance(raw, dict):
-        raise _refusal(f"the file must be a mapping, got {raw!r:.80}; begin with 'name: my-study'", file)
+        line = node.start_mark.line + 1
+        raise _refusal(f"the file must be a mapping, got {shown(raw)}; begin with 'name: my-study'", file, line)
     return _judge(raw, tree.lines, tree.problems, file)
 
 
@@ -67,6 +72,7 @@ def study_from(data: Mapping[str, Any]) -> Study:
 def dump_study(study: Study) -> str:
     """YAML of the settings that were given; `parse_study` reads an equal study from it."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
     yaml.default_flow_style = None  # lists and mappings of scalars in one line, the others as blocks
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order of the space has meaning
     yaml.width = 4096
@@ -122,13 +128,16 @@ def _judge(raw: dict[str, Any], lines: Mapping[Place, int], problems: list[Probl
 
 
 def _compose(text: str, file: str) -> Node:
+    if _unclosed(text) > MAX_BRACKETS:  # the parser would need time quadratic in the depth to say so
+        raise _refusal(f"brackets must be at most {MAX_DEPTH} deep; remove some", file)
     yaml = YAML(typ="safe", pure=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReusedAnchorWarning)
             node: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unfinished = "stream end" in str(error.problem) or "end of stream" in str(error.problem)
+        mark = error.context_mark if unfinished and error.context_mark else error.problem_mark or error.context_mark
         raise _refusal(_syntax(error), file, mark.line + 1 if mark else None) from error
     except YAMLError as error:
         message = f"the file must be YAML, got {str(error).splitlines()[0]}; remove the character"
@@ -138,6 +147,15 @@ def _compose(text: str, file: str) -> Node:
     if node is None:
         raise _refusal("the file must hold a study, got an empty file; 'tunewright init' writes one", file)
     return node
+
+
+def _unclosed(text: str) -> int:
+    """Most brackets that are open at once, those in quotes counted too."""
+    depth = most = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        most = max(most, depth)
+    return most
 
 
 def _syntax(error: MarkedYAMLError) -> str:
@@ -150,6 +168,16 @@ def _syntax(error: MarkedYAMLError) -> str:
         return "the file must be YAML, got ':' inside a value or wrong indentation; quote the text or align the line"
     context = f" {error.context}" if error.context and error.problem else ""
     return f"the file must be YAML, got this{context}: {problem}; check brackets, quotes and indentation"
+
+
+class _Representer(SafeRepresenter):
+    """Writes texts with control characters in double quotes, the only ones that keep them all."""
+
+    def represent_str(self, data: str) -> Any:
+        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
+
+
+_Representer.add_representer(str, _Representer.represent_str)
 
 
 class _Tree:
@@ -168,6 +196,10 @@ class _Tree:
         if self._nodes > MAX_NODES or len(place) > MAX_DEPTH:
             rule = f"a study must have at most {MAX_NODES} values, {MAX_DEPTH} deep, aliases followed; remove aliases"
             raise _refusal(rule, self._file, node.start_mark.line + 1)
+        if _kind(node) not in _KNOWN:
+            message = f"tags are not used in a study, got {node.tag!r:.80}; remove it"
+            self._problem(place, message, node.start_mark.line + 1)
+            return None
         if isinstance(node, MappingNode):
             return self._mapping(node, place)
         if isinstance(node, SequenceNode):
@@ -201,9 +233,6 @@ class _Tree:
         kind, line = _kind(node), node.start_mark.line + 1
         if kind in _TEXT:
             return str(node.value)
-        if kind not in _PLAIN:
-            self._problem(place, f"tags are not used in a study, got {node.tag!r:.80}; remove it", line)
-            return None
         try:
             return self._construct(node)
         except (ValueError, ArithmeticError, YAMLError):
@@ -218,11 +247,11 @@ def _kind(node: Node) -> str:
     return str(node.tag).removeprefix(_TAG)
 
 
-def _pairs(node: MappingNode) -> Iterator[tuple[Node, Node, bool]]:
+def _pairs(node: MappingNode, depth: int = 0) -> Iterator[tuple[Node, Node, bool]]:
     """Key and value nodes, the mapping's own before those it merges (``<<: *anchor``)."""
     merges = [value for key, value in node.value if _kind(key) == "merge"]
-    yield from ((key, value, False) for key, value in node.value if _kind(key) != "merge")
+    yield from ((key, value, depth > 0) for key, value in node.value if _kind(key) != "merge")
     for merge in merges:
         for source in merge.value if isinstance(merge, SequenceNode) else [merge]:
-            if isinstance(source, MappingNode):
-                yield from ((key, value, True) for key, value, _ in _pairs(source))
+            if isinstance(source, MappingNode) and depth < MAX_DEPTH:
+                yield from _pairs(source, depth + 1)
