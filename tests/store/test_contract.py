@@ -26,8 +26,6 @@ WRITERS = 16
         "directory",
         pytest.param("s3", marks=pytest.mark.s3),
         "memory-below-a-prefix",
-        "directory-below-a-prefix",
-        pytest.param("s3-below-a-prefix", marks=pytest.mark.s3),
     ]
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
