@@ -1,13 +1,15 @@
-"""Which parameters mattered: PED-ANOVA, after Watanabe, Bansal and Hutter (2023).
+"""Which parameters mattered: functional ANOVA of an additive model (Hooker 2007; Hutter, Hoos and Leyton-Brown 2014, section 4).
 
-Notation: ``N`` trials in which a parameter was active; ``G`` cells of its unit interval; ``D`` parameters; ``S`` resamples.
+Notation: ``N`` trials; ``P`` features; ``D`` parameters; ``S`` resamples; ``u`` a unit coordinate.
 
-A parameter matters when the best trials have other values of it than all trials do. Its importance is the Pearson divergence
-``sum_g p_g (q_g / p_g - 1)^2`` (equation 8) of the density ``q`` of the best quarter from the density ``p`` of all trials, both
-smoothed over the unit interval. Trials that FAILED or were INFEASIBLE count as worst: the parameters that cause failures matter too.
+The rank of each trial's objective is explained by a sum of smooth effects, one per parameter, fitted together by ridge regression.
+Fitting them together matters: a search moves all parameters at once, and a parameter is not important for having been moved along.
+Features are orthonormal when a parameter is drawn uniformly, so that the variance of an effect over its whole range, its importance,
+is the sum of its squared coefficients. Trials that FAILED or were INFEASIBLE share the worst rank: parameters that cause failures
+matter too. Effects of several parameters together are not counted; they are in what the model leaves unexplained.
 
-The interval is the bootstrap's 10th to 90th percentile over trials. The chance level is the 95th percentile of what the same
-parameter scores after the objectives have been shuffled: what lies below it may be noise.
+The interval is the bootstrap's 10th to 90th percentile over trials. The chance level is the 95th percentile of the variance that a
+parameter is given when the model is fitted to its own residuals, shuffled.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ from ..trial import Status
 from .trials import Trial
 
 LEAST_TRIALS = 10  #: fewer say nothing about importance
-TOP = 0.25  #: share of the trials that are "the best"
-CELLS = 48
-RESAMPLES = 100
-MOST_TRIALS = 2000  #: the latest are asked when there are more
+WAVES = 4  #: cosines of one numeric parameter
+RESAMPLES = 60
+MOST_TRIALS = 1000  #: the latest are asked when there are more
+BUDGET = 3e9  #: multiplications that the bootstrap may spend
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,37 +50,57 @@ class Importance:
         return self.share > self.chance
 
 
-def importances(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: int = 0) -> list[Importance]:
-    """Parameters by importance, largest first; empty when too few trials say something.
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Parameters by importance, largest first; empty when too few trials say something."""
 
-    Parameters that were active in fewer than `LEAST_TRIALS` trials are left out.
-    """
-    asked = [(trial, _reward(trial, objective)) for trial in trials]
-    known = [(trial, reward) for trial, reward in asked if reward is not None][-MOST_TRIALS:]
-    if sum(np.isfinite(reward) for _, reward in known) < LEAST_TRIALS:
-        return []
-    units = np.array([space.encode(trial.configuration) for trial, _ in known])
-    rewards = np.array([reward for _, reward in known])
+    importances: Sequence[Importance] = ()
+    explained: float = 0.0  #: share of the ranks' variance that the effects predict of trials left out
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Design:
+    """Features of the trials: ``x: (N, P)``; ``owner: (P,)`` index of each feature's parameter."""
+
+    x: Floats
+    owner: npt.NDArray[np.intp]
+    active: Floats  #: (D,) how often a parameter is active in the whole space
+    categories: npt.NDArray[np.bool_]  #: (P,) features of categories, whose common level is no effect
+
+
+def rank(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: int = 0) -> Ranking:
+    """Importance of every parameter that was active in at least `LEAST_TRIALS` trials."""
+    rewards = [(trial, _reward(trial, objective)) for trial in trials]
+    known = [(trial, reward) for trial, reward in rewards if reward is not None][-MOST_TRIALS:]
+    values = np.array([reward for _, reward in known])
+    if np.isfinite(values).sum() < LEAST_TRIALS or len(np.unique(values)) < 3:
+        return Ranking()
     rng = np.random.default_rng(seed)
-    rows: list[tuple[str, float, Floats, Floats]] = []
-    for t, (name, parameter) in enumerate(space):
-        active = ~np.isnan(units[:, t])
-        if active.sum() >= LEAST_TRIALS:
-            rows.append((name, *_measure(parameter, units[active, t], rewards[active], rng)))
-    total = sum(row[1] for row in rows)
+    units = np.array([space.encode(trial.configuration) for trial, _ in known])
+    often = [t for t in range(len(space)) if (~np.isnan(units[:, t])).sum() >= LEAST_TRIALS]
+    design = _design(space, units, often, rng)
+    y = _ranks(values)
+    strength, explained, residuals = _ridge(design.x, y)
+    effects = _effects(design, _solve(design.x, y[:, None], np.ones(len(y)), strength))[:, 0]
+    total = float(effects.sum())
     if total <= 0:
-        return []
+        return Ranking()
+    count = int(np.clip(BUDGET / (len(y) * design.x.shape[1] ** 2), 10, RESAMPLES))
+    drawn = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), size=count).astype(np.float64)
+    resampled = np.hstack([_effects(design, _solve(design.x, y[:, None], w, strength)) for w in drawn])
+    shuffled = rng.permuted(np.tile(residuals, (RESAMPLES, 1)), axis=1).T
+    noise = _effects(design, _solve(design.x, shuffled, np.ones(len(y)), strength))
     found = [
         Importance(
-            parameter=name,
-            share=value / total,
-            low=min(float(np.quantile(resampled, 0.1)) / total, value / total),
-            high=max(float(np.quantile(resampled, 0.9)) / total, value / total),
-            chance=float(np.quantile(shuffled, 0.95)) / total,
+            parameter=space.names[t],
+            share=float(effects[d]) / total,
+            low=min(float(np.quantile(resampled[d], 0.1)), float(effects[d])) / total,
+            high=max(float(np.quantile(resampled[d], 0.9)), float(effects[d])) / total,
+            chance=float(np.quantile(noise[d], 0.95)) / total,
         )
-        for name, value, resampled, shuffled in rows
+        for d, t in enumerate(often)
     ]
-    return sorted(found, key=lambda row: -row.share)
+    return Ranking(importances=sorted(found, key=lambda row: -row.share), explained=max(explained, 0.0))
 
 
 def _reward(trial: Trial, objective: Objective) -> float | None:
@@ -87,48 +109,79 @@ def _reward(trial: Trial, objective: Objective) -> float | None:
     return -np.inf if trial.status in (Status.FAILED, Status.INFEASIBLE) else None
 
 
-def _measure(parameter: Parameter, u: Floats, rewards: Floats, rng: np.random.Generator) -> tuple[float, Floats, Floats]:
-    """Divergence as measured, under the bootstrap ``(S,)``, and after shuffling ``(S,)``."""
-    kernel = _kernel(parameter, u)
-    n = len(u)
-    once = np.ones((1, n))
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
-    orders = np.argsort(rng.random((RESAMPLES, n)), axis=1)
-    top = _top(once, rewards)[0]
-    return (
-        float(_divergence(once, top[None], kernel)[0]),
-        _divergence(drawn, _top(drawn, rewards), kernel),
-        _divergence(np.ones((RESAMPLES, n)), top[orders], kernel),
+def _ranks(values: Floats) -> Floats:
+    """Ranks ``(N,)`` scaled to mean 0 and variance 1; equal values share theirs."""
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(sizes) - sizes / 2
+    ranks = middle[group]
+    return np.asarray((ranks - ranks.mean()) / ranks.std())
+
+
+def _design(space: Space, units: Floats, often: list[int], rng: np.random.Generator) -> _Design:
+    parameters = list(space.parameters.values())
+    blocks = [_features(parameters[t], units[:, t]) for t in often]
+    everywhere = [space.decode(row) for row in rng.random((256, len(space)))] if any(p.when for p in parameters) else [{}]
+    return _Design(
+        x=np.hstack(blocks),
+        owner=np.repeat(np.arange(len(often)), [block.shape[1] for block in blocks]),
+        active=np.array(
+            [np.mean([space.names[t] in c for c in everywhere]) if parameters[t].when else 1.0 for t in often]
+        ),
+        categories=np.repeat([_by_category(parameters[t]) for t in often], [block.shape[1] for block in blocks]),
     )
 
 
-def _top(weights: Floats, rewards: Floats) -> Floats:
-    """Weights ``(S, N)`` of the best quarter; trials with equal reward share what is left of it."""
-    _, group = np.unique(-rewards, return_inverse=True)
-    sums = np.zeros((len(weights), int(group.max()) + 1))
-    np.add.at(sums.T, group, weights.T)
-    wanted = np.maximum(TOP * weights.sum(axis=1, keepdims=True), 1.0)
-    taken = np.clip(wanted - (np.cumsum(sums, axis=1) - sums), 0.0, sums)
-    share = np.divide(taken, sums, out=np.zeros_like(sums), where=sums > 0)
-    return np.asarray(weights * share[:, group])
-
-
-def _kernel(parameter: Parameter, u: Floats) -> Floats:
-    """Smoothed membership ``(N, G)`` of each trial in the cells; rows sum to 1."""
+def _by_category(parameter: Parameter) -> bool:
     count = parameter.cardinality
-    if count is not None and (not parameter.ordered or count <= 4):
-        cell = np.minimum((u * count).astype(int), count - 1)
-        smooth = np.full((len(u), count), 0.1 / count)
-        smooth[np.arange(len(u)), cell] += 0.9
-        return smooth
-    width = max(0.5 * float(np.std(u)) * len(u) ** -0.2, 0.03) + 0.02
-    centres = (np.arange(CELLS) + 0.5) / CELLS
-    mass = sum(np.exp(-0.5 * ((centres[None] - image[:, None]) / width) ** 2) for image in (u, -u, 2 - u))
-    return np.asarray(mass / mass.sum(axis=1, keepdims=True))
+    return count is not None and (not parameter.ordered or count <= WAVES)
 
 
-def _divergence(everything: Floats, top: Floats, kernel: Floats) -> Floats:
-    """Pearson divergence ``(S,)`` of the best from all."""
-    p = everything @ kernel / everything.sum(axis=1, keepdims=True)
-    q = top @ kernel / top.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(p > 1e-9, (q - p) ** 2 / np.maximum(p, 1e-9), 0.0).sum(axis=1))
+def _features(parameter: Parameter, u: Floats) -> Floats:
+    """Orthonormal features ``(N, K)`` of one parameter: cosines, damped as they get faster, or categories. 0 where inactive."""
+    inactive = np.isnan(u)
+    at = np.where(inactive, 0.0, u)
+    if _by_category(parameter):
+        count = parameter.cardinality or 1
+        cell = np.minimum((at * count).astype(int), count - 1)
+        x = np.sqrt(count) * (np.eye(count)[cell] - 1 / count)
+    else:
+        waves = np.arange(1, WAVES + 1)
+        x = np.sqrt(2) * np.cos(np.pi * at[:, None] * waves) / waves
+    return np.asarray(np.where(inactive[:, None], 0.0, x))
+
+
+def _ridge(x: Floats, y: Floats) -> tuple[float, float, Floats]:
+    """Penalty by leave-one-out error; the share of variance it explains; residuals, inflated to the noise's size."""
+    centred = x - x.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    found: list[tuple[float, float, Floats]] = []
+    for strength in np.logspace(-2, 4, 19):
+        shrink = singular**2 / (singular**2 + strength)
+        leverage = np.minimum((left**2) @ shrink + 1 / len(y), 0.99)
+        residuals = y - left @ (shrink * (left.T @ y))
+        explained = 1 - float(np.mean((residuals / (1 - leverage)) ** 2))
+        found.append((float(strength), explained, residuals / np.sqrt(1 - leverage.mean())))
+    return max(found, key=lambda one: one[1])
+
+
+def _solve(x: Floats, y: Floats, weights: Floats, strength: float) -> Floats:
+    """Coefficients ``(P, M)`` of weighted ridge regression of ``y: (N, M)`` with a free intercept."""
+    mean = weights @ x / weights.sum()
+    centred = x - mean
+    weighted = centred * weights[:, None]
+    gram = weighted.T @ centred + strength * np.eye(x.shape[1])
+    return np.asarray(np.linalg.solve(gram, weighted.T @ (y - weights @ y / weights.sum())))
+
+
+def _effects(design: _Design, coefficients: Floats) -> Floats:
+    """Variance ``(D, M)`` of each parameter's effect over the whole space."""
+    found = np.empty((len(design.active), coefficients.shape[1]))
+    for d in range(len(found)):
+        mine = design.owner == d
+        block = coefficients[mine]
+        if design.categories[mine].all():
+            block = block - block.mean(axis=0)
+        else:
+            block = block / np.arange(1, len(block) + 1)[:, None]
+        found[d] = (block**2).sum(axis=0) * design.active[d]
+    return found

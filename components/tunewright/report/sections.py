@@ -9,7 +9,7 @@ from typing import Any
 from ..trial import Status
 from . import words
 from .configuration import as_flags, as_json, as_yaml, label
-from .importance import LEAST_TRIALS, TOP
+from .importance import LEAST_TRIALS
 from .record import StudyHistory
 from .tables import Tables
 from .trials import PENDING
@@ -36,6 +36,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int] = ()  #: positions of the columns that are set flush right
     folded: bool = False
+    beside: bool = False  #: stands beside the picture when there is room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ def _headline(tables: Tables) -> str:
     if facts.default is None:
         return f"{start}."
     if facts.default.id == facts.best.id:
-        return f"{start}: the default configuration; no other trial was better."
+        others = facts.counts.get(Status.COMPLETE, 0) - 1
+        return f"{start}: the default configuration; {'no other trial was better' if others else 'no other trial is complete yet'}."
     if facts.over_default is None:
         return f"{start}. The default configuration has no value to compare with ({(facts.default.status or 'pending').lower()})."
     gain = facts.over_default
@@ -85,7 +87,7 @@ def _headline(tables: Tables) -> str:
         return f"{start}: the same as the default configuration."
     much = "" if gain.share is None else f" ({words.share(gain.share)})"
     default = words.metric(facts.default.objective)
-    return f"{start}: {words.metric(gain.better_by)}{much} better than the default configuration's {default}."
+    return f"{start}: {gain.better_by:.3g}{much} better than the default configuration's {default}."
 
 
 def _progress(history: StudyHistory, tables: Tables) -> list[str]:
@@ -94,7 +96,7 @@ def _progress(history: StudyHistory, tables: Tables) -> list[str]:
         return []
     before = words.metric(facts.best_before)
     if facts.session_gain and facts.session_gain.better_by > 0:
-        return [f"This session made the best value better by {words.metric(facts.session_gain.better_by)}; it was {before} before."]
+        return [f"This session made the best value better by {facts.session_gain.better_by:.3g}; it was {before} before."]
     return [f"This session did not improve on {before}, found before it."]
 
 
@@ -115,10 +117,10 @@ def tiles(history: StudyHistory, tables: Tables) -> list[Tile]:
             note=f"{words.better(objective)} is better" + (f"; goal {words.metric(objective.goal)}" if objective.goal is not None else ""),
         )
     ]  # fmt: skip
-    if facts.over_default:
+    if facts.over_default and facts.over_default.better_by:
         gain = facts.over_default
         found.append(
-            Tile(name="over the default", value=f"{gain.better_by:+.4g}" if gain.better_by else "0", note="" if gain.share is None else words.share(gain.share))
+            Tile(name="better than the default by", value=f"{gain.better_by:.3g}", note="" if gain.share is None else words.share(gain.share))
         )
     whole = f"{len(facts.trials):,} in {words.count(facts.sessions, 'session')}" if facts.sessions > 1 else ""
     found.append(Tile(name="trials", value=f"{facts.session_trials:,}", note=f"of {whole}" if whole else words.count(facts.session_rounds, "round")))
@@ -153,6 +155,10 @@ def best(tables: Tables) -> dict[str, Any] | None:
 
 
 def sections(history: StudyHistory, tables: Tables) -> list[Section]:
+    """The parts of the page in order; none while no trial is planned, and only the trials until one has ended."""
+    trials = tables.facts.trials
+    if not any(trial.result for trial in trials):
+        return [_trials(tables)] if trials else []
     return [
         _best(tables), _over(tables), _parameters(tables), _importance(tables), _slices(tables), _trust(history, tables),
         _origins(tables), _trials(tables), _cost(tables),
@@ -168,8 +174,8 @@ def _best(tables: Tables) -> Section:
 
 
 def _over(tables: Tables) -> Section:
-    ended = any(trial.result for trial in tables.facts.trials)
-    return Section(id="progress", title="Progress", empty="" if ended else "No trial has ended yet.", notes=_thinned(tables))
+    empty = "" if any(trial.objective is not None for trial in tables.facts.trials) else "No trial has a value yet."
+    return Section(id="progress", title="Progress", empty=empty, notes=_thinned(tables))
 
 
 def _parameters(tables: Tables) -> Section:
@@ -179,11 +185,12 @@ def _parameters(tables: Tables) -> Section:
 
 def _importance(tables: Tables) -> Section:
     method = (
-        f"Measured with PED-ANOVA: how much the values in the best {TOP:.0%} of the trials differ from those in all trials. "
-        "Failed and infeasible trials count as worst. The search itself prefers some values, and parameters that act only "
-        "together may look weaker than they are."
+        "Measured by functional ANOVA: the ranks of the trials are explained by a smooth effect of each parameter, all fitted "
+        "together; importance is the variance of an effect over the parameter's whole range. Failed and infeasible trials share "
+        f"the worst rank. The effects predict {words.share(tables.ranking.explained)} of the variance in trials left out; "
+        "the rest is chance, or parameters that act only together."
     )
-    ranked = [row.parameter for row in tables.importances]
+    ranked = [row.parameter for row in tables.ranking.importances]
     missing = [name for name in tables.space.names if name not in ranked]
     notes = []
     if ranked and missing:
@@ -197,8 +204,8 @@ def _importance(tables: Tables) -> Section:
 
 
 def _slices(tables: Tables) -> Section:
-    if not any(trial.objective is not None for trial in tables.facts.trials):
-        return Section(id="slices", title="Along each parameter", empty="No trial has a value yet.")
+    if sum(trial.objective is not None for trial in tables.facts.trials) < 2:
+        return Section(id="slices", title="Along each parameter", empty="Needs at least two trials with a value.")
     lead = "Points are trials, fainter the earlier; the ring is the trial that the slice runs through, the best one."
     if tables.slices.points:
         lead += " The dark line is what the reward model expects when only this parameter changes, the band one standard deviation around it."
@@ -242,14 +249,31 @@ def _origins(tables: Tables) -> Section:
         for each in facts
     ]
     columns = ("Origin", "Trials", "Share", "Complete", "Improved the incumbent", f"Best {tables.objective.metric}")
-    table = Table(title="What each origin brought, over the whole study", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5))
+    table = Table(title="What each origin brought, over the whole study", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5), beside=True)
     return Section(id="origins", title="Origins", tables=[table])
 
 
 def _trials(tables: Tables) -> Section:
     empty = "" if tables.facts.trials else "No trial has been planned yet."
+    failures = _failures(tables)
     lead = "" if empty else "Order by a column's name; open a row for its reason, its metrics and the end of its log."
-    return Section(id="trials", title="Every trial", lead=lead, empty=empty, notes=_thinned(tables))
+    return Section(id="trials", title="Every trial", lead=lead, empty=empty, tables=failures, notes=_thinned(tables))
+
+
+def _failures(tables: Tables) -> list[Table]:
+    """The reasons for which trials have no value, the most frequent first."""
+    trials: dict[tuple[str, str], list[int]] = {}
+    for trial in tables.facts.trials:
+        if trial.result and trial.objective is None:
+            first = words.plain_text(trial.result.reason).strip().split("\n", 1)[0]
+            trials.setdefault((trial.result.status.value, first[:200] or "no reason given"), []).append(trial.number)
+    ordered = sorted(trials.items(), key=lambda item: -len(item[1]))
+    rows = [
+        (str(len(numbers)), status, reason, ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else ""))
+        for (status, reason), numbers in ordered[:10]
+    ]
+    title = "Why trials have no value" + (f": the 10 most frequent of {len(ordered)} reasons" if len(ordered) > 10 else "")
+    return [Table(title=title, columns=("Trials", "Status", "Reason", "Which"), rows=rows, numbers=(0,))] if rows else []
 
 
 def _cost(tables: Tables) -> Section:

@@ -15,10 +15,11 @@ from ..study import Objective
 from ..trial import Status
 from .configuration import label
 from .facts import Facts, gather
-from .importance import Importance, importances
+from .importance import Importance, Ranking, rank
 from .record import Belief, RoundHistory, StudyHistory
 from .slices import Slices, believe
 from .trials import PENDING, Trial, scored
+from .words import shorten
 
 Row: TypeAlias = dict[str, Any]
 
@@ -38,7 +39,7 @@ class Tables:
     facts: Facts
     shown: Sequence[Trial]  #: the trials that are drawn and listed: all, or a selection of a long study
     rounds: Sequence[RoundHistory]  #: the rounds that are drawn
-    importances: Sequence[Importance]
+    ranking: Ranking
     slices: Slices
     slice_names: Sequence[str]
     axes: Sequence[str]  #: parameters with a parallel axis
@@ -58,8 +59,8 @@ def build(history: StudyHistory, belief: Belief | None) -> Tables:
     study = history.study.study
     space, objective = study.search_space(), study.objective
     facts = gather(history)
-    ranked = importances(space, facts.trials, objective)
-    by_importance = [row.parameter for row in ranked]
+    ranking = rank(space, facts.trials, objective)
+    by_importance = [row.parameter for row in ranking.importances]
     by_importance += [name for name in space.names if name not in by_importance]
     slice_names = by_importance[:MOST_SLICES]
     axes = [name for name in space.names if name in by_importance[:MOST_AXES]]
@@ -68,15 +69,15 @@ def build(history: StudyHistory, belief: Belief | None) -> Tables:
     slices = believe(space, slice_names, facts.trials, objective, belief)
     rounds = history.rounds[-MOST_ROUNDS:]
     return Tables(
-        space=space, objective=objective, facts=facts, shown=shown, rounds=rounds, importances=ranked, slices=slices,
+        space=space, objective=objective, facts=facts, shown=shown, rounds=rounds, ranking=ranking, slices=slices,
         slice_names=slice_names, axes=axes, clock=clock, kl_limit=history.session.agent.kl_limit, r2_limit=history.session.agent.r2_limit,
         data={
             "trials": trial_rows(shown, facts.trials, space, axes, objective, clock[1]),
-            "axes": [{"axis": i, "label": name} for i, name in enumerate([*axes, objective.metric])],
+            "axes": [{"axis": i, "name": name, "label": shorten(name, 16)} for i, name in enumerate([*axes, objective.metric])],
             "sessions": session_rows(shown),
             "levels": level_rows(facts, objective),
             "ticks": tick_rows(space, axes, facts.trials, objective),
-            "importance": importance_rows(ranked),
+            "importance": importance_rows(ranking.importances),
             "belief": belief_rows(slices, space),
             **round_rows(rounds, facts.trials),
         },

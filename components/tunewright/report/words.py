@@ -13,6 +13,11 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+def shorten(text: str, most: int) -> str:
+    """``text`` with its middle left out when it is longer than ``most`` characters: names often differ at their ends."""
+    return text if len(text) <= most else f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}"
+
+
 def metric(value: float | None) -> str:
     """A metric with at most six significant digits; a dash for none."""
     return "–" if value is None else f"{value:.6g}"
@@ -63,7 +68,7 @@ def domain(parameter: Parameter) -> str:
         step = f", step {label(parameter.step)}" if parameter.step not in (None, 1) else ""
         text = f"{label(parameter.low)} to {label(parameter.high)}{step}{', log' if parameter.scale == 'log' else ''}"
     else:
-        values = [label(parameter.value((i + 0.5) / parameter.cardinality)) for i in range(parameter.cardinality)]
+        values = [shorten(label(parameter.value((i + 0.5) / parameter.cardinality)), 24) for i in range(parameter.cardinality)]
         text = ", ".join(values[:6]) + (f", … ({len(values)} values)" if len(values) > 6 else "")
     for name, wanted in parameter.when.items():
         allowed = " or ".join(map(label, wanted)) if isinstance(wanted, list) else label(wanted)

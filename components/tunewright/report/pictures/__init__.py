@@ -10,13 +10,12 @@ from .picture import Palette, Picture
 def draw(tables: Tables, palette: Palette) -> dict[str, list[Picture]]:
     """Pictures by section of the page; a section without enough to show has none."""
     facts, data = tables.facts, tables.data
-    ended = any(trial.result for trial in facts.trials)
-    valued = any(trial.objective is not None for trial in facts.trials)
+    valued = [trial for trial in facts.trials if trial.objective is not None]
     sections: dict[str, list[Picture]] = {
-        "progress": [progress.over_trials(tables, palette), progress.over_time(tables, palette)] if ended else [],
+        "progress": [progress.over_trials(tables, palette), progress.over_time(tables, palette)] if valued else [],
         "parameters": [parameters.parallel(tables, palette)] if sum(map(bool, _grouped(tables))) > 1 else [],
-        "importance": [parameters.importance(tables, palette)] if tables.importances else [],
-        "slices": [parameters.slice_(name, tables, palette) for name in tables.slice_names] if valued else [],
+        "importance": [parameters.importance(tables, palette)] if tables.ranking.importances else [],
+        "slices": [parameters.slice_(name, tables, palette) for name in tables.slice_names] if len(valued) > 1 else [],
         "trust": [],
         "origins": [agent.origins(tables, palette)] if data["origins"] else [],
         "cost": [agent.costs(tables, palette)] if data["costs"] else [],

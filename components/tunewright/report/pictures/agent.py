@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import altair as alt
 
 from ..tables import Tables
 from .picture import Palette, Picture, rows
 
 HEIGHT = 170
+FEW_ROUNDS = 9  #: whose bars are kept slim
 
 
 def _round_axis() -> alt.X:
@@ -38,20 +41,20 @@ def kl(tables: Tables, palette: Palette) -> Picture:
         chart=alt.layer(
             base.mark_line(strokeWidth=1.5, color=palette.blue).encode(x=x, y=y, detail=detail),
             base.mark_point(filled=True, size=16, opacity=1).encode(x=x, y=y, color=over, tooltip=told),
-            *_limit(limit, "limit", y, palette),
+            *_limit(limit, palette, align="left"),
         ).properties(height=HEIGHT, width=560, description=f"KL divergence after each update on predicted rewards, against the limit {limit:g}."),
         data=("kl",),
         half=True,
     )  # fmt: skip
 
 
-def _limit(value: float, label: str, y: alt.Y, palette: Palette) -> list[alt.Chart]:
-    base = alt.Chart(alt.InlineData(values=[{"limit": value, "label": label}]))
+def _limit(value: float, palette: Palette, *, align: Literal["left", "right"]) -> list[alt.Chart]:
+    base = alt.Chart(alt.InlineData(values=[{"limit": value}]))
     level = alt.Y(field="limit", type="quantitative")
     return [
         base.mark_rule(strokeDash=[5, 4], color=palette.red).encode(y=level),
-        base.mark_text(align="right", dx=-4, dy=-6, color=palette.red).encode(
-            x=alt.value("width"), y=level, text=alt.Text(field="label", type="nominal")
+        base.mark_text(text="limit", align=align, dx=4 if align == "left" else -4, dy=-6, color=palette.red).encode(
+            x=alt.value(0 if align == "left" else "width"), y=level
         ),
     ]
 
@@ -81,7 +84,7 @@ def r2(tables: Tables, palette: Palette) -> Picture:
         name="r2",
         title="How well the model predicts trials it has not seen",
         reading=f"1 is perfect, 0 is no better than the mean. {asks}",
-        chart=alt.layer(*layers, *([] if limit is None else _limit(limit, "limit", y, palette))).properties(
+        chart=alt.layer(*layers, *([] if limit is None else _limit(limit, palette, align="right"))).properties(
             height=HEIGHT, width=560, description="Held-out coefficient of determination of the reward model in every round."
         ),
         data=("trust",),
@@ -94,7 +97,7 @@ def updates(tables: Tables, palette: Palette) -> Picture:
         name="updates",
         title="What the policy learnt from",
         reading="Updates of the policy in each round: on rewards that the model predicted, and on rewards of trials that ran.",
-        chart=_stacked("updates", "updates", "rewards", {"predicted": palette.sky, "real": palette.blue}, "updates").properties(
+        chart=_stacked(tables, "updates", "updates", "rewards", {"predicted": palette.sky, "real": palette.blue}).properties(
             description="Number of policy updates on predicted and on real rewards in every round."
         ),
         data=("updates",),
@@ -112,7 +115,7 @@ def origins(tables: Tables, palette: Palette) -> Picture:
         name="origins",
         title="Where the trials came from",
         reading="Trials of each round by who proposed them.",
-        chart=_stacked("origins", "trials", "origin", there, "trials").properties(
+        chart=_stacked(tables, "origins", "trials", "origin", there).properties(
             description="Number of trials of every round by the origin of their proposal."
         ),
         data=("origins",),
@@ -126,20 +129,21 @@ def costs(tables: Tables, palette: Palette) -> Picture:
         name="costs",
         title="Seconds of every round",
         reading="Time of all trials of a round added up. Red: trials that failed, were infeasible or were lost.",
-        chart=_stacked("costs", "seconds", "kind", looks, "seconds").properties(
+        chart=_stacked(tables, "costs", "seconds", "kind", looks).properties(
             description="Seconds that the trials of every round took, by training, evaluation and trials without a value."
         ),
         data=("costs",),
     )
 
 
-def _stacked(data: str, amount: str, kind: str, looks: dict[str, str], title: str) -> alt.Chart:
+def _stacked(tables: Tables, data: str, amount: str, kind: str, looks: dict[str, str]) -> alt.Chart:
+    few = len(tables.rounds) <= FEW_ROUNDS
+    base = rows(data)
     return (
-        rows(data)
-        .mark_bar()
+        (base.mark_bar(size=24) if few else base.mark_bar())
         .encode(
             x=_round_axis(),
-            y=alt.Y(field=amount, type="quantitative", title=title, stack="zero", axis=alt.Axis(tickCount=4, tickMinStep=1)),
+            y=alt.Y(field=amount, type="quantitative", title=amount, stack="zero", axis=alt.Axis(tickCount=4, tickMinStep=1)),
             color=alt.Color(
                 field=kind, type="nominal", legend=alt.Legend(title=None, symbolType="square"),
                 scale=alt.Scale(domain=list(looks), range=list(looks.values())),

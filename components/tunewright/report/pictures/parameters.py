@@ -52,7 +52,7 @@ def parallel(tables: Tables, palette: Palette) -> Picture:
             description=f"Parallel coordinates of {', '.join(tables.axes)} and {tables.objective.metric}.",
         ),
         data=("trials", "axes", "ticks"),
-        least_width=84 * (last + 1),
+        least_width=92 * (last + 1),
     )  # fmt: skip
 
 
@@ -86,9 +86,9 @@ def _frame(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
     base = rows("axes").transform_calculate(u="0", top="1", head="1.11")
     return [
         base.mark_rule(color=palette.line, strokeWidth=1.5).encode(x=x, y=y, y2=alt.Y2(field="top")),
-        base.mark_text(fontWeight=600, limit=96, fontSize=11).encode(
-            x=x, y=alt.Y(field="head", type="quantitative"), text=alt.Text(field="label", type="nominal"),
-            tooltip=[alt.Tooltip(field="label", type="nominal", title="axis")],
+        base.mark_text(fontWeight=600, limit=110, fontSize=11).encode(
+            x=x, y=alt.Y(field="head", type="quantitative", axis=None), text=alt.Text(field="label", type="nominal"),
+            tooltip=[alt.Tooltip(field="name", type="nominal", title="axis")],
         ),
     ]  # fmt: skip
 
@@ -107,7 +107,7 @@ def _tick_labels(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
 
 def importance(tables: Tables, palette: Palette) -> Picture:
     count = len(tables.data["importance"])
-    y = alt.Y(field="parameter", type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=180, ticks=False, labelColor=palette.ink))
+    y = alt.Y(field="parameter", type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=200, ticks=False, labelColor=palette.ink))
     told = [
         alt.Tooltip(field="parameter", type="nominal"),
         alt.Tooltip(field="share", type="quantitative", format=".0%"),
@@ -150,7 +150,7 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
     parameter = tables.space.parameters[name]
     x = _value_axis(f"p_{name}", parameter)
     at = _value_axis("value", parameter)
-    offset: dict[str, Any] = {} if numeric(parameter) else {"xOffset": alt.XOffset(field="jitter", type="quantitative")}
+    offset: dict[str, Any] = {} if numeric(parameter) else {"xOffset": alt.XOffset(field="jitter", type="quantitative", scale=alt.Scale(domain=[-0.4, 1.4]))}
     told = trial_tooltip(tables)
     look = statuses(tables, palette)
     look = {"color": look["color"], "shape": look["shape"]}
@@ -221,9 +221,10 @@ def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: 
             base.mark_area(color=palette.sky, opacity=0.3).encode(x=x, y=low, y2=alt.Y2(field="high"), tooltip=told),
             base.mark_line(color=palette.ink, strokeWidth=1.5).encode(x=x, y=mean),
         ]
+    width = max(min(200 // (parameter.cardinality or 1), 40), 4)
     return [
-        base.mark_bar(color=palette.sky, opacity=0.3).encode(x=x, y=low, y2=alt.Y2(field="high"), tooltip=told),
-        base.mark_tick(color=palette.ink, thickness=1.5, bandSize=24).encode(x=x, y=mean, tooltip=told),
+        base.mark_rule(color=palette.sky, opacity=0.3, strokeWidth=width).encode(x=x, y=low, y2=alt.Y2(field="high"), tooltip=told),
+        base.mark_point(shape="stroke", color=palette.ink, strokeWidth=1.5, size=width**2).encode(x=x, y=mean, tooltip=told),
     ]
 
 
@@ -231,8 +232,8 @@ def _value_axis(field: str, parameter: Parameter) -> alt.X:
     if numeric(parameter):
         low, high = parameter.low, parameter.high  # type: ignore[union-attr]
         log = parameter.scale == "log"  # type: ignore[union-attr]
-        scale = alt.Scale(type="log" if log else "linear", domain=[low, high], nice=False, zero=False)
-        axis = alt.Axis(grid=False, tickCount=4, labelOverlap=True, format="~g", labelFlush=True)
+        scale = alt.Scale(type="log", domain=[low, high], nice=False) if log else alt.Scale(domain=[low, high], nice=False, zero=False)
+        axis = alt.Axis(grid=False, tickCount=4, labelOverlap=True, format="~g", labelFlush=True, ticks=not log)
         return alt.X(field=field, type="quantitative", title=None, scale=scale, axis=axis)
     labels = [cell(parameter, parameter.value((i + 0.5) / parameter.cardinality)) for i in range(parameter.cardinality or 0)]
     few = len(labels) <= 4 and all(len(str(text)) <= 8 for text in labels)

@@ -39,7 +39,7 @@
   }
 
   // The table of trials.
-  const table = document.getElementById("trials");
+  const table = document.getElementById("listing");
   const step = 50;
   const state = { by: "number", descending: true, find: "", status: "", most: step, opened: new Set() };
   const text = (value) => {
@@ -84,7 +84,7 @@
   }
 
   function trialRow(trial, body) {
-    const row = body.appendChild(element("tr", undefined, trial.number === page.best ? "best" : ""));
+    const row = body.appendChild(element("tr", undefined, trial.number === page.best ? "winner" : ""));
     row.id = `trial-${trial.number}`;
     const expand = element("button", state.opened.has(trial.number) ? "▾" : "▸", "expand");
     expand.type = "button";
