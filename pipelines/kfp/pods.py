@@ -1,0 +1,46 @@
+"""What every task of a pipeline needs of Kubernetes: the store's address and keys, a user, retries, a queue, a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kfp import kubernetes
+from tunewright.steps.definition import Step
+
+STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
+KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
+RETRIES: Final = 8  #: pauses of 10 s, 20 s, … 5 min; a dead trainer's lease runs out in the first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pods:
+    """What differs from cluster to cluster; compiled into the pipeline."""
+
+    queue: str = "tunewright"
+    """Kueue's LocalQueue for the pods that train; without Kueue the label does nothing. Empty: no label."""
+    accelerator: str = ""
+    """Resource that a trial is given, e.g. nvidia.com/gpu. Empty: none."""
+    accelerators: int = 1
+    """How many of it."""
+
+    def settle(self, task: Any, step: Step) -> Any:
+        """Give a task of ``step`` all of this; returns the task."""
+        task.set_caching_options(False)  # what a step does depends on the store, which the cache does not know
+        task.set_retry(RETRIES, backoff_duration="10s", backoff_factor=2, backoff_max_duration="300s")
+        kubernetes.use_secret_as_env(task, STORE, {name: name for name in KEYS})
+        kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
+        kubernetes.set_security_context(
+            task, run_as_non_root=True
+        )  # the image's user, or the one that the cluster assigns
+        if step.name in ("train", "search"):
+            self._train(task)
+        return task
+
+    def _train(self, task: Any) -> None:
+        if self.queue:
+            kubernetes.add_pod_label(task, QUEUE, self.queue)
+        if self.accelerator:
+            task.set_accelerator_type(self.accelerator).set_accelerator_limit(self.accelerators)
