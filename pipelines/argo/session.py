@@ -1,0 +1,174 @@
+"""Sessions on Argo: submit one, make one every night, watch it, end it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tunewright.errors import TransientError
+from tunewright.store import layout
+
+from .namespace import Namespace, NameTakenError
+from .template import NAME
+from .workflow import Options, cron_workflow, stamp, workflow
+
+WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
+NO_OPTIONS: Final = Options()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """A Workflow that runs a session."""
+
+    name: str
+    session: str
+    new: bool  #: False when this session had been submitted before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a Workflow is."""
+
+    name: str
+    study: str
+    phase: str  #: Pending, Running, Succeeded, Failed or Error
+    message: str
+    started: str | None  #: UTC, as Kubernetes writes it
+    finished: str | None
+    rounds: int  #: that have begun
+    trials: int  #: that have been evaluated
+    running: tuple[str, ...]  #: steps whose pods run now, e.g. train
+    size: int  #: bytes of the Workflow as JSON, which etcd limits to about 1.5 MB
+
+    @property
+    def over(self) -> bool:
+        return self.phase in ("Succeeded", "Failed", "Error")
+
+
+def submit(
+    text: str, *, namespace: Namespace, now: datetime, session: str | None = None, options: Options = NO_OPTIONS
+) -> Submitted:
+    """Run one session of a study.
+
+    Args:
+        text: the study file.
+        namespace: where the WorkflowTemplate is installed.
+        now: UTC; the session's id when none is given.
+        session: its id. A session that has been submitted is not submitted again.
+
+    Raises:
+        StudyInvalid: the study breaks rules; no pod has started.
+        InputError: its data is not where pods can read it, or the cluster refused.
+        TransientError: the cluster did not answer.
+    """
+    session = session or stamp(now)
+    layout.session(session)  # refuse a bad id before anything is created
+    document = workflow(text, session, options)
+    try:
+        namespace.create(document)
+        new = True
+    except NameTakenError:
+        new = False
+    return Submitted(name=document["metadata"]["name"], session=session, new=new)
+
+
+def schedule(
+    text: str,
+    *,
+    namespace: Namespace,
+    cron: str = "0 2 * * *",
+    timezone: str = "UTC",
+    options: Options = NO_OPTIONS,
+) -> str:
+    """Run a session at every time that ``cron`` names; returns the CronWorkflow's name, which is the study's.
+
+    A study that has a schedule gets the new one instead. Raises as `submit`.
+    """
+    document = cron_workflow(text, cron, timezone, options)
+    namespace.apply(document)
+    name: str = document["metadata"]["name"]
+    return name
+
+
+def unschedule(study: str, *, namespace: Namespace) -> None:
+    """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
+    namespace.kubectl("delete", "cronworkflow", study)
+
+
+def sessions(study: str | None = None, *, namespace: Namespace) -> list[Progress]:
+    """The Workflows of a study, or of all, oldest first."""
+    selector = f"{NAME}/study={study}" if study else f"{NAME}/study"
+    found = namespace.select("workflow", selector)
+    return [progress(w) for w in sorted(found, key=lambda w: str(w["metadata"]["creationTimestamp"]))]
+
+
+def status(name: str, *, namespace: Namespace) -> Progress:
+    """How far a Workflow is. Raises InputError when there is none of this name."""
+    return progress(namespace.get("workflow", name))
+
+
+def progress(document: dict[str, Any]) -> Progress:
+    """What a Workflow object tells."""
+    state = document.get("status", {})
+    nodes = _nodes(state)
+    retries = [node for node in nodes if node["type"] == "Retry"]
+    return Progress(
+        name=document["metadata"]["name"],
+        study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
+        phase=state.get("phase", "Pending"),
+        message=state.get("message", ""),
+        started=state.get("startedAt"),
+        finished=state.get("finishedAt"),
+        rounds=sum(node["type"] == "DAG" and node["templateName"].startswith("rounds-") for node in nodes),
+        trials=sum(node["templateName"] == "evaluate" and node["phase"] == "Succeeded" for node in retries),
+        running=tuple(sorted(n["templateName"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Running")),
+        size=len(json.dumps(document, separators=(",", ":"))),
+    )
+
+
+def _nodes(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Argo packs the nodes of a large Workflow."""
+    packed = state.get("compressedNodes")
+    nodes = json.loads(gzip.decompress(base64.b64decode(packed))) if packed else state.get("nodes") or {}
+    return list(nodes.values())
+
+
+def logs_command(name: str, *, namespace: Namespace, step: str | None = None, follow: bool = False) -> list[str]:
+    """The kubectl call that prints the logs of a Workflow's pods, each line with the name of its pod.
+
+    Pods of steps that succeeded are gone after half a minute; what a trial printed is in the store.
+    """
+    component = f",app.kubernetes.io/component={step}" if step else ""
+    selector = f"{WORKFLOW_LABEL}={name}{component}"
+    more = ["--follow", "--max-log-requests=64"] if follow else []
+    return namespace.command("logs", "--selector", selector, "--container", "main", "--prefix", "--tail=-1", *more)
+
+
+def cancel(
+    name: str, *, namespace: Namespace, wait_seconds: float = 120.0, sleep: Callable[[float], None] = time.sleep
+) -> Progress:
+    """End a Workflow: running pods are terminated, the report is written, and nothing of it runs any more on return.
+
+    Raises:
+        InputError: there is none of this name.
+        TransientError: it has not ended within ``wait_seconds``.
+    """
+    stop = json.dumps({"spec": {"shutdown": "Stop"}})
+    namespace.kubectl("patch", "workflow", name, "--type", "merge", "--patch", stop)
+    for _ in range(max(1, int(wait_seconds))):
+        current = status(name, namespace=namespace)
+        if current.over and not current.running and not _live_pods(name, namespace):
+            return current
+        sleep(1.0)
+    raise TransientError(f"workflow {name} must end within {wait_seconds:.0f} s, but has not; ask for its status")
+
+
+def _live_pods(name: str, namespace: Namespace) -> list[str]:
+    pods = namespace.select("pods", f"{WORKFLOW_LABEL}={name}")
+    return [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]

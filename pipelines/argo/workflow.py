@@ -1,0 +1,132 @@
+"""The objects that start sessions: a Workflow for one, a CronWorkflow for one every night."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tunewright.errors import InputError
+from tunewright.study import CommandTrial, Study
+from tunewright.study_file import parse_study
+
+from .template import NAME, Shape
+
+MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
+MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
+SCHEDULED: Final = "{{=sprig.replace(':', '', workflow.scheduledTime)}}"
+"""The session of a nightly run: its scheduled time, so that the same trigger twice is the same session."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a session is given besides its study; None leaves the WorkflowTemplate's own value."""
+
+    store: str | None = None  #: address, s3://bucket/prefix
+    shape: Shape | None = None  #: the agent's steps as one pod a round, or as three
+    trial_cpu: str | None = None  #: Kubernetes quantity that one trial requests, e.g. 500m
+    trial_memory: str | None = None  #: Kubernetes quantity that one trial requests and may use, e.g. 4Gi
+    trial_gpus: int | None = None  #: while it trains
+    deadline_seconds: int | None = None  #: the session is ended after this
+
+
+def checked(text: str) -> Study:
+    """The study, when its pods can run it.
+
+    Raises:
+        StudyInvalid: it breaks rules.
+        InputError: its data is a file of this machine, or it is too long.
+    """
+    study = parse_study(text, "study.yaml")
+    source = study.data.source if study.data else ""
+    if source and not source.startswith(("s3://", "sklearn:")) and not isinstance(study.trial, CommandTrial):
+        raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
+    if len(text.encode()) > MAX_TEXT:
+        raise InputError(f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {len(text.encode())}")
+    return study
+
+
+def stamp(time: datetime) -> str:
+    """A session's id from its time, as `SCHEDULED` makes it."""
+    return time.strftime("%Y-%m-%dT%H%M%SZ")
+
+
+def workflow(text: str, session: str, options: Options) -> dict[str, Any]:
+    """The Workflow of one session. Equal sessions have equal names, so that Kubernetes refuses the second."""
+    study = checked(text)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": workflow_name(study.name, session), "labels": labels(study.name)},
+        "spec": _spec(study, text, session, options),
+    }
+
+
+def cron_workflow(text: str, cron: str, timezone: str, options: Options) -> dict[str, Any]:
+    """The CronWorkflow of a study: one session at every scheduled time, none while another runs."""
+    study = checked(text)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": study.name, "labels": labels(study.name)},
+        "spec": {
+            "schedules": [cron],
+            "timezone": timezone,
+            "concurrencyPolicy": "Forbid",
+            # a trigger missed by less, because the controller was restarted, is made up for
+            "startingDeadlineSeconds": 600,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 7,
+            "workflowMetadata": {"labels": labels(study.name)},
+            "workflowSpec": _spec(study, text, SCHEDULED, options),
+        },
+    }
+
+
+def labels(study: str) -> dict[str, str]:
+    """Labels of everything that belongs to a study."""
+    return {"app.kubernetes.io/part-of": NAME, f"{NAME}/study": study}
+
+
+def workflow_name(study: str, session: str) -> str:
+    """A name that Kubernetes takes and that only this session has: long or unusual ids end in a digest."""
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{study}-{session}".lower()).strip("-")
+    if slug == f"{study}-{session}" and len(slug) <= MAX_NAME:
+        return slug
+    digest = hashlib.sha256(f"{study}/{session}".encode()).hexdigest()[:8]
+    return f"{slug[: MAX_NAME - 9].rstrip('-')}-{digest}"
+
+
+def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
+    values = {
+        "study": study.name,
+        "study-text": literal(text),
+        "session": session,
+        "store": options.store,
+        "shape": options.shape,
+        "trial-cpu": options.trial_cpu,
+        "trial-memory": options.trial_memory,
+        "trial-gpus": options.trial_gpus,
+    }
+    given = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
+    spec: dict[str, Any] = {"workflowTemplateRef": {"name": NAME}, "arguments": {"parameters": given}}
+    if options.deadline_seconds is not None:
+        spec["activeDeadlineSeconds"] = options.deadline_seconds
+    return spec
+
+
+def literal(text: str) -> str:
+    """A study file that arrives as it left: Argo replaces ``{{…}}`` and Kubernetes ``$(…)`` and ``$$`` in arguments.
+
+    A file that holds such signs is sent as JSON, which is YAML too, with these signs escaped.
+    """
+    if "{{" not in text and "$" not in text:
+        return text
+    from ruamel.yaml import YAML
+
+    plain = json.dumps(YAML(typ="safe").load(text))
+    quoted = re.compile(r'"(?:[^"\\]|\\.)*"')
+    return quoted.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)
