@@ -18,7 +18,9 @@ from pathlib import Path
 import urllib3
 
 IMAGE = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
-START_S = 30
+START_S = 60
+STOP_S = 30
+OK = 200
 PR_SET_PDEATHSIG = 1
 
 
@@ -61,27 +63,35 @@ def minio(data: Path) -> Iterator[MinioServer]:
             own=False,
         )
     elif program:
-        with _program(program, data) as server:
+        with _started(
+            data, lambda server: [program, "server", "--address", server.host, str(data / "minio")]
+        ) as server:
             yield server
-    elif _docker_answers():
-        with _container() as server:
+    elif _docker_has_image():
+        with _started(data, _container) as server:
             yield server
     else:
         raise NoServerError(
-            "no MinIO: set TUNEWRIGHT_TEST_S3 to an address, TUNEWRIGHT_MINIO to the program or start Docker"
+            "no MinIO: set TUNEWRIGHT_TEST_S3 to an address or TUNEWRIGHT_MINIO to the program, "
+            f"or start Docker so that it can pull {IMAGE}"
         )
 
 
-def _new(port: int) -> MinioServer:
-    return MinioServer(
-        endpoint=f"http://127.0.0.1:{port}",
-        access_key=f"test-{secrets.token_hex(4)}",
-        secret_key=secrets.token_hex(16),
-        own=True,
-    )
+def _container(server: MinioServer) -> list[str]:
+    """In the foreground, so that the signal that ends the client ends the container, which is then removed."""
+    port = server.host.split(":")[1]
+    command = ["docker", "run", "--rm", "--publish", f"127.0.0.1:{port}:9000"]
+    return [*command, *(f"--env={name}" for name in _settings(server)), IMAGE, "server", "/data"]
 
 
-def _root(server: MinioServer) -> dict[str, str]:
+def _docker_has_image() -> bool:
+    if not shutil.which("docker"):
+        return False
+    tries = (["docker", "image", "inspect", IMAGE], ["docker", "pull", "--quiet", IMAGE])
+    return any(subprocess.run(each, capture_output=True, timeout=240).returncode == 0 for each in tries)
+
+
+def _settings(server: MinioServer) -> dict[str, str]:
     return {
         "MINIO_ROOT_USER": server.access_key,
         "MINIO_ROOT_PASSWORD": server.secret_key,
@@ -91,71 +101,50 @@ def _root(server: MinioServer) -> dict[str, str]:
 
 
 @contextmanager
-def _program(program: str, data: Path) -> Iterator[MinioServer]:
+def _started(data: Path, command: Callable[[MinioServer], list[str]]) -> Iterator[MinioServer]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        server = _new(free.getsockname()[1])
+        port = free.getsockname()[1]
+    server = MinioServer(
+        endpoint=f"http://127.0.0.1:{port}",
+        access_key=f"test-{secrets.token_hex(4)}",
+        secret_key=secrets.token_hex(16),
+        own=True,
+    )
     with (data / "minio.log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "server", "--address", server.host, "--quiet", str(data / "minio")],
-            env={**os.environ, **_root(server)},
+            command(server),
+            env={**os.environ, **_settings(server)},
             stdout=log,
             stderr=log,
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and no test has begun threads yet
         )
     try:
-        _wait(server, lambda: process.poll() is None, data / "minio.log")
+        _wait(server, process, data / "minio.log")
         yield server
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Also when the tests are killed, nothing of theirs stays."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _docker_answers() -> bool:
-    if not shutil.which("docker"):
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode == 0
-
-
-@contextmanager
-def _container() -> Iterator[MinioServer]:
-    name = f"tunewright-test-minio-{secrets.token_hex(4)}"
-    root = _root(_new(0))
-    command = ["docker", "run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::9000"]
-    for variable in root:
-        command += ["--env", variable]
-    started = subprocess.run(
-        [*command, IMAGE, "server", "/data"], env={**os.environ, **root}, capture_output=True, text=True
-    )
-    if started.returncode:
-        raise NoServerError(f"no MinIO: docker run {IMAGE} failed: {started.stderr.strip()}")
-    try:
-        shown = subprocess.run(["docker", "port", name, "9000/tcp"], capture_output=True, text=True, check=True).stdout
-        server = MinioServer(
-            endpoint=f"http://127.0.0.1:{shown.split(':')[-1].strip()}",
-            access_key=root["MINIO_ROOT_USER"],
-            secret_key=root["MINIO_ROOT_PASSWORD"],
-            own=True,
-        )
-        _wait(server, lambda: True, None)
-        yield server
-    finally:
-        subprocess.run(["docker", "rm", "--force", name], capture_output=True)
-
-
-def _wait(server: MinioServer, alive: Callable[[], bool], log: Path | None) -> None:
+def _wait(server: MinioServer, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_S
     with urllib3.PoolManager(retries=False, timeout=2) as http:
-        while time.monotonic() < end and alive():
+        while time.monotonic() < end and process.poll() is None:
             try:
-                if http.request("GET", f"{server.endpoint}/minio/health/live").status == 200:
+                if http.request("GET", f"{server.endpoint}/minio/health/live").status == OK:
                     return
             except urllib3.exceptions.HTTPError:
                 pass
             time.sleep(0.05)
-    raise RuntimeError(f"MinIO did not start:\n{log.read_text()[-2000:] if log else ''}")
+    raise RuntimeError(f"MinIO did not start:\n{log.read_text()[-2000:]}")
