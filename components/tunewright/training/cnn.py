@@ -122,9 +122,10 @@ def load(path: Path, layout: Layout) -> nn.Sequential:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network = build(layout)
+    with torch.device("meta"):  # no random weights are drawn only to be overwritten
+        network = build(layout)
     try:
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(load_file(path), assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ArtifactCorrupt(
             f"{path}: must hold weights of this network, got {str(error)[:200]}; train it again"

@@ -1,0 +1,72 @@
+"""A first study for a table is valid, and guesses well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tunewright.errors import DataInvalid
+from tunewright.study import KFold, Study
+from tunewright.study_file import parse_study
+from tunewright.training.draft import draft_study
+from tunewright.training.parameters import check_parameters
+
+
+def draft(frame: pd.DataFrame, directory: Path, target: str | None = None) -> Study:
+    path = directory / "my table.csv"
+    frame.to_csv(path, index=False)
+    text = draft_study(path, target, "my-table")
+    study = parse_study(text, "study.yaml")
+    check_parameters(study)
+    assert study.data is not None
+    assert study.data.source == path.as_posix()
+    return study
+
+
+def rows(count: int = 40) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"customer_id": range(count), "age": np.linspace(20, 60, count), "Label": ["a", "b"] * (count // 2)}
+    )
+
+
+def test_the_target_is_found_by_its_name_and_identifiers_are_dropped(tmp_path: Path) -> None:
+    study = draft(rows()[["Label", "customer_id", "age"]], tmp_path)
+    assert study.data is not None
+    assert (study.data.target, study.data.drop, study.data.task) == ("Label", ["customer_id"], "classification")
+    assert (study.objective.metric, study.objective.direction) == ("accuracy", "maximize")
+    assert study.data.validation == KFold(folds=5)
+
+
+def test_the_last_column_is_the_target_when_no_name_says_so(tmp_path: Path) -> None:
+    study = draft(rows().rename(columns={"Label": "kind: of"}), tmp_path)
+    assert study.data is not None
+    assert study.data.target == "kind: of"
+
+
+def test_a_float_target_makes_a_regression(tmp_path: Path) -> None:
+    study = draft(rows(), tmp_path, target="age")
+    assert study.data is not None
+    assert (study.data.task, study.objective.metric, study.objective.direction) == ("regression", "rmse", "minimize")
+
+
+def test_a_rare_class_is_not_judged_by_accuracy(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": range(100), "y": [1] * 6 + [0] * 94})
+    assert draft(frame, tmp_path).objective.metric == "roc_auc"
+
+
+def test_the_first_trial_is_xgboost_s_own_defaults(tmp_path: Path) -> None:
+    default = draft(rows(), tmp_path).search_space().default()
+    assert default is not None
+    assert (default["learning_rate"], default["max_depth"], default["n_estimators"]) == (0.3, 6, 100)
+
+
+def test_a_table_that_cannot_be_trained_on_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DataInvalid, match="needs a target and at least one other column, got 1"):
+        draft(rows()[["Label"]], tmp_path)
+    with pytest.raises(DataInvalid, match=r"must be a column of my table.csv, got 'wrong'"):
+        draft(rows(), tmp_path, target="wrong")
+    with pytest.raises(DataInvalid, match="must be a readable csv file"):
+        draft_study(tmp_path / "absent.csv", None, "absent")

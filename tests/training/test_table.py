@@ -1,0 +1,121 @@
+"""Tables become features and targets, or are refused with rule, value and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tunewright.errors import DataInvalid
+from tunewright.study import Data
+from tunewright.training.table import Table, load_table
+
+
+def table(frame: pd.DataFrame, directory: Path, suffix: str = "csv", **fields: object) -> Table:
+    path = directory / f"t.{suffix}"
+    frame.to_parquet(path) if suffix == "parquet" else frame.to_csv(path, index=False)
+    return load_table(Data.model_validate({"source": str(path), "target": "y", **fields}))
+
+
+def test_text_becomes_categories_and_missing_values_stay_missing(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1.0, None, 3.0], "b": ["u", None, "v"], "c": [True, False, True], "y": ["p", "q", "p"]})
+    loaded = table(frame, tmp_path)
+    assert loaded.task == "classification"
+    assert loaded.classes == ["p", "q"]
+    assert loaded.target.tolist() == [0, 1, 0]
+    assert loaded.features["a"].isna().tolist() == [False, True, False]
+    assert loaded.features["b"].dtype.name == "category"
+    assert loaded.features["b"].isna().tolist() == [False, True, False]
+    assert loaded.features["c"].dtype == bool
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_csv_and_parquet_give_the_same_table(tmp_path: Path, suffix: str) -> None:
+    loaded = table(pd.DataFrame({"a": [1, 2], "b": ["u", "v"], "y": [10, 7]}), tmp_path, suffix)
+    assert loaded.features["a"].tolist() == [1, 2]
+    assert loaded.features["b"].cat.codes.tolist() == [0, 1]
+    assert (loaded.classes, loaded.target.tolist()) == (["7", "10"], [1, 0])
+
+
+def test_npz_arrays_are_flattened_to_columns(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.arange(12).reshape(3, 2, 2), y=np.array([0, 1, 0]))
+    loaded = load_table(Data(source=str(tmp_path / "t.npz")))
+    assert loaded.features.shape == (3, 4)
+    assert loaded.features.loc[2].tolist() == [8, 9, 10, 11]
+
+
+def test_a_float_target_of_many_values_is_a_regression_unless_told_otherwise(tmp_path: Path) -> None:
+    many = pd.DataFrame({"a": range(50), "y": np.linspace(0, 1, 50)})
+    assert table(many, tmp_path).task == "regression"
+    assert table(many.assign(y=[0.0, 1.0] * 25), tmp_path).task == "classification"
+    assert table(many.assign(y=[0, 1] * 25), tmp_path, task="regression").task == "regression"
+
+
+def test_columns_can_be_dropped(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "leak": [0, 1], "y": [0, 1]})
+    assert list(table(frame, tmp_path, drop=["leak"]).features) == ["a"]
+
+
+def test_infinite_features_count_as_missing(tmp_path: Path) -> None:
+    loaded = table(pd.DataFrame({"a": [1.0, np.inf, -np.inf], "y": [0, 1, 0]}), tmp_path, "parquet")
+    assert loaded.features["a"].isna().tolist() == [False, True, True]
+
+
+def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
+    loaded = table(pd.DataFrame({"size [cm]": [1, 2], "a<b": [1, 2], "y": [0, 1]}), tmp_path)
+    assert list(loaded.features) == ["size (cm)", "a(b"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "fields", "message"),
+    [
+        ({"a": [1, 2], "y": [0, 1]}, {"target": "z"}, "must be a column of t.csv, got 'z'; known are a, y"),
+        ({"a": [1, 2], "y": [0, 1]}, {"drop": ["b"]}, "data.drop: must name columns of the table, got b; known are a"),
+        ({"a": [1, 2], "y": [0, None]}, {}, "y must have a value in every row, got 1 missing; drop those rows"),
+        ({"a": [1, 2], "y": [3, 3]}, {}, "y needs at least 2 classes, got only 3; choose another target"),
+        ({"a": [1, 2], "y": ["u", "v"]}, {"task": "regression"}, "y must be finite numbers for a regression, got 2"),
+        ({"a": [1, 2], "y": [np.inf, 1.0]}, {"task": "regression"}, "y must be finite numbers for a regression, got 1"),
+        ({"y": [0, 1]}, {}, "needs rows and columns to learn from, got a table of shape"),
+        ({"a": [], "y": []}, {}, "needs rows and columns to learn from, got a table of shape"),
+    ],
+)
+def test_a_table_that_cannot_be_trained_on_is_refused(
+    tmp_path: Path, columns: dict[str, list[object]], fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataInvalid) as caught:
+        table(pd.DataFrame(columns), tmp_path, **fields)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"", "must be a readable csv file"),
+        ("t.csv", b"\xff\xfe\x00\x01,\n", "must be a readable csv file"),
+        ("t.parquet", b"PAR1 but not really", "must be a readable parquet file"),
+        ("t.npz", b"not a zip", "must be a readable .npz file of plain arrays"),
+        ("t.xlsx", b"", "must end in .csv, .parquet or .npz, got t.xlsx; convert it"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataInvalid) as caught:
+        load_table(Data(source=str(tmp_path / name), target="y"))
+    assert message in str(caught.value)
+
+
+def test_arrays_of_objects_are_never_unpickled(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.array([[print], [print]], dtype=object), y=np.array([0, 1]))
+    with pytest.raises(DataInvalid, match="plain arrays"):
+        load_table(Data(source=str(tmp_path / "t.npz")))
+
+
+def test_arrays_of_other_names_or_shapes_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 2)))
+    with pytest.raises(DataInvalid, match=r"a.npz needs arrays x and y, got images"):
+        load_table(Data(source=str(tmp_path / "a.npz")))
+    np.savez(tmp_path / "b.npz", x=np.zeros((3, 2)), y=np.zeros(2))
+    with pytest.raises(DataInvalid, match=r"got shapes \(3, 2\) and \(2,\)"):
+        load_table(Data(source=str(tmp_path / "b.npz")))
