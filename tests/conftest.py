@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from minio import Minio
 from tests.minio_server import MinioServer, NoServerError, minio
 
 from tunewright.store.s3 import S3Store
@@ -33,22 +32,23 @@ def s3_environment(minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def s3_store(s3_environment: MinioServer) -> Iterator[S3Store]:
+def bucket(s3_environment: MinioServer) -> Iterator[str]:
+    """The name of a bucket that is not there; what the test makes of it is removed from a server that lives on."""
+    name = f"test-{secrets.token_hex(8)}"
+    yield name
+    client = s3_environment.client()
+    if not s3_environment.own and client.bucket_exists(bucket_name=name):
+        for found in client.list_objects(bucket_name=name, recursive=True):
+            client.remove_object(bucket_name=name, object_name=found.object_name)
+        client.remove_bucket(bucket_name=name)
+
+
+@pytest.fixture
+def s3_store(bucket: str) -> S3Store:
     """A store in a new bucket; ``open_store(s3_store.address)`` opens it again."""
-    bucket = f"test-{secrets.token_hex(8)}"
     store = S3Store(bucket)
     store.make_bucket()
-    yield store
-    if not s3_environment.own:
-        for entry in store.list():
-            store.delete(entry.key)
-        server = s3_environment
-        Minio(
-            server.host,
-            access_key=server.access_key,
-            secret_key=server.secret_key,
-            secure=server.endpoint.startswith("https"),
-        ).remove_bucket(bucket)
+    return store
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

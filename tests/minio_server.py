@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import urllib3
+from minio import Minio
 
 IMAGE = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
 START_S = 60
@@ -40,6 +41,14 @@ class MinioServer:
     @property
     def host(self) -> str:
         return self.endpoint.split("//")[1]
+
+    def client(self) -> Minio:
+        return Minio(
+            endpoint=self.host,
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            secure=self.endpoint.startswith("https"),
+        )
 
     def environment(self) -> dict[str, str]:
         return {

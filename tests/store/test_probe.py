@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.minio_server import MinioServer
 
 from tunewright.errors import AlreadyExists, Conflict, NotFound, StoreRefused, StoreUnavailable
 from tunewright.store import Entry, Store
@@ -158,8 +156,8 @@ def test_a_read_only_directory_is_named_so(read_only_directory: Path) -> None:
     assert "single-writer" not in str(caught.value)
 
 
-def test_a_missing_bucket_fails_the_first_check_and_is_made_on_demand(s3_environment: MinioServer) -> None:
-    address = f"s3://test-{secrets.token_hex(8)}"
+def test_a_missing_bucket_fails_the_first_check_and_is_made_on_demand(bucket: str) -> None:
+    address = f"s3://{bucket}"
     store = open_store(f"{address}/prefix")
     assert failed(store) == ["readable"]
     with pytest.raises(StoreRefused, match="tunewright doctor --create-bucket"):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from minio import Minio, MinioAdmin
+from minio import MinioAdmin
 from minio.credentials import AssumeRoleProvider, StaticProvider
 from tests.minio_server import MinioServer
 
@@ -255,15 +255,15 @@ def answering(*answers: bytes) -> Iterator[str]:
         thread.join(10)
 
 
-def test_a_missing_bucket_is_refused_with_its_remedy(access: Access) -> None:
-    store = S3Store(f"test-{secrets.token_hex(8)}", access=access)
+def test_a_missing_bucket_is_refused_with_its_remedy(bucket: str, access: Access) -> None:
+    store = S3Store(bucket, access=access)
     for verb in every_verb(store):
         with pytest.raises(StoreRefused, match=r"NoSuchBucket.*tunewright doctor --create-bucket"):
             verb()
 
 
-def test_a_bucket_is_made_once(access: Access) -> None:
-    store = S3Store(f"test-{secrets.token_hex(8)}", access=access)
+def test_a_bucket_is_made_once(bucket: str, access: Access) -> None:
+    store = S3Store(bucket, access=access)
     assert store.make_bucket()
     assert not store.make_bucket()
 
@@ -338,14 +338,7 @@ def test_temporary_credentials_do_everything_a_store_does(
 
 def test_what_is_written_is_an_ordinary_object(s3_store: S3Store, s3_environment: MinioServer) -> None:
     etag = s3_store.create("a", b"1")
-    server = s3_environment
-    client = Minio(
-        server.host,
-        access_key=server.access_key,
-        secret_key=server.secret_key,
-        secure=server.endpoint.startswith("https"),
-    )
-    found = client.stat_object(s3_store.address.removeprefix("s3://"), "a")
+    found = s3_environment.client().stat_object(bucket_name=s3_store.address.removeprefix("s3://"), object_name="a")
     assert found.etag == etag
     assert not [name for name in found.metadata if name.lower().startswith("x-amz-meta")]
 
