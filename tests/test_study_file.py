@@ -665,6 +665,19 @@ def test_json_is_read_too(indent):
     assert parse_study(json.dumps(EXAMPLE, indent=indent), "x") == study_from(EXAMPLE)
 
 
+def test_checks_of_others_are_told_with_line_all_at_once():
+    def check(study):
+        raise StudyInvalid([Problem(field=f"space.{name}", message="is unknown") for name in study.space])
+
+    with pytest.raises(StudyInvalid) as caught:
+        parse_study(GOOD, "study.yaml", [check, lambda study: None, check])
+    assert [str(problem) for problem in caught.value.problems][:3] == [
+        "study.yaml:3: space.booster: is unknown",
+        "study.yaml:3: space.booster: is unknown",
+        "study.yaml:4: space.depth: is unknown",
+    ]
+
+
 def test_mistakes_in_json_have_lines():
     text = json.dumps(EXAMPLE, indent=2).replace('"folds"', '"fold"')
     assert only(text)[1:] == ("data.validation.fold", "must be a known key, got 'fold'; did you mean 'folds'?")

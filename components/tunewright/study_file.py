@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel
@@ -26,6 +27,8 @@ from .preset import PRESETS
 from .rules import Place
 from .study import Study
 
+Check: TypeAlias = Callable[[Study], None]  #: raises StudyInvalid
+
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
 MAX_DEPTH = 32
@@ -37,22 +40,28 @@ _TEXT = {"str", "timestamp", "value", "merge"}  #: a study knows no dates and no
 _KNOWN = {*_PLAIN, *_TEXT, "map", "seq"}
 
 
-def load_study(path: Path) -> Study:
-    """Read a study file. Raises StudyInvalid with every mistake in it, also when it cannot be read."""
+def load_study(path: Path, checks: Sequence[Check] = ()) -> Study:
+    """Read a study file. Raises StudyInvalid with every mistake in it, also when it cannot be read.
+
+    Args:
+        path: the file.
+        checks: rules that the vocabulary does not know, such as a trainer's own parameters; asked once the rest is sound. What
+            they raise is told with file and line.
+    """
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise _refusal(f"the file must be readable, got {error.strerror}; check the path", str(path)) from error
     try:
-        return parse_study(data.decode("utf-8-sig"), str(path))
+        return parse_study(data.decode("utf-8-sig"), str(path), checks)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"the file must be UTF-8, got byte {data[error.start]:#04x}; save it as UTF-8"
         raise _refusal(message, str(path), line) from None
 
 
-def parse_study(text: str, file: str) -> Study:
+def parse_study(text: str, file: str, checks: Sequence[Check] = ()) -> Study:
     """The study in a text. ``file`` is its name in messages. Raises StudyInvalid with every mistake, sorted by line."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
@@ -61,7 +70,14 @@ def parse_study(text: str, file: str) -> Study:
     if not isinstance(raw, dict):
         line = node.start_mark.line + 1
         raise _refusal(f"the file must be a mapping, got {shown(raw)}; begin with 'name: my-study'", file, line)
-    return _judge(raw, tree.lines, tree.problems, file)
+    study = _judge(raw, tree.lines, tree.problems, file)
+    problems = [problem for check in checks for problem in _found(check, study)]
+    if problems:
+        placed = [
+            replace(problem, file=file, line=nearest_line(_place(problem.field), tree.lines)) for problem in problems
+        ]
+        raise StudyInvalid(sorted(placed, key=lambda problem: problem.line or 0))
+    return study
 
 
 def study_from(data: Mapping[str, Any]) -> Study:
@@ -108,6 +124,18 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return str(value) if isinstance(value, Path) else value
+
+
+def _found(check: Check, study: Study) -> list[Problem]:
+    try:
+        check(study)
+    except StudyInvalid as error:
+        return error.problems
+    return []
+
+
+def _place(field: str) -> Place:
+    return tuple(int(key) if key.isdigit() else key for key in field.split("."))
 
 
 def _refusal(message: str, file: str | None, line: int | None = None) -> StudyInvalid:
