@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -55,5 +56,5 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     else:
         from ruamel.yaml import YAML
 
-        YAML().dump(content, click.get_text_stream("stdout"))
+        YAML().dump(content, sys.stdout)
     return 0

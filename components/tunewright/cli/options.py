@@ -21,9 +21,11 @@ study_name = click.argument("study")
 
 
 def name_of(study: str) -> str:
-    """The name of a study given by its name or by its file."""
+    """The name of a study given by its name or by its file. Raises InputError."""
     if study.endswith((".yaml", ".yml", ".json")) or Path(study).is_file():
         from ..study_file import load_study
 
         return load_study(Path(study)).name
-    return study
+    from ..store.opening import check_name
+
+    return check_name(study)

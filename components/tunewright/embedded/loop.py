@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EXIT_OK, InputError, NotFound
+from ..errors import EXIT_OK, InputError
 from ..progress import Progress, Quiet
 from ..space import Configuration
 from ..steps.ledger import Clock, Ledger
@@ -52,13 +52,12 @@ def address_of(store: str, study: Study | str) -> str:
 
 def choose_session(store: str, study: str, wanted: str | None) -> str:
     """The session to run: ``wanted`` by name, ``new`` for a new one; else the latest one, or the first."""
-    ledger = Ledger(study_store(open_store(store), study))
     if wanted not in (None, "new"):
         return str(wanted)
-    try:
-        head, _ = ledger.head()
-    except NotFound:
+    found = Ledger(study_store(open_store(store), study)).find_head()
+    if found is None:
         return "001"
+    head = found[0]
     return f"{head.epoch + 1:03d}" if wanted == "new" else head.session
 
 

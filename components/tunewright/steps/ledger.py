@@ -58,8 +58,20 @@ class Ledger:
         return study
 
     def head(self) -> tuple[Head, str]:
-        """The head and its tag."""
-        return layout.read_tagged(self.store, Head, layout.HEAD)
+        """The head and its tag. Raises InputError when no session has been opened."""
+        found = self.find_head()
+        if found is None:
+            raise InputError(
+                f"there must be a study at {self.store.address}, found none; check name and store, or create it with `tunewright run STUDY.yaml`"
+            )
+        return found
+
+    def find_head(self) -> tuple[Head, str] | None:
+        """The head and its tag, None before the first session has claimed the study."""
+        try:
+            return layout.read_tagged(self.store, Head, layout.HEAD)
+        except NotFound:
+            return None
 
     def owned(self, session: str) -> tuple[Head, str]:
         """The head and its tag, if this session may write. Raises SessionFenced when a newer one has claimed the study."""

@@ -92,7 +92,7 @@ def _differences(old: Study, new: Study) -> str:
 
 def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
     for _ in range(16):
-        current = _head_or_none(ledger)
+        current = ledger.find_head()
         if current is not None and current[0].session == session:
             return current[0]
         epoch = (current[0].epoch if current else 0) + 1
@@ -123,15 +123,6 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
     raise InputError(
         f"the head of {ledger.store.address} must be claimable, but other sessions kept winning; run one session at a time"
     )
-
-
-def _head_or_none(ledger: Ledger) -> tuple[Head, str] | None:
-    from ..errors import NotFound
-
-    try:
-        return ledger.head()
-    except NotFound:
-        return None
 
 
 def _swap_head(ledger: Ledger, current: tuple[Head, str] | None, session: str, epoch: int) -> Head:

@@ -1,0 +1,149 @@
+"""Every verb as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.steps.studies import shell_study
+
+from tunewright.cli import VERBS, run
+from tunewright.study_file import dump_study, parse_study
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TUNEWRIGHT_STORE", raising=False)
+    (tmp_path / "study.yaml").write_text(dump_study(shell_study()))
+    return tmp_path
+
+
+def say(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert run(list(arguments)) == code
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def test_help_names_every_verb_and_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    text = say(capsys, "--help")
+    for verb in VERBS:
+        assert verb in text
+        assert "Usage" in say(capsys, verb, "--help")
+
+
+def test_a_mistyped_verb_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'status'" in say(capsys, "statsu", code=2)
+
+
+def test_run_then_look_at_it_from_every_side(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = say(capsys, "run", "study.yaml", "--report", "page.html")
+    assert "[6/6]" in text
+    assert "best score" in text
+    assert "with the study's defaults: 0.5" in text
+    assert (place / "page.html").stat().st_size < 3 * 2**20
+
+    best = json.loads(say(capsys, "best", "toy"))
+    assert best["objective"] == best["configuration"]["x"]
+    assert say(capsys, "best", "study.yaml", "--format", "flags") == f"--x={best['objective']}\n"
+    assert say(capsys, "best", "toy", "--format", "yaml", "--only") == f"x: {best['objective']}\n"
+
+    status = json.loads(say(capsys, "status", "toy", "--json"))
+    assert status["counts"] == {"COMPLETE": 6}
+    assert status["state"] == "finished: 6 trials, budget.trials is 6"
+    assert "6 of 6 trials" in say(capsys, "status", "toy")
+
+    rows = json.loads(say(capsys, "list", "--json"))
+    assert [(row["study"], row["state"]) for row in rows] == [("toy", "finished")]
+    assert "toy" in say(capsys, "list")
+
+    assert "wrote again.html" in say(capsys, "report", "toy", "-o", "again.html")
+    assert "toy" in (place / "again.html").read_text()
+
+
+def test_failures_are_shown_with_reason_and_log(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sh", "-c", "echo the oven is cold; exit 4"]
+    (place / "study.yaml").write_text(
+        dump_study(shell_study(command=command, budget={"trials": 2, "parallel_trials": 2}))
+    )
+    assert "no trial completed" in say(capsys, "run", "study.yaml", code=1)
+    text = say(capsys, "status", "toy")
+    assert "FAILED" in text
+    assert "4" in text
+    assert "the oven is cold" in text
+    assert "no trial of the study has completed" in say(capsys, "best", "toy", code=1)
+
+
+def test_json_lines_tell_the_whole_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "study.yaml", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events].count("ended") == 6
+    assert events[0]["event"] == "opened"
+    assert events[-1]["event"] == "finished"
+
+
+def test_quiet_prints_the_best_alone(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "study.yaml", "-q"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert json.loads(captured.out)["configuration"].keys() == {"x"}
+
+
+def test_validate_says_what_a_study_does_and_every_mistake_of_a_bad_one(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "'toy' is valid" in say(capsys, "validate", "study.yaml")
+    (place / "bad.yaml").write_text(
+        "name: ../x\nspace:\n  x: {type: float, low: 2, hgih: 1}\nobjective: {metric: s}\ntrial: {kind: command, command: [a]}\n"
+    )
+    text = say(capsys, "validate", "bad.yaml", code=2)
+    assert "bad.yaml:1" in text
+    assert "bad.yaml:3" in text
+    assert "high" in text
+
+
+def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "my table.csv").write_text("a,b,class\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60)))
+    say(capsys, "init", "my table.csv", "-o", "made.yaml")
+    assert parse_study((place / "made.yaml").read_text(), "made.yaml").name == "my-table"
+    assert "must name a new file" in say(capsys, "init", "my table.csv", "-o", "made.yaml", code=2)
+    assert "1 complete" in say(capsys, "run", "made.yaml", "--trials", "1", "--parallel", "1")
+
+
+def test_doctor_checks_the_store(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = say(capsys, "doctor", "--store", "here")
+    assert "here can be used" in text
+    assert "FAIL" not in text
+
+
+def test_doctor_makes_a_bucket(s3_environment: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "made the bucket" in say(capsys, "doctor", "--store", "s3://made-by-doctor/here", "--create-bucket")
+
+
+def test_gc_says_first_and_never_touches_results(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(capsys, "run", "study.yaml")
+    assert "nothing to remove" in say(capsys, "gc", "toy")
+    monkeypatch.setattr("tunewright.cli.gc.time.time", lambda: 4e9)
+    before = json.loads(say(capsys, "status", "toy", "--json"))
+    assert "weights that no open round needs" in say(capsys, "gc", "toy")
+    assert "weights that no open round needs" in say(capsys, "gc", "toy")
+    assert "removed" in say(capsys, "gc", "toy", "--yes")
+    assert "nothing to remove" in say(capsys, "gc", "toy")
+    assert json.loads(say(capsys, "status", "toy", "--json")) == before
+    assert "8 complete" in say(capsys, "run", "study.yaml", "--session", "new", "--trials", "2")
+
+
+def test_a_study_that_is_not_there_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("status", "best", "report", "gc"):
+        assert "nobody" in say(capsys, verb, "nobody", code=2)
+
+
+def test_a_bad_study_name_never_becomes_a_path(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "must be lower-case" in say(capsys, "status", "../../etc", code=2)
+
+
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(say(capsys, "schema"))["title"]

@@ -1,0 +1,164 @@
+"""The loop as a user runs it: to the end, broken off, told to stop, on a real MinIO."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.steps.studies import shell_study
+
+import tunewright
+from tunewright.embedded.loop import run_study
+from tunewright.errors import DataInvalid, InputError, StoreRefused, StudyInvalid
+from tunewright.steps.ledger import Ledger
+from tunewright.store.s3 import S3Store
+from tunewright.study import Study
+from tunewright.study_file import dump_study
+
+
+def test_a_run_ends_with_all_trials_and_a_second_call_changes_nothing(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    first = run_study(shell_study(), store=store)
+    assert len(first.trials) == 6
+    assert first.best == {"x": first.objective}
+    assert first.default_objective == 0.5
+    assert first.objective == max(trial.objective or 0 for trial in first.trials)
+    second = run_study(shell_study(), store=store)
+    assert second == first
+
+
+def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    run_study(shell_study(), store=store)
+    result = run_study(shell_study(budget={"trials": 2, "parallel_trials": 2}), store=store, session="new")
+    assert result.session == "002"
+    assert len(result.trials) == 8
+
+
+def test_the_python_call_takes_a_file_a_mapping_or_a_study(tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(dump_study(shell_study()))
+    result = tunewright.tune(file, store=str(tmp_path / "store"), quiet=True)
+    assert len(result.trials) == 6
+    assert len(tunewright.history("toy", store=str(tmp_path / "store")).rounds) == 3
+    with pytest.raises(StudyInvalid, match="space"):
+        tunewright.tune({"name": "x", "space": {}}, store=str(tmp_path / "store"))
+
+
+def test_a_study_runs_on_minio(s3_store: S3Store, tmp_path: Path) -> None:
+    result = run_study(shell_study(), store=f"{s3_store.address}/nested")
+    assert len(result.trials) == 6
+    assert result.report is not None
+    assert result.report.startswith("s3://")
+
+
+def test_user_programs_see_no_credentials(s3_store: S3Store, tmp_path: Path) -> None:
+    seen = tmp_path / "environment"
+    command = ["sh", "-c", f'env > {seen}; echo "{{{{\\"score\\": {{x}}}}}}" > $TUNEWRIGHT_METRICS']
+    run_study(shell_study(command=command, budget={"trials": 1, "parallel_trials": 1}), store=s3_store.address)
+    text = seen.read_text()
+    assert "TUNEWRIGHT_PARAMS" in text
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] not in text
+    assert "AWS_" not in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_broken_off_leaves_no_process_and_the_same_command_goes_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    journal = tmp_path / "journal"
+    command = ["sh", "-c", f'echo $$ >> {journal}; sleep 1.5; echo "{{{{\\"score\\": {{x}}}}}}" > $TUNEWRIGHT_METRICS']
+    file = tmp_path / "study.yaml"
+    file.write_text(dump_study(shell_study(command=command, budget={"trials": 4, "parallel_trials": 2})))
+    call = [sys.executable, "-m", "tunewright", "run", str(file), "--store", str(tmp_path / "store"), "--quiet"]
+    process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not journal.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert number == signal.SIGKILL or b"goes on from here" in errors
+    _gone([int(line) for line in journal.read_text().split()])
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    ledger = Ledger.at(str(tmp_path / "store" / "toy"))
+    assert ledger.head()[0].finished == "4 trials, budget.trials is 4"
+    assert len([entry for entry in ledger.store.list("trials/") if entry.key.endswith("result.json")]) == 4
+
+
+def _gone(pids: list[int]) -> None:
+    deadline = time.monotonic() + 15
+    while any(psutil.pid_exists(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"still running: {pids}"
+        time.sleep(0.1)
+
+
+def test_two_loops_on_one_study_share_the_work(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    command = ["sh", "-c", f'echo ran >> {journal}; sleep 0.5; echo "{{{{\\"score\\": {{x}}}}}}" > $TUNEWRIGHT_METRICS']
+    file = tmp_path / "study.yaml"
+    file.write_text(dump_study(shell_study(command=command)))
+    call = [
+        sys.executable,
+        "-m",
+        "tunewright",
+        "run",
+        str(file),
+        "--store",
+        str(tmp_path / "store"),
+        "--session",
+        "one",
+        "--json",
+    ]
+    processes = [subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in processes:
+        out, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+        assert json.loads(out.splitlines()[-1])["event"] == "finished"
+    assert len(journal.read_text().splitlines()) == 6, "a lease keeps a trial from being trained twice"
+
+
+def test_data_that_is_not_there_is_one_clear_error_and_no_trial(tmp_path: Path) -> None:
+    study = Study.model_validate(
+        {
+            "name": "absent",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "absent.csv", "target": "y"},
+            "trial": {"kind": "xgboost"},
+        }
+    )
+    with pytest.raises(DataInvalid, match=r"absent\.csv"):
+        run_study(study, store=str(tmp_path / "store"), base=tmp_path)
+
+
+def test_data_that_changed_under_a_study_is_refused(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    study = Study.model_validate(
+        {
+            "name": "table",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "table.csv", "target": "y"},
+            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
+            "budget": {"trials": 1, "parallel_trials": 1},
+        }
+    )
+    run_study(study, store=str(tmp_path / "store"), base=tmp_path)
+    table.write_text("a,y\n" + "".join(f"{i},{(i + 1) % 2}\n" for i in range(40)))
+    with pytest.raises(InputError, match="data changed"):
+        run_study(study, store=str(tmp_path / "store"), base=tmp_path, session="new")
+
+
+def test_a_store_in_a_bucket_that_is_not_there_is_refused(s3_store: S3Store) -> None:
+    with pytest.raises(StoreRefused, match="create-bucket"):
+        run_study(shell_study(), store="s3://no-such-bucket-here")
