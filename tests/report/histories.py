@@ -102,33 +102,55 @@ def _result(study_: Study, plan: Plan, index: int, status: Status, rng: np.rando
 
 
 def _round(
-    study_: Study, number: int, session: str, size: int, rng: np.random.Generator, started: float, statuses: Sequence[Status | None] | None
+    study_: Study,
+    number: int,
+    session: str,
+    size: int,
+    rng: np.random.Generator,
+    started: float,
+    statuses: Sequence[Status | None] | None,
 ) -> RoundHistory:
     space = study_.search_space()
     default = space.default()
     slots = []
     for index in range(size):
         first = number == 0 and index == 0 and default is not None
-        origin: Origin = "default" if first else "initial" if number < 3 else ("policy", "neighbour", "random")[int(rng.choice(3, p=[0.5, 0.35, 0.15]))]  # type: ignore[assignment]
+        origin: Origin = (
+            "default"
+            if first
+            else "initial"
+            if number < 3
+            else ("policy", "neighbour", "random")[int(rng.choice(3, p=[0.5, 0.35, 0.15]))]
+        )  # type: ignore[assignment]
         shrink = 1 / (1 + 0.12 * number) if origin in ("policy", "neighbour") else 1.0
         u = 0.62 + (rng.random(len(space)) - 0.62) * shrink
         slots.append(
-            Slot(trial=trial_id(DIGEST, number, index), configuration=default if first and default else space.decode(u), origin=origin)
+            Slot(
+                trial=trial_id(DIGEST, number, index),
+                configuration=default if first and default else space.decode(u),
+                origin=origin,
+            )
         )
     plan = Plan(round=number, session=session, generation=number, seed=1, slots=slots)
     chosen = statuses or [Status.COMPLETE if number == index == 0 else _status(rng) for index in range(size)]
-    results = [None if status is None else _result(study_, plan, i, status, rng, started) for i, status in enumerate(chosen)]
+    results = [
+        None if status is None else _result(study_, plan, i, status, rng, started) for i, status in enumerate(chosen)
+    ]
     learnt = number >= 2 and all(results)
     steps = int(rng.integers(3, 12))
     kl = [round(0.44 * ((i + 1) / steps) ** 1.4, 4) for i in range(steps)] if learnt and number >= 3 else []
     surrogate = SurrogateRecord(
-        round=number, model="gp", blob=None, fitted=learnt, observations=size * (number + 1), r2=0.82 - 1.1 * math.exp(-number / 3) if learnt else None
+        round=number, model="gp", blob=None, fitted=learnt, observations=size * (number + 1),
+        r2=0.82 - 1.1 * math.exp(-number / 3) if learnt else None
     )  # fmt: skip
     policy = PolicyRecord(
-        round=number, blob="0" * 64, real_updates=4, predicted_updates=len(kl), kl=kl, horizon=f"kl {kl[-1]:.2f} > 0.4" if kl else "no surrogate yet"
+        round=number, blob="0" * 64, real_updates=4, predicted_updates=len(kl), kl=kl,
+        horizon=f"kl {kl[-1]:.2f} > 0.4" if kl else "no surrogate yet"
     )  # fmt: skip
     ended = all(results)
-    return RoundHistory(plan=plan, results=results, surrogate=surrogate if ended else None, policy=policy if ended else None)
+    return RoundHistory(
+        plan=plan, results=results, surrogate=surrogate if ended else None, policy=policy if ended else None
+    )
 
 
 def history(
@@ -149,7 +171,8 @@ def history(
     names = [f"2025-10-{9 + n:02d}T01-00" for n in range(sessions)]
     per = max(math.ceil(rounds / sessions), 1)
     played = [
-        _round(made, r, names[r // per], size, rng, BEGIN + (r // per) * 86400 + 5 + (r % per) * 60, statuses) for r in range(rounds)
+        _round(made, r, names[r // per], size, rng, BEGIN + (r // per) * 86400 + 5 + (r % per) * 60, statuses)
+        for r in range(rounds)
     ]
     current = sessions - 1
     first = current * per

@@ -98,7 +98,13 @@ def gather(history: StudyHistory) -> Facts:
 
 
 def _gain(new: Trial | None, old: Trial | None, objective: Objective) -> Gain | None:
-    if new is None or old is None or new.objective is None or old.objective is None or old.status is not Status.COMPLETE:
+    if (
+        new is None
+        or old is None
+        or new.objective is None
+        or old.objective is None
+        or old.status is not Status.COMPLETE
+    ):
         return None
     better_by = objective.reward(new.objective) - objective.reward(old.objective)
     return Gain(better_by=better_by, share=better_by / abs(old.objective) if old.objective else None)

@@ -120,7 +120,9 @@ def _ranks(values: Floats) -> Floats:
 def _design(space: Space, units: Floats, often: list[int], rng: np.random.Generator) -> _Design:
     parameters = list(space.parameters.values())
     blocks = [_features(parameters[t], units[:, t]) for t in often]
-    everywhere = [space.decode(row) for row in rng.random((256, len(space)))] if any(p.when for p in parameters) else [{}]
+    everywhere = (
+        [space.decode(row) for row in rng.random((256, len(space)))] if any(p.when for p in parameters) else [{}]
+    )
     return _Design(
         x=np.hstack(blocks),
         owner=np.repeat(np.arange(len(often)), [block.shape[1] for block in blocks]),
@@ -179,9 +181,7 @@ def _effects(design: _Design, coefficients: Floats) -> Floats:
     for d in range(len(found)):
         mine = design.owner == d
         block = coefficients[mine]
-        if design.categories[mine].all():
-            block = block - block.mean(axis=0)
-        else:
-            block = block / np.arange(1, len(block) + 1)[:, None]
+        flat = design.categories[mine].all()
+        block = block - block.mean(axis=0) if flat else block / np.arange(1, len(block) + 1)[:, None]
         found[d] = (block**2).sum(axis=0) * design.active[d]
     return found

@@ -18,31 +18,43 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-
-from . import sections, words
-from .pictures import Picture, draw
-from .pictures.picture import PAGE, theme
+from . import sections, summary, words
+from .pictures import draw
+from .pictures.picture import PAGE, Picture, theme
 from .record import Belief, StudyHistory
-from .tables import Row, Tables, build, numeric
+from .rows import Row, numeric
+from .tables import Tables, build
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_DETAIL = 4000  #: characters of one log tail
+MOST_BYTES = 3_000_000
 DETAIL_BUDGET = 500_000  #: characters of all log tails and reasons
 VEGA_LITE = "6.4"
 
 
 def render(history: StudyHistory, belief: Belief | None, *, generated: float) -> str:
-    """The HTML of a history; the same history gives the same text.
+    """The HTML of a history, at most `MOST_BYTES`; the same history gives the same text.
 
     Args:
         history: what is shown.
         belief: the reward model, None when there is none.
         generated: UTC seconds since the epoch, printed in the footer.
     """
-    tables = build(history, belief)
+    html = b""
+    for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):  # a long study is thinned before it comes here; long texts show only now
+        html = _render(history, belief, generated, shrink).encode(
+            "utf-8", "replace"
+        )  # users' text may hold lone surrogates
+        if len(html) <= MOST_BYTES:
+            break
+    return html.decode()
+
+
+def _render(history: StudyHistory, belief: Belief | None, generated: float, shrink: float) -> str:
+    tables = build(history, belief, shrink=shrink)
     pictures = draw(tables, PAGE)
     scripts = _scripts()
-    html = _template().render(
+    return _template().render(
         policy=_policy(scripts),
         scripts=scripts,
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - this package's own file
@@ -51,22 +63,25 @@ def render(history: StudyHistory, belief: Belief | None, *, generated: float) ->
         digest=history.study.digest,
         session=history.session,
         generated=words.moment(generated),
-        verdict=sections.verdict(history, tables),
-        tiles=sections.tiles(history, tables),
-        best=sections.best(tables),
+        verdict=summary.verdict(history, tables),
+        tiles=summary.tiles(tables),
+        best=summary.best(tables),
         sections=[
             {**vars(section), "pictures": [_figure(picture) for picture in pictures.get(section.id, [])]}
             for section in sections.sections(history, tables)
         ],
-        data=_data(tables, [picture for some in pictures.values() for picture in some]),
+        data=_data(tables, [picture for some in pictures.values() for picture in some], int(DETAIL_BUDGET * shrink)),
     )
-    return html.encode("utf-8", "replace").decode("utf-8")  # text of users may hold lone surrogates
 
 
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "allow_nan": False}
     return environment.get_template("page.html")
@@ -75,7 +90,7 @@ def _template() -> jinja2.Template:
 @cache
 def _scripts() -> dict[str, Markup]:
     texts = {name: (TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in ("guard", "page")}
-    texts["vega"] = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    texts["vega"] = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
     return {name: Markup(text) for name, text in texts.items()}  # noqa: S704 - scripts of this package and of Vega
 
 
@@ -89,21 +104,36 @@ def _figure(picture: Picture) -> dict[str, Any]:
     return {**vars(picture), "height": picture.chart.height}
 
 
-def _data(tables: Tables, pictures: list[Picture]) -> dict[str, Any]:
-    """Everything the scripts read. Trials are columns and rows, so that names are written once."""
-    rows = tables.data["trials"]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+def _data(tables: Tables, pictures: list[Picture], detail: int) -> dict[str, Any]:
+    """Everything the scripts read."""
     used = {name for picture in pictures for name in picture.data} - {"trials"}
     return {
-        "trials": {"columns": columns, "rows": [[row.get(name) for name in columns] for row in rows]},
+        "trials": _packed(tables.data["trials"]),
         "rows": {name: tables.data[name] for name in sorted(used)},
         "charts": {picture.name: picture.chart.to_dict(validate=False) for picture in pictures},
         "theme": theme(PAGE),
         "table": _columns(tables),
-        "details": _details(tables),
+        "details": _details(tables, detail),
         "best": tables.facts.best.number if tables.facts.best else None,
         "maximize": tables.objective.direction == "maximize",
     }
+
+
+def _packed(rows: list[Row]) -> dict[str, Any]:
+    """Rows as lists in the order of ``columns``; where texts repeat, their position in ``texts`` of the column."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    texts: dict[str, dict[str, int]] = {}
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        if name != "trial" and any(isinstance(value, str) for value in values):
+            texts[name] = {
+                text: index for index, text in enumerate(dict.fromkeys(v for v in values if isinstance(v, str)))
+            }
+    packed = [
+        [texts[name][row[name]] if name in texts and row.get(name) is not None else row.get(name) for name in columns]
+        for row in rows
+    ]
+    return {"columns": columns, "texts": {name: list(known) for name, known in texts.items()}, "rows": packed}
 
 
 def _columns(tables: Tables) -> list[Row]:
@@ -115,11 +145,11 @@ def _columns(tables: Tables) -> list[Row]:
     return [{"field": field, "title": title, "number": number} for field, title, number in [*first, *given]]
 
 
-def _details(tables: Tables) -> dict[str, Row]:
+def _details(tables: Tables, budget: int) -> dict[str, Row]:
     """Reason, metrics and end of the log by trial number; logs are cut to keep the page small."""
     told = [trial for trial in tables.shown if trial.result]
     speaking = sum(bool(trial.result and (trial.result.log_tail or trial.result.reason)) for trial in told)
-    most = min(MOST_DETAIL, DETAIL_BUDGET // max(speaking, 1))
+    most = min(MOST_DETAIL, budget // max(speaking, 1))
     details = {}
     for trial in told:
         result = trial.result

@@ -12,9 +12,7 @@ import numpy.typing as npt
 from ..space import Configuration
 from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, StudyRecord, SurrogateRecord
 
-Belief: TypeAlias = Callable[
-    [Sequence[Configuration]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
-]
+Belief: TypeAlias = Callable[[Sequence[Configuration]], tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]]
 """The surrogate's mean and standard deviation ``(B,)``, ``(B,)`` of B configurations, in reward units: larger is better."""
 
 

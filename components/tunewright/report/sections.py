@@ -1,32 +1,14 @@
-"""What the page says: its verdict, its tiles, and its sections with their tables and notes."""
+"""What the page's sections say around their pictures: leads, tables, notes, and why there is nothing to show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..trial import Status
 from . import words
-from .configuration import as_flags, as_json, as_yaml, label
 from .importance import LEAST_TRIALS
 from .record import StudyHistory
 from .tables import Tables
-from .trials import PENDING
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    headline: str
-    sentences: list[str]
-    alarm: bool  #: True when the first sentence is bad news
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    name: str
-    value: str
-    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,109 +33,6 @@ class Section:
     notes: Sequence[str] = ()
 
 
-def verdict(history: StudyHistory, tables: Tables) -> Verdict:
-    head, session = history.head, history.session
-    sentences = []
-    if head.session != session.id:
-        sentences.append(f"Session {session.id} is over; session {head.session} has begun since.")
-    elif head.finished is None:
-        sentences.append(f"Session {session.id} is still running; round {head.round} is open.")
-    else:
-        sentences.append(f"Session {session.id} {'ended with an error' if head.failed else 'ended'}: {head.finished}.")
-    sentences += _progress(history, tables) + _champion(history, tables)
-    return Verdict(
-        headline=_headline(tables), sentences=sentences, alarm=head.session == session.id and head.failed
-    )
-
-
-def _headline(tables: Tables) -> str:
-    facts, metric = tables.facts, tables.objective.metric
-    if not facts.trials:
-        return "No trial has been planned yet."
-    if facts.best is None:
-        if facts.counts.keys() == {PENDING}:
-            return f"{words.count(len(facts.trials), 'trial')} planned; none has ended yet."
-        return f"No trial is complete: {words.counts(facts.counts)}."
-    start = f"Best {metric} {words.metric(facts.best.objective)}, in trial {facts.best.number}"
-    if facts.default is None:
-        return f"{start}."
-    if facts.default.id == facts.best.id:
-        others = facts.counts.get(Status.COMPLETE, 0) - 1
-        return f"{start}: the default configuration; {'no other trial was better' if others else 'no other trial is complete yet'}."
-    if facts.over_default is None:
-        return f"{start}. The default configuration has no value to compare with ({(facts.default.status or 'pending').lower()})."
-    gain = facts.over_default
-    if gain.better_by == 0:
-        return f"{start}: the same as the default configuration."
-    much = "" if gain.share is None else f" ({words.share(gain.share)})"
-    default = words.metric(facts.default.objective)
-    return f"{start}: {gain.better_by:.3g}{much} better than the default configuration's {default}."
-
-
-def _progress(history: StudyHistory, tables: Tables) -> list[str]:
-    facts = tables.facts
-    if facts.best_before is None or not facts.session_trials:
-        return []
-    before = words.metric(facts.best_before)
-    if facts.session_gain and facts.session_gain.better_by > 0:
-        return [f"This session made the best value better by {facts.session_gain.better_by:.3g}; it was {before} before."]
-    return [f"This session did not improve on {before}, found before it."]
-
-
-def _champion(history: StudyHistory, tables: Tables) -> list[str]:
-    champion = history.champion
-    if champion is None:
-        return []
-    number = next((trial.number for trial in tables.facts.trials if trial.id == champion.trial), None)
-    which = champion.trial if number is None else f"{number}"
-    return [f"Champion: trial {which} of session {champion.session}, {tables.objective.metric} {words.metric(champion.objective)} when it was scored again."]
-
-
-def tiles(history: StudyHistory, tables: Tables) -> list[Tile]:
-    facts, objective = tables.facts, tables.objective
-    found = [
-        Tile(
-            name=f"best {objective.metric}", value=words.metric(facts.best.objective if facts.best else None),
-            note=f"{words.better(objective)} is better" + (f"; goal {words.metric(objective.goal)}" if objective.goal is not None else ""),
-        )
-    ]  # fmt: skip
-    if facts.over_default and facts.over_default.better_by:
-        gain = facts.over_default
-        found.append(
-            Tile(name="better than the default by", value=f"{gain.better_by:.3g}", note="" if gain.share is None else words.share(gain.share))
-        )
-    whole = f"{len(facts.trials):,} in {words.count(facts.sessions, 'session')}" if facts.sessions > 1 else ""
-    found.append(Tile(name="trials", value=f"{facts.session_trials:,}", note=f"of {whole}" if whole else words.count(facts.session_rounds, "round")))
-    bad = {name: number for name, number in facts.session_counts.items() if name not in (Status.COMPLETE, PENDING)}
-    found.append(Tile(name="not complete", value=f"{sum(bad.values()):,}", note=words.counts(bad)))
-    cost = facts.session_cost
-    found.append(
-        Tile(name="time of trials", value=words.duration(cost.total), note=f"{words.share(cost.wasted_share)} without a value" if cost.wasted else "")
-    )
-    return found
-
-
-def best(tables: Tables) -> dict[str, Any] | None:
-    """The best configuration as a table and as text to copy; None when no trial has a value."""
-    winner = tables.facts.best
-    if winner is None:
-        return None
-    default = tables.space.default()
-    given = winner.configuration
-    rows = [
-        {
-            "name": name,
-            "value": label(given[name]) if name in given else "not active",
-            "absent": name not in given,
-            "default": label(default[name]) if default and name in default else "–",
-            "range": words.domain(parameter),
-        }
-        for name, parameter in tables.space
-    ]
-    copies = [("JSON", as_json(given)), ("YAML", as_yaml(given)), ("Command-line flags", as_flags(given))]
-    return {"rows": rows, "default_column": default is not None, "copies": [{"name": n, "text": t} for n, t in copies]}
-
-
 def sections(history: StudyHistory, tables: Tables) -> list[Section]:
     """The parts of the page in order; none while no trial is planned, and only the trials until one has ended."""
     trials = tables.facts.trials
@@ -169,7 +48,10 @@ def _best(tables: Tables) -> Section:
     winner = tables.facts.best
     lead = f"Trial {winner.number}, from {winner.origin}, round {winner.round}." if winner else ""
     return Section(
-        id="best", title="Best configuration", lead=lead, empty="" if winner else "There is none until a trial is complete."
+        id="best",
+        title="Best configuration",
+        lead=lead,
+        empty="" if winner else "There is none until a trial is complete.",
     )
 
 
@@ -212,7 +94,9 @@ def _slices(tables: Tables) -> Section:
     else:
         lead += " There is no reward model yet, so that no belief is drawn."
     hidden = len(tables.space) - len(tables.slice_names)
-    notes = [f"The {len(tables.slice_names)} most important of {len(tables.space)} parameters are drawn."] if hidden else []
+    notes = (
+        [f"The {len(tables.slice_names)} most important of {len(tables.space)} parameters are drawn."] if hidden else []
+    )
     return Section(id="slices", title="Along each parameter", lead=lead, notes=notes)
 
 
@@ -227,7 +111,9 @@ def _trust(history: StudyHistory, tables: Tables) -> Section:
             f"from the one it was fitted for is at most {agent.kl_limit:g}{asked}."
         )
     if not data["updates"]:
-        return Section(id="trust", title="Trust in the reward model", lead=lead, empty="No round has updated the policy yet.")
+        return Section(
+            id="trust", title="Trust in the reward model", lead=lead, empty="No round has updated the policy yet."
+        )
     rows = [
         (str(row["round"]), row["model"] or "–", str(row["observations"]), "–" if row["r2"] is None else f"{row['r2']:.3f}",
          str(updates.get((row["round"], "predicted"), "–")), str(updates.get((row["round"], "real"), "–")),
@@ -235,9 +121,26 @@ def _trust(history: StudyHistory, tables: Tables) -> Section:
         for updates in [{(u["round"], u["rewards"]): u["updates"] for u in data["updates"]}]
         for row in reversed(data["trust"])
     ]  # fmt: skip
-    columns = ("Round", "Model", "Trials known", "Held-out R²", "Updates, predicted", "Updates, real", "Largest KL", "Why its use ended")
-    table = Table(title="Every round, and why the use of the model ended", columns=columns, rows=rows, numbers=(0, 2, 3, 4, 5, 6), folded=True)
-    return Section(id="trust", title="Trust in the reward model", lead=lead, tables=[table], notes=_cut(history, tables))
+    columns = (
+        "Round",
+        "Model",
+        "Trials known",
+        "Held-out R²",
+        "Updates, predicted",
+        "Updates, real",
+        "Largest KL",
+        "Why its use ended",
+    )
+    table = Table(
+        title="Every round, and why the use of the model ended",
+        columns=columns,
+        rows=rows,
+        numbers=(0, 2, 3, 4, 5, 6),
+        folded=True,
+    )
+    return Section(
+        id="trust", title="Trust in the reward model", lead=lead, tables=[table], notes=_cut(history, tables)
+    )
 
 
 def _origins(tables: Tables) -> Section:
@@ -245,11 +148,24 @@ def _origins(tables: Tables) -> Section:
     if not facts:
         return Section(id="origins", title="Origins", empty="No trial has been planned yet.")
     rows = [
-        (each.origin, str(each.trials), words.share(each.trials / len(tables.facts.trials)), str(each.complete), str(each.improvements), words.metric(each.best))
+        (
+            each.origin,
+            str(each.trials),
+            words.share(each.trials / len(tables.facts.trials)),
+            str(each.complete),
+            str(each.improvements),
+            words.metric(each.best),
+        )
         for each in facts
     ]
-    columns = ("Origin", "Trials", "Share", "Complete", "Improved the incumbent", f"Best {tables.objective.metric}")
-    table = Table(title="What each origin brought, over the whole study", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5), beside=True)
+    columns = ("Origin", "Trials", "Share", "Complete", "Improvements", f"Best {tables.objective.metric}")
+    table = Table(
+        title="What each origin brought, over the whole study",
+        columns=columns,
+        rows=rows,
+        numbers=(1, 2, 3, 4, 5),
+        beside=True,
+    )
     return Section(id="origins", title="Origins", tables=[table])
 
 
@@ -272,8 +188,12 @@ def _failures(tables: Tables) -> list[Table]:
         (str(len(numbers)), status, reason, ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else ""))
         for (status, reason), numbers in ordered[:10]
     ]
-    title = "Why trials have no value" + (f": the 10 most frequent of {len(ordered)} reasons" if len(ordered) > 10 else "")
-    return [Table(title=title, columns=("Trials", "Status", "Reason", "Which"), rows=rows, numbers=(0,))] if rows else []
+    title = "Why trials have no value" + (
+        f": the 10 most frequent of {len(ordered)} reasons" if len(ordered) > 10 else ""
+    )
+    return (
+        [Table(title=title, columns=("Trials", "Status", "Reason", "Which"), rows=rows, numbers=(0,))] if rows else []
+    )
 
 
 def _cost(tables: Tables) -> Section:
@@ -289,7 +209,12 @@ def _cost(tables: Tables) -> Section:
         for name, c in scopes
     ]  # fmt: skip
     columns = ("", "Training", "Evaluation", "of it on GPU", "Together", "In trials without a value")
-    table = Table(title="Time of all trials added up; trials that run side by side count each", columns=columns, rows=rows, numbers=(1, 2, 3, 4, 5))
+    table = Table(
+        title="Time of all trials added up; trials that run side by side count each",
+        columns=columns,
+        rows=rows,
+        numbers=(1, 2, 3, 4, 5),
+    )
     return Section(id="cost", title="Cost", tables=[table])
 
 
@@ -297,7 +222,9 @@ def _thinned(tables: Tables) -> list[str]:
     shown, trials = len(tables.shown), len(tables.facts.trials)
     if shown == trials:
         return []
-    return [f"{shown:,} of {trials:,} trials are drawn and listed: every improvement, the latest, and an even selection. Numbers in the text are of all."]
+    return [
+        f"{shown:,} of {trials:,} trials are drawn and listed: every improvement, the latest, and an even selection. Numbers in the text are of all."
+    ]
 
 
 def _cut(history: StudyHistory, tables: Tables) -> list[str]:

@@ -1,33 +1,25 @@
-"""The rows behind the pictures: computed once, shared by every picture and by the table of trials.
-
-The value of a user's parameter stands in the column ``p_NAME``, so that no name can clash with a column of the report; its height
-on the parallel axis at position ``i`` in ``u_i``.
-"""
+"""A history as the pictures need it: the rows behind them, computed once and shared by all, and by the table of trials."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-from ..space import Configuration, FloatParameter, IntParameter, Parameter, Space, Value
+from ..space import Space
 from ..study import Objective
-from ..trial import Status
-from .configuration import label
+from . import rows
 from .facts import Facts, gather
-from .importance import Importance, Ranking, rank
+from .importance import Ranking, rank
 from .record import Belief, RoundHistory, StudyHistory
+from .rows import Row
 from .slices import Slices, believe
-from .trials import PENDING, Trial, scored
+from .trials import Trial
 from .words import shorten
-
-Row: TypeAlias = dict[str, Any]
 
 MOST_CELLS = 60_000  #: of the table of trials; a longer study is thinned for the pictures
 MOST_ROUNDS = 240  #: the latest rounds that are drawn
 MOST_AXES = 10  #: parallel axes of parameters
 MOST_SLICES = 12
-ABSENT = -0.14  #: height on a parallel axis of trials in which the parameter was not active
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +41,8 @@ class Tables:
     data: dict[str, list[Row]]  #: named rows, as the pictures name them
 
 
-def numeric(parameter: Parameter) -> bool:
-    """True when its values lie on a number line."""
-    return isinstance(parameter, FloatParameter | IntParameter)
-
-
-def build(history: StudyHistory, belief: Belief | None) -> Tables:
-    """All rows of a history."""
+def build(history: StudyHistory, belief: Belief | None, *, shrink: float = 1.0) -> Tables:
+    """All rows of a history; ``shrink`` below 1 keeps fewer trials, for a page that came out too large."""
     study = history.study.study
     space, objective = study.search_space(), study.objective
     facts = gather(history)
@@ -64,34 +51,34 @@ def build(history: StudyHistory, belief: Belief | None) -> Tables:
     by_importance += [name for name in space.names if name not in by_importance]
     slice_names = by_importance[:MOST_SLICES]
     axes = [name for name in space.names if name in by_importance[:MOST_AXES]]
-    shown = thin(facts.trials, len(space) + len(axes) + 14)
+    shown = thin(facts.trials, int(MOST_CELLS * shrink) // (len(space) + len(axes) + 14))
     clock = unit_of_time(max((trial.elapsed or 0.0 for trial in facts.trials), default=0.0))
     slices = believe(space, slice_names, facts.trials, objective, belief)
-    rounds = history.rounds[-MOST_ROUNDS:]
+    latest = history.rounds[-MOST_ROUNDS:]
     return Tables(
-        space=space, objective=objective, facts=facts, shown=shown, rounds=rounds, ranking=ranking, slices=slices,
+        space=space, objective=objective, facts=facts, shown=shown, rounds=latest, ranking=ranking, slices=slices,
         slice_names=slice_names, axes=axes, clock=clock, kl_limit=history.session.agent.kl_limit, r2_limit=history.session.agent.r2_limit,
         data={
-            "trials": trial_rows(shown, facts.trials, space, axes, objective, clock[1]),
-            "axes": [{"axis": i, "name": name, "label": shorten(name, 16)} for i, name in enumerate([*axes, objective.metric])],
-            "sessions": session_rows(shown),
-            "levels": level_rows(facts, objective),
-            "ticks": tick_rows(space, axes, facts.trials, objective),
-            "importance": importance_rows(ranking.importances),
-            "belief": belief_rows(slices, space),
-            **round_rows(rounds, facts.trials),
+            "trials": rows.trial_rows(shown, facts.trials, space, axes, objective, clock[1]),
+            "axes": [{"axis": i, "name": name, "label": shorten(name, 13)} for i, name in enumerate([*axes, objective.metric])],
+            "sessions": rows.session_rows(shown),
+            "levels": rows.level_rows(facts, objective),
+            "ticks": rows.tick_rows(space, axes, facts.trials, objective),
+            "importance": rows.importance_rows(ranking.importances),
+            "belief": rows.belief_rows(slices, space),
+            **rows.round_rows(latest, facts.trials),
         },
     )  # fmt: skip
 
 
 def unit_of_time(longest: float) -> tuple[str, float]:
     """Name and seconds of the unit in which ``longest`` seconds read well."""
-    return next(((name, size) for name, size in (("hours", 3600.0), ("minutes", 60.0)) if longest >= 2 * size), ("seconds", 1.0))
+    units = (("hours", 3600.0), ("minutes", 60.0))
+    return next(((name, size) for name, size in units if longest >= 2 * size), ("seconds", 1.0))
 
 
-def thin(trials: Sequence[Trial], columns: int) -> list[Trial]:
-    """All trials, or those to draw of a long study: every improvement, every failure's share, the latest, the rest evenly."""
-    most = max(MOST_CELLS // columns, 100)
+def thin(trials: Sequence[Trial], most: int) -> list[Trial]:
+    """All trials, or about ``most`` of a long study: every improvement, the latest quarter, and the rest evenly."""
     if len(trials) <= most:
         return list(trials)
     kept = {trial.number for trial in trials if trial.improved} | {trial.number for trial in trials[-most // 4 :]}
@@ -99,201 +86,3 @@ def thin(trials: Sequence[Trial], columns: int) -> list[Trial]:
     room = max(most - len(kept), 1)
     kept |= {rest[len(rest) * index // room] for index in range(min(room, len(rest)))}
     return [trial for trial in trials if trial.number in kept]
-
-
-def cell(parameter: Parameter, value: Value | None) -> Value | None:
-    """What the pictures are given of a value: numbers of a number line as they are (six digits), all else as its label."""
-    if value is None or not numeric(parameter):
-        return None if value is None else label(value)
-    return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-def trial_rows(
-    shown: Sequence[Trial],
-    trials: Sequence[Trial],
-    space: Space,
-    axes: Sequence[str],
-    objective: Objective,
-    second: float,
-) -> list[Row]:
-    """One row a trial, elapsed time in units of ``second`` seconds. The objective keeps all its digits."""
-    groups = _groups(trials, objective)
-    heights = _heights(trials, objective)
-    by_time = _incumbents_over_time(trials, objective)
-    rows: list[Row] = []
-    for trial in shown:
-        row: Row = {
-            "number": trial.number, "trial": trial.id, "round": trial.round, "session": trial.session,
-            "origin": trial.origin, "status": trial.status or PENDING, "objective": trial.objective,
-            "incumbent": trial.incumbent, "improved": trial.improved,
-            "elapsed": None if trial.elapsed is None else round(trial.elapsed / second, 4), "incumbent_then": by_time.get(trial.id),
-            "seconds": round(trial.seconds, 3), "group": groups.get(trial.id),
-        }  # fmt: skip
-        for name, parameter in space:
-            row[f"p_{name}"] = cell(parameter, trial.configuration.get(name))
-        if trial.id in heights:
-            row.update(_units(space, axes, trial.configuration), **{f"u_{len(axes)}": heights[trial.id]})
-        rows.append(row)
-    return rows
-
-
-def _units(space: Space, axes: Sequence[str], configuration: Configuration) -> Row:
-    return {
-        f"u_{i}": round(space.parameters[name].unit(configuration[name]), 4) if name in configuration else ABSENT
-        for i, name in enumerate(axes)
-    }
-
-
-GROUPS = ("best 10%", "next 15%", "other")
-
-
-def _groups(trials: Sequence[Trial], objective: Objective) -> dict[str, str]:
-    """Which part of the scored trials each belongs to; at least one is among the best."""
-    ranked = sorted(scored(trials), key=lambda trial: -objective.reward(trial.objective or 0.0))
-    first, second = max(round(len(ranked) * 0.1), 1), max(round(len(ranked) * 0.25), 2)
-    return {trial.id: GROUPS[(index >= first) + (index >= second)] for index, trial in enumerate(ranked)}
-
-
-def _heights(trials: Sequence[Trial], objective: Objective) -> dict[str, float]:
-    """Height of each scored trial on the axis of the objective: better is higher, within `domain`."""
-    low, high = domain(trials, objective)
-    heights = {}
-    for trial in scored(trials):
-        u = (min(max(trial.objective or 0.0, low), high) - low) / (high - low)
-        heights[trial.id] = round(u if objective.direction == "maximize" else 1 - u, 4)
-    return heights
-
-
-def domain(trials: Sequence[Trial], objective: Objective) -> tuple[float, float]:
-    """Ends of the objective's axis: all values, unless a few are so bad that nothing else could be told apart.
-
-    Values that are worse than the best by more than three times what the worst quarter is lie beyond the end.
-    """
-    values = sorted((trial.objective for trial in trials if trial.objective is not None), key=objective.reward, reverse=True)
-    if not values:
-        return 0.0, 1.0
-    top, worst = values[0], values[-1]
-    if len(values) >= 8:
-        reach = 3 * abs(values[3 * len(values) // 4] - top)
-        within = [value for value in values if abs(value - top) <= reach]
-        worst = within[-1] if reach > 0 else worst
-    pad = 0.06 * abs(worst - top) or abs(top) * 0.05 or 1.0
-    return min(top, worst) - pad, max(top, worst) + pad
-
-
-def _incumbents_over_time(trials: Sequence[Trial], objective: Objective) -> dict[str, float]:
-    """Best objective of all trials that had ended by the end of each, by trial id."""
-    incumbent: float | None = None
-    then: dict[str, float] = {}
-    for trial in sorted((t for t in trials if t.elapsed is not None), key=lambda t: t.elapsed or 0.0):
-        value = trial.objective if trial.status is Status.COMPLETE else None
-        if value is not None and (incumbent is None or objective.reward(value) > objective.reward(incumbent)):
-            incumbent = value
-        if incumbent is not None:
-            then[trial.id] = incumbent
-    return then
-
-
-def session_rows(shown: Sequence[Trial]) -> list[Row]:
-    """Where each session but the first begins, between two trials."""
-    pairs = zip(shown, shown[1:], strict=False)
-    return [{"begins": b.number - 0.5, "session": b.session} for a, b in pairs if a.session != b.session]
-
-
-def level_rows(facts: Facts, objective: Objective) -> list[Row]:
-    """Values worth a line across the picture: the goal and the default configuration, when they are within the axis."""
-    low, high = domain(facts.trials, objective)
-    default = facts.default.objective if facts.default else None
-    levels = [("goal", objective.goal), ("default", default)]
-    return [{"label": name, "value": value} for name, value in levels if value is not None and low <= value <= high]
-
-
-def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], objective: Objective) -> list[Row]:
-    """Labels along the parallel axes; the objective's stand on the last."""
-    rows: list[Row] = []
-    for position, name in enumerate(axes):
-        parameter = space.parameters[name]
-        count = parameter.cardinality
-        heights = [(i + 0.5) / count for i in range(count)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
-        values = dict.fromkeys(parameter.value(u) for u in heights)
-        rows += [
-            {"axis": position, "u": round(parameter.unit(value), 4), "label": f"{value:.3g}" if isinstance(value, float) else label(value)}
-            for value in values
-        ]
-        if parameter.when:
-            rows.append({"axis": position, "u": ABSENT, "label": "not active"})
-    low, high = domain(trials, objective)
-    ends = (low, high) if objective.direction == "maximize" else (high, low)
-    return rows + [
-        {"axis": len(axes), "u": u, "label": f"{ends[0] + u * (ends[1] - ends[0]):.4g}"} for u in (0.0, 0.5, 1.0)
-    ]
-
-
-def importance_rows(ranked: Sequence[Importance]) -> list[Row]:
-    return [
-        {"parameter": row.parameter, "share": round(row.share, 4), "low": round(row.low, 4), "high": round(row.high, 4),
-         "chance": round(row.chance, 4), "reading": "matters" if row.clear else "may be chance"}
-        for row in ranked[:20]
-    ]  # fmt: skip
-
-
-def belief_rows(slices: Slices, space: Space) -> list[Row]:
-    rows = []
-    for point in slices.points:
-        mean, std = point.mean, point.std
-        rows.append(
-            {"parameter": point.parameter, "value": cell(space.parameters[point.parameter], point.value),
-             "mean": float(f"{mean:.6g}"), "low": float(f"{mean - std:.6g}"), "high": float(f"{mean + std:.6g}")}
-        )  # fmt: skip
-    return rows
-
-
-def round_rows(rounds: Sequence[RoundHistory], trials: Sequence[Trial]) -> dict[str, list[Row]]:
-    """Rows of the rounds: trust (one a round), kl (one an update), updates, origins and costs (one a round and kind)."""
-    data: dict[str, list[Row]] = {"trust": [], "kl": [], "updates": [], "origins": [], "costs": []}
-    of_round: dict[int, list[Trial]] = {}
-    for trial in trials:
-        of_round.setdefault(trial.round, []).append(trial)
-    for round_ in rounds:
-        r = round_.plan.round
-        policy, surrogate = round_.policy, round_.surrogate
-        data["trust"].append(
-            {"round": r, "r2": surrogate.r2 if surrogate else None, "fitted": bool(surrogate and surrogate.fitted),
-             "observations": surrogate.observations if surrogate else 0, "kl": max(policy.kl, default=None) if policy else None,
-             "horizon": policy.horizon if policy else "", "model": surrogate.model if surrogate else ""}
-        )  # fmt: skip
-        if policy:
-            steps = len(policy.kl)
-            data["kl"] += [
-                {"round": r, "update": i + 1, "x": round(r + (i + 1) / steps * 0.8, 3), "kl": float(f"{kl:.4g}")}
-                for i, kl in enumerate(policy.kl)
-            ]
-            data["updates"] += [
-                {"round": r, "rewards": "predicted", "updates": policy.predicted_updates},
-                {"round": r, "rewards": "real", "updates": policy.real_updates},
-            ]
-        data["origins"] += _origin_rows(r, of_round.get(r, []))
-        data["costs"] += _cost_rows(r, of_round.get(r, []))
-    return data
-
-
-def _origin_rows(round_: int, trials: Sequence[Trial]) -> list[Row]:
-    origins = [trial.origin for trial in trials]
-    return [{"round": round_, "origin": o, "trials": origins.count(o)} for o in dict.fromkeys(origins)]
-
-
-COST_KINDS = ("training", "evaluation", "without a value")
-
-
-def _cost_rows(round_: int, trials: Sequence[Trial]) -> list[Row]:
-    seconds = dict.fromkeys(COST_KINDS, 0.0)
-    for trial in trials:
-        if trial.result is None:
-            continue
-        cost = trial.result.cost
-        if trial.status in (Status.FAILED, Status.INFEASIBLE, Status.LOST):
-            seconds["without a value"] += cost.train_seconds + cost.evaluate_seconds
-        else:
-            seconds["training"] += cost.train_seconds
-            seconds["evaluation"] += cost.evaluate_seconds
-    return [{"round": round_, "kind": kind, "seconds": round(value, 3)} for kind, value in seconds.items() if value > 0]

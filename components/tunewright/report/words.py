@@ -68,7 +68,9 @@ def domain(parameter: Parameter) -> str:
         step = f", step {label(parameter.step)}" if parameter.step not in (None, 1) else ""
         text = f"{label(parameter.low)} to {label(parameter.high)}{step}{', log' if parameter.scale == 'log' else ''}"
     else:
-        values = [shorten(label(parameter.value((i + 0.5) / parameter.cardinality)), 24) for i in range(parameter.cardinality)]
+        values = [
+            shorten(label(parameter.value((i + 0.5) / parameter.cardinality)), 24) for i in range(parameter.cardinality)
+        ]
         text = ", ".join(values[:6]) + (f", … ({len(values)} values)" if len(values) > 6 else "")
     for name, wanted in parameter.when.items():
         allowed = " or ".join(map(label, wanted)) if isinstance(wanted, list) else label(wanted)

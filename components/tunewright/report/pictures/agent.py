@@ -7,14 +7,19 @@ from typing import Literal
 import altair as alt
 
 from ..tables import Tables
-from .picture import Palette, Picture, rows
+from .picture import Palette, Picture, layered, over
 
 HEIGHT = 170
 FEW_ROUNDS = 9  #: whose bars are kept slim
 
 
 def _round_axis() -> alt.X:
-    return alt.X(field="round", type="ordinal", title="round", axis=alt.Axis(labelAngle=0, labelOverlap=True, grid=False, ticks=False))
+    return alt.X(
+        field="round",
+        type="ordinal",
+        title="round",
+        axis=alt.Axis(labelAngle=0, labelOverlap=True, grid=False, ticks=False),
+    )
 
 
 def kl(tables: Tables, palette: Palette) -> Picture:
@@ -25,24 +30,30 @@ def kl(tables: Tables, palette: Palette) -> Picture:
         field="x", type="quantitative", title="round", axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
         scale=alt.Scale(domain=[min(numbers), max(numbers) + 1], nice=False),
     )  # fmt: skip
-    y = alt.Y(field="kl", type="quantitative", title="KL divergence", scale=alt.Scale(domain=[0, top], clamp=True), axis=alt.Axis(tickCount=4))
+    y = alt.Y(
+        field="kl",
+        type="quantitative",
+        title="KL divergence",
+        scale=alt.Scale(domain=[0, top], clamp=True),
+        axis=alt.Axis(tickCount=4),
+    )
     told = [
         alt.Tooltip(field="round", type="quantitative"),
         alt.Tooltip(field="update", type="quantitative"),
         alt.Tooltip(field="kl", type="quantitative", title="KL", format=".3f"),
     ]
-    base = rows("kl")
+    base = over("kl")
     detail = alt.Detail(field="round", type="quantitative")
-    over = alt.condition(f"datum.kl > {limit!r}", alt.value(palette.red), alt.value(palette.blue))
+    beyond = alt.condition(f"datum.kl > {limit!r}", alt.value(palette.red), alt.value(palette.blue))
     return Picture(
         name="kl",
         title="Distance from the policy that the model was fitted for",
         reading=f"Each rise is one round's updates on predicted rewards; above the dashed limit of {limit:g} the model is no longer asked.",
-        chart=alt.layer(
+        chart=layered(
             base.mark_line(strokeWidth=1.5, color=palette.blue).encode(x=x, y=y, detail=detail),
-            base.mark_point(filled=True, size=16, opacity=1).encode(x=x, y=y, color=over, tooltip=told),
+            base.mark_point(filled=True, size=16, opacity=1).encode(x=x, y=y, color=beyond, tooltip=told),
             *_limit(limit, palette, align="left"),
-        ).properties(height=HEIGHT, width=560, description=f"KL divergence after each update on predicted rewards, against the limit {limit:g}."),
+            height=HEIGHT, width=560, description=f"KL divergence after each update on predicted rewards, against the limit {limit:g}."),
         data=("kl",),
         half=True,
     )  # fmt: skip
@@ -63,7 +74,13 @@ def r2(tables: Tables, palette: Palette) -> Picture:
     known = [row["r2"] for row in tables.data["trust"] if row["r2"] is not None]
     limit = tables.r2_limit
     low = max(min([0.0, *known, *([] if limit is None else [limit])]), -1.0) - 0.08
-    y = alt.Y(field="r2", type="quantitative", title="held-out R²", scale=alt.Scale(domain=[low, 1], clamp=True, nice=False), axis=alt.Axis(tickCount=5))
+    y = alt.Y(
+        field="r2",
+        type="quantitative",
+        title="held-out R²",
+        scale=alt.Scale(domain=[low, 1], clamp=True, nice=False),
+        axis=alt.Axis(tickCount=5),
+    )
     told = [
         alt.Tooltip(field="round", type="quantitative"),
         alt.Tooltip(field="r2", type="quantitative", title="held-out R²", format=".3f"),
@@ -71,21 +88,32 @@ def r2(tables: Tables, palette: Palette) -> Picture:
         alt.Tooltip(field="model", type="nominal"),
         alt.Tooltip(field="horizon", type="nominal"),
     ]
-    base = rows("trust").transform_filter("isValid(datum.r2)")
+    base = over("trust").transform_filter("isValid(datum.r2)")
     trusted = "true" if limit is None else f"datum.r2 >= {limit!r}"
     layers = [
         base.mark_line(strokeWidth=1.5, color=palette.blue).encode(x=_round_axis(), y=y),
         base.mark_point(filled=True, size=34, opacity=1).encode(
-            x=_round_axis(), y=y, tooltip=told, color=alt.condition(trusted, alt.value(palette.blue), alt.value(palette.red))
+            x=_round_axis(),
+            y=y,
+            tooltip=told,
+            color=alt.condition(trusted, alt.value(palette.blue), alt.value(palette.red)),
         ),
     ]
-    asks = "Nothing is asked of it in this study." if limit is None else f"A model at or above the dashed limit of {limit:g} may be used."
+    asks = (
+        "Nothing is asked of it in this study."
+        if limit is None
+        else f"A model at or above the dashed limit of {limit:g} may be used."
+    )
     return Picture(
         name="r2",
         title="How well the model predicts trials it has not seen",
         reading=f"1 is perfect, 0 is no better than the mean. {asks}",
-        chart=alt.layer(*layers, *([] if limit is None else _limit(limit, palette, align="right"))).properties(
-            height=HEIGHT, width=560, description="Held-out coefficient of determination of the reward model in every round."
+        chart=layered(
+            *layers,
+            *([] if limit is None else _limit(limit, palette, align="right")),
+            height=HEIGHT,
+            width=560,
+            description="Held-out coefficient of determination of the reward model in every round.",
         ),
         data=("trust",),
         half=True,
@@ -97,24 +125,24 @@ def updates(tables: Tables, palette: Palette) -> Picture:
         name="updates",
         title="What the policy learnt from",
         reading="Updates of the policy in each round: on rewards that the model predicted, and on rewards of trials that ran.",
-        chart=_stacked(tables, "updates", "updates", "rewards", {"predicted": palette.sky, "real": palette.blue}).properties(
-            description="Number of policy updates on predicted and on real rewards in every round."
-        ),
+        chart=_stacked(
+            tables, "updates", "updates", "rewards", {"predicted": palette.sky, "real": palette.blue}
+        ).properties(description="Number of policy updates on predicted and on real rewards in every round."),
         data=("updates",),
         half=True,
     )
 
 
 def origins(tables: Tables, palette: Palette) -> Picture:
-    looks = {
+    looks: dict[str, str] = {
         "default": palette.ink, "warm-start": palette.purple, "initial": palette.grey, "policy": palette.blue,
         "neighbour": palette.green, "random": palette.orange,
     }  # fmt: skip
-    there = {facts.origin: looks[facts.origin] for facts in tables.facts.origins}
+    there: dict[str, str] = {str(facts.origin): looks[facts.origin] for facts in tables.facts.origins}
     return Picture(
         name="origins",
         title="Where the trials came from",
-        reading="Trials of each round by who proposed them.",
+        reading="Trials of each round by who proposed them. An improvement, in the table, is a trial that became the incumbent.",
         chart=_stacked(tables, "origins", "trials", "origin", there).properties(
             description="Number of trials of every round by the origin of their proposal."
         ),
@@ -138,8 +166,8 @@ def costs(tables: Tables, palette: Palette) -> Picture:
 
 def _stacked(tables: Tables, data: str, amount: str, kind: str, looks: dict[str, str]) -> alt.Chart:
     few = len(tables.rounds) <= FEW_ROUNDS
-    base = rows(data)
-    return (
+    base = over(data)
+    bars: alt.Chart = (
         (base.mark_bar(size=24) if few else base.mark_bar())
         .encode(
             x=_round_axis(),
@@ -155,3 +183,4 @@ def _stacked(tables: Tables, data: str, amount: str, kind: str, looks: dict[str,
         )
         .properties(height=HEIGHT, width=560)
     )  # fmt: skip
+    return bars

@@ -7,21 +7,26 @@ from typing import Any
 import altair as alt
 
 from ...space import Parameter
-from ..tables import ABSENT, GROUPS, Tables, cell, numeric
-from .picture import Palette, Picture, bad_end, objective_axis, rows, statuses, trial_tooltip
+from ..rows import ABSENT, GROUPS, cell, numeric
+from ..tables import Tables
+from .picture import Palette, Picture, bad_end, layered, objective_axis, over, statuses, trial_tooltip
 
 SLICE_HEIGHT = 170
 AXES_HEIGHT = 300
+CROWD = 120  #: trials above which lines are drawn fainter
 
 
 def parallel(tables: Tables, palette: Palette) -> Picture:
     last = len(tables.axes)
+    lowest = ABSENT - 0.06 if any(tables.space.parameters[name].when for name in tables.axes) else -0.06
     x = alt.X(field="axis", type="quantitative", axis=None, scale=alt.Scale(domain=[-0.25, last + 0.45], nice=False))
-    y = alt.Y(field="u", type="quantitative", axis=None, scale=alt.Scale(domain=[ABSENT - 0.06, 1.16], nice=False))
-    brush = alt.selection_interval(name="brush", encodings=["x", "y"], mark=alt.BrushConfig(fill=palette.orange, fillOpacity=0.15))
+    y = alt.Y(field="u", type="quantitative", axis=None, scale=alt.Scale(domain=[lowest, 1.16], nice=False))
+    brush = alt.selection_interval(
+        name="brush", encodings=["x", "y"], mark=alt.BrushConfig(fill=palette.orange, fillOpacity=0.15)
+    )
     hover = alt.selection_point(name="hover", on="pointerover", clear="pointerout", fields=["number"], empty=False)
     folded = (
-        rows("trials")
+        over("trials")
         .transform_filter("isValid(datum.group)")
         .transform_fold([f"u_{i}" for i in range(last + 1)], as_=["key", "u"])
         .transform_calculate(axis="toNumber(substring(datum.key, 2))")
@@ -47,7 +52,8 @@ def parallel(tables: Tables, palette: Palette) -> Picture:
         title="Which values the good trials had",
         reading="Every line is a trial, crossing each axis at its value; on the last axis up is better. "
         f"Point at a line to single it out, drag a box over an axis to keep the lines through it.{most}",
-        chart=alt.layer(*_frame(x, y, palette), *lines, pointed, catcher, grabber, *_tick_labels(x, y, palette)).properties(
+        chart=layered(
+            *_frame(x, y, palette), *lines, pointed, catcher, grabber, *_tick_labels(x, y, palette),
             height=AXES_HEIGHT, width=900,
             description=f"Parallel coordinates of {', '.join(tables.axes)} and {tables.objective.metric}.",
         ),
@@ -56,17 +62,17 @@ def parallel(tables: Tables, palette: Palette) -> Picture:
     )  # fmt: skip
 
 
-IN_BOX = (
-    "!isValid(brush) || !isValid(brush.axis) || datum.axis < brush.axis[0] || datum.axis > brush.axis[1]"
-    " || (datum.u >= brush.u[0] && datum.u <= brush.u[1])"
-)
+IN_BOX = "!isValid(brush) || !isValid(brush.axis) || !inrange(datum.axis, brush.axis) || inrange(datum.u, brush.u)"
 
 
 def _lines(folded: alt.Chart, group: str, x: alt.X, y: alt.Y, tables: Tables, palette: Palette) -> alt.Chart:
     """The lines of one group. A line is kept while all its crossings inside the box's columns lie in the box."""
-    looks = dict(zip(GROUPS, ((palette.blue, 0.95, 2.0), (palette.sky, 0.75, 1.3), (palette.grey, 0.3, 0.9)), strict=True))
+    looks = dict(
+        zip(GROUPS, ((palette.blue, 0.95, 2.0), (palette.sky, 0.75, 1.3), (palette.grey, 0.3, 0.9)), strict=True)
+    )
     _, opacity, width = looks[group]
-    return (
+    opacity = max(opacity * min((CROWD / len(tables.shown)) ** 0.5, 1.0), 0.08)
+    lines: alt.Chart = (
         folded.transform_filter(alt.FieldEqualPredicate(field="group", equal=group))
         .transform_calculate(kept=f"({IN_BOX}) ? 1 : 0")
         .transform_joinaggregate(all_kept="min(kept)", groupby=["number"])
@@ -80,13 +86,14 @@ def _lines(folded: alt.Chart, group: str, x: alt.X, y: alt.Y, tables: Tables, pa
             opacity=alt.condition("datum.all_kept > 0", alt.value(opacity), alt.value(0.04)),
         )
     )  # fmt: skip
+    return lines
 
 
 def _frame(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
-    base = rows("axes").transform_calculate(u="0", top="1", head="1.11")
+    base = over("axes").transform_calculate(u="0", top="1", head="1.11")
     return [
         base.mark_rule(color=palette.line, strokeWidth=1.5).encode(x=x, y=y, y2=alt.Y2(field="top")),
-        base.mark_text(fontWeight=600, limit=110, fontSize=11).encode(
+        base.mark_text(fontWeight=600, limit=100, fontSize=11).encode(
             x=x, y=alt.Y(field="head", type="quantitative", axis=None), text=alt.Text(field="label", type="nominal"),
             tooltip=[alt.Tooltip(field="name", type="nominal", title="axis")],
         ),
@@ -95,7 +102,7 @@ def _frame(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
 
 def _tick_labels(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
     text = alt.Text(field="label", type="nominal")
-    base = rows("ticks")
+    base = over("ticks")
     style: dict[str, Any] = {"align": "left", "dx": 5, "fontSize": 10, "limit": 76}
     return [
         base.mark_text(**style, stroke=palette.paper, strokeWidth=3, strokeJoin="round").encode(x=x, y=y, text=text),
@@ -107,7 +114,13 @@ def _tick_labels(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
 
 def importance(tables: Tables, palette: Palette) -> Picture:
     count = len(tables.data["importance"])
-    y = alt.Y(field="parameter", type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=200, ticks=False, labelColor=palette.ink))
+    y = alt.Y(
+        field="parameter",
+        type="nominal",
+        sort=None,
+        title=None,
+        axis=alt.Axis(labelLimit=200, ticks=False, labelColor=palette.ink),
+    )
     told = [
         alt.Tooltip(field="parameter", type="nominal"),
         alt.Tooltip(field="share", type="quantitative", format=".0%"),
@@ -115,7 +128,7 @@ def importance(tables: Tables, palette: Palette) -> Picture:
         alt.Tooltip(field="high", type="quantitative", format=".0%", title="90th percentile"),
         alt.Tooltip(field="chance", type="quantitative", format=".0%", title="chance level"),
     ]
-    base = rows("importance")
+    base = over("importance")
     share = alt.X(
         field="share", type="quantitative", title="share of the importance", axis=alt.Axis(format=".0%", tickCount=5),
         scale=alt.Scale(domainMin=0, clamp=True),
@@ -138,8 +151,13 @@ def importance(tables: Tables, palette: Palette) -> Picture:
         title="Which parameters mattered",
         reading="Bar: share of the importance. Thin line: 10th to 90th percentile over resampled trials. "
         "Orange tick: what a parameter without influence reaches by chance; a bar that ends before it proves nothing.",
-        chart=alt.layer(bars, doubt, chance).properties(
-            height=max(26 * count, 60), width=640, description="Importance of each parameter with its uncertainty."
+        chart=layered(
+            bars,
+            doubt,
+            chance,
+            height=max(26 * count, 60),
+            width=640,
+            description="Importance of each parameter with its uncertainty.",
         ),
         data=("importance",),
     )
@@ -150,13 +168,21 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
     parameter = tables.space.parameters[name]
     x = _value_axis(f"p_{name}", parameter)
     at = _value_axis("value", parameter)
-    offset: dict[str, Any] = {} if numeric(parameter) else {"xOffset": alt.XOffset(field="jitter", type="quantitative", scale=alt.Scale(domain=[-0.4, 1.4]))}
+    offset: dict[str, Any] = (
+        {}
+        if numeric(parameter)
+        else {"xOffset": alt.XOffset(field="jitter", type="quantitative", scale=alt.Scale(domain=[-0.4, 1.4]))}
+    )
     told = trial_tooltip(tables)
     look = statuses(tables, palette)
     look = {"color": look["color"], "shape": look["shape"]}
     for channel in look.values():
         channel.legend = None
-    trials = rows("trials").transform_filter(f"isValid(datum['p_{name}'])").transform_calculate(jitter="(datum.number * 0.618034) % 1")
+    trials = (
+        over("trials")
+        .transform_filter(f"isValid(datum['p_{name}'])")
+        .transform_calculate(jitter="(datum.number * 0.618034) % 1")
+    )
     without = (
         trials.transform_filter("!isValid(datum.objective) && datum.status !== 'PENDING'")
         .mark_point(filled=True, size=26, opacity=0.8)
@@ -176,8 +202,9 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
         name=f"slice-{tables.slice_names.index(name)}",
         title=name,
         reading=_through(name, tables),
-        chart=alt.layer(*layers).properties(
-            height=SLICE_HEIGHT, width=300, description=f"{tables.objective.metric} of the trials over {name}, and the belief of the reward model."
+        chart=layered(
+            *layers, height=SLICE_HEIGHT, width=300,
+            description=f"{tables.objective.metric} of the trials over {name}, and the belief of the reward model."
         ),
         data=("trials", "belief"),
     )  # fmt: skip
@@ -197,7 +224,7 @@ def _centre(x: alt.X, name: str, tables: Tables, palette: Palette) -> list[alt.C
     if trial is None:
         return []
     return [
-        rows("trials")
+        over("trials")
         .transform_filter(f"datum.number === {trial.number}")
         .mark_point(filled=False, size=130, strokeWidth=2, color=palette.orange)
         .encode(x=x, y=objective_axis(tables, ticks=4, title=tables.objective.metric))
@@ -207,9 +234,12 @@ def _centre(x: alt.X, name: str, tables: Tables, palette: Palette) -> list[alt.C
 def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: Palette) -> list[alt.Chart]:
     if not any(point.parameter == name for point in tables.slices.points):
         return []
-    base = rows("belief").transform_filter(alt.FieldEqualPredicate(field="parameter", equal=name))
+    base = over("belief").transform_filter(alt.FieldEqualPredicate(field="parameter", equal=name))
     title = tables.objective.metric
-    low, mean = objective_axis(tables, "low", ticks=4, title=title), objective_axis(tables, "mean", ticks=4, title=title)
+    low, mean = (
+        objective_axis(tables, "low", ticks=4, title=title),
+        objective_axis(tables, "mean", ticks=4, title=title),
+    )
     told = [
         alt.Tooltip(field="value", type="nominal", title=name),
         alt.Tooltip(field="mean", type="quantitative", title="belief", format=".5~g"),
@@ -223,19 +253,31 @@ def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: 
         ]
     width = max(min(200 // (parameter.cardinality or 1), 40), 4)
     return [
-        base.mark_rule(color=palette.sky, opacity=0.3, strokeWidth=width).encode(x=x, y=low, y2=alt.Y2(field="high"), tooltip=told),
-        base.mark_point(shape="stroke", color=palette.ink, strokeWidth=1.5, size=width**2).encode(x=x, y=mean, tooltip=told),
+        base.mark_rule(color=palette.sky, opacity=0.3, strokeWidth=width).encode(
+            x=x, y=low, y2=alt.Y2(field="high"), tooltip=told
+        ),
+        base.mark_rule(color=palette.ink, strokeWidth=width, yOffset=-0.75, y2Offset=0.75).encode(
+            x=x, y=mean, y2=alt.Y2(field="mean"), tooltip=told
+        ),
     ]
 
 
 def _value_axis(field: str, parameter: Parameter) -> alt.X:
     if numeric(parameter):
-        low, high = parameter.low, parameter.high  # type: ignore[union-attr]
-        log = parameter.scale == "log"  # type: ignore[union-attr]
-        scale = alt.Scale(type="log", domain=[low, high], nice=False) if log else alt.Scale(domain=[low, high], nice=False, zero=False)
-        axis = alt.Axis(grid=False, tickCount=4, labelOverlap=True, format="~g", labelFlush=True, ticks=not log)
+        low, high = parameter.low, parameter.high
+        log = parameter.scale == "log"
+        scale = (
+            alt.Scale(type="log", domain=[low, high], nice=False)
+            if log
+            else alt.Scale(domain=[low, high], nice=False, zero=False)
+        )
+        form = "~e" if log and low < 1e-3 else "~g"
+        axis = alt.Axis(
+            grid=False, tickCount=4, labelOverlap=True, labelSeparation=8, format=form, labelFlush=True, ticks=not log
+        )
         return alt.X(field=field, type="quantitative", title=None, scale=scale, axis=axis)
-    labels = [cell(parameter, parameter.value((i + 0.5) / parameter.cardinality)) for i in range(parameter.cardinality or 0)]
+    count = parameter.cardinality or 0
+    labels = [cell(parameter, parameter.value((i + 0.5) / count)) for i in range(count)]
     few = len(labels) <= 4 and all(len(str(text)) <= 8 for text in labels)
     axis = alt.Axis(labelAngle=0 if few else -35, labelLimit=84, labelOverlap=len(labels) > 12)
     return alt.X(field=field, type="nominal", title=None, sort=None, scale=alt.Scale(domain=labels), axis=axis)

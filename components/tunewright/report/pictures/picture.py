@@ -5,14 +5,17 @@ Colours are Okabe and Ito's, told apart by people with any colour vision; a seco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 import altair as alt
 
 from ...study import Objective
 from ...trial import Status
-from ..tables import Tables, domain
+from ..rows import domain
+from ..tables import Tables
+
+Chart: TypeAlias = alt.Chart | alt.LayerChart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +51,31 @@ class Picture:
     name: str  #: identifier, unique on a page
     title: str
     reading: str  #: one line: how to read it
-    chart: alt.Chart | alt.LayerChart
+    chart: Chart
     data: tuple[str, ...]  #: names of the rows it uses
     least_width: int = 0  #: pixels; narrower screens scroll it
     half: bool = False  #: two stand side by side on a wide screen
-    notes: tuple[str, ...] = field(default=())
 
 
-def rows(name: str) -> alt.Chart:
+def over(name: str) -> alt.Chart:
     """A chart over named rows."""
     return alt.Chart(alt.NamedData(name=name))
 
 
+def layered(*layers: alt.Chart, height: int, width: int, description: str) -> alt.LayerChart:
+    """Charts on top of each other, the first at the bottom. ``width`` counts in notebooks; a page fills its column."""
+    return alt.LayerChart(layer=layers, height=height, width=width, description=description)
+
+
 def theme(palette: Palette) -> dict[str, Any]:
     """Vega-Lite's configuration: quiet axes, no frame."""
-    text = {"labelColor": palette.muted, "titleColor": palette.ink, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": 500}
+    text = {
+        "labelColor": palette.muted,
+        "titleColor": palette.ink,
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": 500,
+    }
     return {
         "background": "transparent",
         "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
@@ -95,10 +108,16 @@ def statuses(tables: Tables, palette: Palette) -> dict[str, Any]:
     legend = alt.Legend(title=None) if len(there) > 1 else None
     return {
         "color": alt.Color(
-            field="status", type="nominal", legend=legend, scale=alt.Scale(domain=names, range=[looks[s][0] for s in there])
+            field="status",
+            type="nominal",
+            legend=legend,
+            scale=alt.Scale(domain=names, range=[looks[s][0] for s in there]),
         ),
         "shape": alt.Shape(
-            field="status", type="nominal", legend=legend, scale=alt.Scale(domain=names, range=[looks[s][1] for s in there])
+            field="status",
+            type="nominal",
+            legend=legend,
+            scale=alt.Scale(domain=names, range=[looks[s][1] for s in there]),
         ),
     }
 
@@ -124,7 +143,7 @@ def beyond(tables: Tables) -> int:
     return sum(trial.objective is not None and not low <= trial.objective <= high for trial in tables.facts.trials)
 
 
-def bad_end(tables: Tables, height: int) -> alt.YValue:
+def bad_end(tables: Tables, height: int) -> Any:
     """Where trials without a value are drawn: the end of the objective's axis that is worse."""
     return alt.value(height - 3 if tables.objective.direction == "maximize" else 3)
 
@@ -141,5 +160,3 @@ def trial_tooltip(tables: Tables, *, most: int = 12) -> list[alt.Tooltip]:
     ]
     names = [name for name in tables.space.names if name in tables.slice_names[:most]]
     return told + [alt.Tooltip(field=f"p_{name}", type="nominal", title=name) for name in names]
-
-

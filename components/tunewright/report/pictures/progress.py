@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from ..tables import Tables
-from .picture import Palette, Picture, bad_end, beyond, objective_axis, rows, statuses, trial_tooltip
+from .picture import Palette, Picture, bad_end, beyond, layered, objective_axis, over, statuses, trial_tooltip
 
 HEIGHT = 280
 
@@ -18,12 +18,17 @@ def over_trials(tables: Tables, palette: Palette) -> Picture:
         field="number", type="quantitative", title="trial",
         scale=alt.Scale(domain=[0, count + 1], nice=False), axis=alt.Axis(grid=False, tickMinStep=1, format="d"),
     )  # fmt: skip
-    layers = [*_sessions(tables, count), *_levels(tables, palette), *_points(tables, palette, x, "incumbent")]
+    layers = [*_sessions(tables), *_levels(tables, palette), *_points(tables, palette, x, "number", "incumbent")]
     return Picture(
         name="over-trials",
         title="Incumbent over trials",
         reading=f"Every mark is a trial; the line is the best value so far.{_legend(tables)}",
-        chart=_layered(layers, f"Best {tables.objective.metric} so far over {count} trials, and the value of each trial."),
+        chart=layered(
+            *layers,
+            height=HEIGHT,
+            width=560,
+            description=f"Best {tables.objective.metric} so far over {count} trials, and the value of each trial.",
+        ),
         data=("trials", "sessions", "levels"),
         half=True,
     )
@@ -35,19 +40,17 @@ def over_time(tables: Tables, palette: Palette) -> Picture:
         scale=alt.Scale(nice=False, zero=True), axis=alt.Axis(grid=False, format="~g"),
     )  # fmt: skip
     pauses = " Pauses between sessions are left out." if tables.facts.sessions > 1 else ""
-    layers = [*_levels(tables, palette), *_points(tables, palette, x, "incumbent_then")]
+    layers = [*_levels(tables, palette), *_points(tables, palette, x, "elapsed", "incumbent_then")]
     return Picture(
         name="over-time",
         title="Incumbent over time",
         reading=f"The same trials at the moment they ended; the line is the best value known by then.{pauses}",
-        chart=_layered(layers, f"Best {tables.objective.metric} known over time."),
+        chart=layered(
+            *layers, height=HEIGHT, width=560, description=f"Best {tables.objective.metric} known over time."
+        ),
         data=("trials", "levels"),
         half=True,
     )
-
-
-def _layered(layers: list[alt.Chart], description: str) -> alt.LayerChart:
-    return alt.layer(*layers).properties(height=HEIGHT, width=560, description=description)
 
 
 def _legend(tables: Tables) -> str:
@@ -63,23 +66,23 @@ def _legend(tables: Tables) -> str:
     return "".join(f" {sentence}" for sentence in more)
 
 
-def _points(tables: Tables, palette: Palette, x: alt.X, line: str) -> list[alt.Chart]:
+def _points(tables: Tables, palette: Palette, x: alt.X, column: str, line: str) -> list[alt.Chart]:
     look: dict[str, Any] = statuses(tables, palette)
-    x_valid = f"isValid(datum.{x.to_dict()['field']})"
+    x_valid = f"isValid(datum.{column})"
     without = (
-        rows("trials")
+        over("trials")
         .transform_filter(f"!isValid(datum.objective) && datum.status !== 'PENDING' && {x_valid}")
         .mark_point(filled=True, size=42, opacity=0.9)
         .encode(x=x, y=bad_end(tables, HEIGHT), tooltip=trial_tooltip(tables), **look)
     )
     step = (
-        rows("trials")
+        over("trials")
         .transform_filter(f"isValid(datum.{line}) && {x_valid}")
         .mark_line(interpolate="step-after", strokeWidth=2, color=palette.orange, clip=True)
         .encode(x=x, y=objective_axis(tables, line))
     )
     points = (
-        rows("trials")
+        over("trials")
         .transform_filter(f"isValid(datum.objective) && {x_valid}")
         .mark_point(filled=True, size=38)
         .encode(
@@ -90,11 +93,11 @@ def _points(tables: Tables, palette: Palette, x: alt.X, line: str) -> list[alt.C
     return [without, step, points]
 
 
-def _sessions(tables: Tables, count: int) -> list[alt.Chart]:
+def _sessions(tables: Tables) -> list[alt.Chart]:
     if not tables.data["sessions"]:
         return []
     return [
-        rows("sessions")
+        over("sessions")
         .mark_rule(strokeDash=[1, 3])
         .encode(x=alt.X(field="begins", type="quantitative"), tooltip=[alt.Tooltip(field="session", type="nominal")])
     ]
@@ -105,7 +108,7 @@ def _levels(tables: Tables, palette: Palette) -> list[alt.Chart]:
     if not tables.data["levels"]:
         return []
     y = objective_axis(tables, "value")
-    base = rows("levels")
+    base = over("levels")
     return [
         base.mark_rule(strokeDash=[5, 4], opacity=0.8).encode(y=y),
         base.mark_text(align="right", dx=-4, dy=-6, color=palette.muted).encode(

@@ -1,10 +1,13 @@
 "use strict";
 (() => {
   const page = JSON.parse(document.getElementById("data").textContent);
-  const { columns, rows } = page.trials;
+  const { columns, rows, texts } = page.trials;
   const trials = rows.map((row) => {
     const trial = Object.create(null);
-    columns.forEach((name, index) => { trial[name] = row[index]; });
+    columns.forEach((name, index) => {
+      const value = row[index];
+      trial[name] = value !== null && Object.hasOwn(texts, name) ? texts[name][value] : value;
+    });
     return trial;
   });
   const named = Object.assign(Object.create(null), page.rows, { trials });
@@ -18,6 +21,13 @@
 
   // Pictures: the charts hold no rows; each is given copies of those it names. Expressions are interpreted, not compiled, so that
   // the page's policy can forbid eval.
+  const formatTooltip = (value, sanitize) => {
+    if (value === null || typeof value !== "object") return sanitize(value);
+    const known = Object.entries(value).filter(([, told]) => told !== "null"); // parameters that were not active
+    const cells = known.map(([key, told]) => `<tr><td class="key">${sanitize(key)}</td><td class="value">${sanitize(told)}</td></tr>`);
+    return `<table><tbody>${cells.join("")}</tbody></table>`;
+  };
+
   async function draw() {
     for (const [name, spec] of Object.entries(page.charts)) {
       const place = document.getElementById(`chart-${name}`);
@@ -29,7 +39,7 @@
       };
       const full = { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" } };
       try {
-        const { view } = await vegaEmbed(place, full, { actions: false, ast: true, renderer: "svg", config: page.theme, patch, tooltip: { theme: "custom" } });
+        const { view } = await vegaEmbed(place, full, { actions: false, ast: true, renderer: "svg", config: page.theme, patch, tooltip: { theme: "custom", formatTooltip } });
         view.addEventListener("click", (_, item) => { if (item && item.datum && item.datum.trial) open(item.datum.trial); });
       } catch (error) {
         window.noteError(`${name}: ${error}`);
