@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -56,3 +57,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "minio_server" in getattr(item, "fixturenames", ()):
             item.add_marker("s3")
+
+
+_SKIPPED: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was skipped."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _SKIPPED.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where skips are forbidden, a skip is a failure: a test that never runs cannot fail."""
+    if os.environ.get("TUNEWRIGHT_FORBID_SKIPS") == "1" and _SKIPPED:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\n{len(_SKIPPED)} skipped although skips are forbidden here: {', '.join(_SKIPPED)}")

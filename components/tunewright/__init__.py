@@ -12,13 +12,21 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .study import Study
-
 if TYPE_CHECKING:
     from .embedded.loop import StudyResult
     from .report.record import StudyHistory
+    from .study import Study
 
 __all__ = ["Study", "history", "tune"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Study`, loaded when it is asked for: the command line answers without it."""
+    if name == "Study":
+        from .study import Study
+
+        return Study
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def tune(

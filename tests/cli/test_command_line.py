@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
-from tunewright.cli import VERBS, run
+from tunewright.cli import CLUSTER_VERBS, VERBS, run
 from tunewright.study_file import dump_study, parse_study
 
 
@@ -28,7 +28,7 @@ def say(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> s
 
 def test_help_names_every_verb_and_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     text = say(capsys, "--help")
-    for verb in VERBS:
+    for verb in (*VERBS, *CLUSTER_VERBS):
         assert verb in text
         assert "Usage" in say(capsys, verb, "--help")
 

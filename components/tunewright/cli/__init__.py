@@ -11,7 +11,7 @@ import click
 from ..errors import EXIT_BUG, TunewrightError
 from ..termination import Terminated, raise_on_signals
 
-#: verb: module and one line of help, so that --help imports no verb
+#: verb: one line of help, so that --help imports no verb
 VERBS = {
     "init": "Write a commented study file for a table.",
     "validate": "Check a study file and say what it would do.",
@@ -25,32 +25,47 @@ VERBS = {
     "schema": "Print the JSON Schema of study files.",
     "step": "Run one step of the loop, as containers do.",
 }
+#: the same for what needs a cluster; verb: place of the command, one line of help
+CLUSTER_VERBS = {
+    "compile": ("compile_", "Print what submit or schedule would create."),
+    "submit": ("submit", "Run one session of a study on Argo Workflows."),
+    "schedule": ("schedule", "Run a session of a study every night."),
+    "sessions": ("sessions", "Show the sessions on the cluster."),
+    "logs": ("logs", "Print what the pods of a session say."),
+    "cancel": ("cancel", "End a session on the cluster."),
+}
+CLUSTER_COMMANDS = "pipelines.commands"
 
 
 class _Lazy(click.Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return [*VERBS, *CLUSTER_VERBS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        command: click.Command | None = None
+        if cmd_name in VERBS:
+            command = import_module(f".{cmd_name}", __name__).command
+        elif cmd_name in CLUSTER_VERBS:
+            command = getattr(import_module(CLUSTER_COMMANDS), CLUSTER_VERBS[cmd_name][0])
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+        with formatter.section("Commands for a cluster"):
+            formatter.write_dl([(verb, help_) for verb, (_, help_) in CLUSTER_VERBS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(VERBS)}"
+            near = difflib.get_close_matches(args[0], known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
             raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 

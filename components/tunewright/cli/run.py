@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..progress import Lines, Plain, Progress, Quiet
-from ..study import Study
 from . import options
+
+if TYPE_CHECKING:
+    from ..progress import Progress
+    from ..study import Study
 
 
 @click.command()
@@ -67,6 +70,8 @@ def _with(study: Study, *, trials: int | None, parallel: int | None, seed: int |
 
 
 def _progress(quiet: bool, as_json: bool) -> Progress:
+    from ..progress import Lines, Plain, Quiet
+
     if as_json:
         return Lines()
     if quiet:
