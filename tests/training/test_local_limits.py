@@ -173,7 +173,9 @@ def test_a_runner_cleans_up_when_only_the_guard_was_killed(tmp_path: Path) -> No
     source = DAEMON.format(word=word, seconds=300).replace("os.environ.clear()", "pass")
 
     def beat() -> None:
-        psutil.Process().children()[0].kill()
+        for child in psutil.Process().children():
+            if any(argument.endswith("guard.py") for argument in child.cmdline()):
+                child.kill()
 
     finished = LocalRunner(beat_seconds=0.3).run(job(script(source), tmp_path / "job"), beat)
     assert finished.state == "FAILED"

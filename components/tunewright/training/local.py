@@ -27,6 +27,7 @@ from .template import render, text
 
 POLL_SECONDS = 0.2
 CHUNK = 2**16
+MOST_IN_PIPE = 2**20  #: bytes, the largest pipe that Linux gives an ordinary user
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 __all__ = ["LocalRunner", "reap"]
@@ -132,19 +133,18 @@ def _environment(job: Job, command: _Command) -> dict[str, str]:
 def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     log = CappedLog(job.study.trial.limits.log)
+    state: State = "FAILED"
     process = processes.start(command.arguments, env=_environment(job, command), directory=command.directory)
-    try:
-        broken = _watch(job, process, log, pulse)
-        if broken:
+    assert process.stdout is not None  # noqa: S101 - for the type checker
+    with process.stdout:
+        try:
+            reason = _watch(job, process, log, pulse)
+        except StopTrial as stop:
+            reason, state = str(stop), "STOPPED"
+        finally:
             processes.end(process, f"{job.trial}/{job.attempt}")
         _drain(process, log)
-        return _Ended(code=process.wait(), log=log, reason=broken or "", state="FAILED" if broken else None)
-    except StopTrial as stop:
-        return _Ended(code=0, log=log, reason=str(stop), state="STOPPED")
-    finally:
-        processes.end(process, f"{job.trial}/{job.attempt}")
-        assert process.stdout is not None  # noqa: S101 - for the type checker
-        process.stdout.close()
+    return _Ended(code=process.wait(), log=log, reason=reason or "", state=state if reason is not None else None)
 
 
 def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _Pulse) -> str | None:
@@ -180,8 +180,10 @@ def _read(process: subprocess.Popen[bytes], log: CappedLog, timeout: float) -> b
 
 
 def _drain(process: subprocess.Popen[bytes], log: CappedLog) -> None:
-    while _read(process, log, 0.0):
-        pass
+    """Read what the pipe still holds, and no more: nobody is left who ought to write."""
+    for _ in range(MOST_IN_PIPE // CHUNK):
+        if not _read(process, log, 0.0):
+            return
 
 
 def _finished(job: Job, ended: _Ended) -> Finished:
