@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
 from tunewright.steps.definition import Output, Step
 
-IMAGES: Final = Path(__file__).parents[2] / "images" / "images.txt"
+from ..images import images
+
 LABELS: Final = {"app.kubernetes.io/name": "tunewright", "app.kubernetes.io/part-of": "tunewright"}
 STORE: Final = "tunewright-store"
 """The ConfigMap that says where the store is, and the Secret with the keys to it; the installation makes both."""
@@ -125,9 +125,3 @@ def _retry() -> dict[str, Any]:
         "expression": f"asInt(lastRetry.exitCode) in [{codes}]",
         "backoff": {"duration": "2s", "factor": 2, "cap": "60s"},
     }
-
-
-def images() -> dict[str, str]:
-    """The project's own images by role, from the one list of images."""
-    own = [line for line in IMAGES.read_text().split() if "/tunewright/" in line]
-    return {line.rsplit("/", 1)[1].split(":")[0]: line for line in own}

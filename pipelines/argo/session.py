@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tunewright.errors import TransientError
+from tunewright.errors import InputError, TransientError
 from tunewright.store import layout
 
 from .namespace import Namespace, NameTakenError
@@ -70,12 +70,24 @@ def submit(
     session = session or stamp(now)
     layout.session(session)  # refuse a bad id before anything is created
     document = workflow(text, session, options)
+    name: str = document["metadata"]["name"]
     try:
         namespace.create(document)
-        new = True
     except NameTakenError:
-        new = False
-    return Submitted(name=document["metadata"]["name"], session=session, new=new)
+        there = _identity(namespace.get("workflow", name))
+        if there != _identity(document):
+            raise InputError(
+                f"a session needs a Workflow of its own, but {name} runs session {there[1]!r} of {there[0]!r}; "
+                "give another session id"
+            ) from None
+        return Submitted(name=name, session=session, new=False)
+    return Submitted(name=name, session=session, new=True)
+
+
+def _identity(document: dict[str, Any]) -> tuple[str, str]:
+    """Study and session of a Workflow."""
+    given = {p["name"]: p.get("value", "") for p in document["spec"].get("arguments", {}).get("parameters", [])}
+    return given.get("study", ""), given.get("session", "")
 
 
 def schedule(
@@ -98,7 +110,7 @@ def schedule(
 
 def unschedule(study: str, *, namespace: Namespace) -> None:
     """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
-    namespace.kubectl("delete", "cronworkflow", study)
+    namespace.kubectl("delete", "cronworkflow", study, "--cascade=orphan")  # it owns its Workflows
 
 
 def sessions(study: str | None = None, *, namespace: Namespace) -> list[Progress]:

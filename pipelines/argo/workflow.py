@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from tunewright.errors import InputError
@@ -17,7 +17,7 @@ from .template import NAME, Shape
 
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
 MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
-SCHEDULED: Final = "{{=sprig.replace(':', '', workflow.scheduledTime)}}"
+SCHEDULED: Final = "{{=sprig.dateInZone('2006-01-02-150405', sprig.toDate('2006-01-02T15:04:05Z07:00', workflow.scheduledTime), 'UTC')}}"
 """The session of a nightly run: its scheduled time, so that the same trigger twice is the same session."""
 
 
@@ -51,7 +51,7 @@ def checked(text: str) -> Study:
 
 def stamp(time: datetime) -> str:
     """A session's id from its time, as `SCHEDULED` makes it."""
-    return time.strftime("%Y-%m-%dT%H%M%SZ")
+    return time.astimezone(UTC).strftime("%Y-%m-%d-%H%M%S")
 
 
 def workflow(text: str, session: str, options: Options) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def labels(study: str) -> dict[str, str]:
 
 
 def workflow_name(study: str, session: str) -> str:
-    """A name that Kubernetes takes and that only this session has: long or unusual ids end in a digest."""
+    """A name that Kubernetes takes; long or unusual ids end in a digest. `submit` sees to it that it is not shared."""
     slug = re.sub(r"[^a-z0-9]+", "-", f"{study}-{session}".lower()).strip("-")
     if slug == f"{study}-{session}" and len(slug) <= MAX_NAME:
         return slug

@@ -1,0 +1,116 @@
+"""A session whose pods are killed at random in every step, while MinIO and Argo's controller are restarted."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+from pipelines.argo.session import submit
+from tests.e2e.conftest import study_text
+from tests.e2e.installation import OPTIONS, Installation, kubectl
+from tests.e2e.outcome import assert_every_trial_ended_once, attempts
+
+from tunewright.errors import TunewrightError
+from tunewright.store import layout
+from tunewright.trial import Champion
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+KILLS = {"open": 1, "propose": 2, "train": 5, "evaluate": 3, "update-surrogate": 1, "update-policy": 1, "report": 1}
+"""Pods killed of each step."""
+
+
+@dataclass
+class Chaos(threading.Thread):
+    """Kills pods of a workflow until every step has had its share, then MinIO and the controller, each once."""
+
+    installation: Installation
+    workflow: str
+    seed: int
+    killed: Counter[str] = field(default_factory=Counter)
+    victims: set[str] = field(default_factory=set)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+        self.random = random.Random(self.seed)
+
+    __hash__ = threading.Thread.__hash__
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.5):
+            try:
+                self.strike()
+            except TunewrightError as error:  # the API server is busy, or the pod has gone
+                print(f"chaos: {error}")
+
+    def strike(self) -> None:
+        running = self.installation.pods(self.workflow, phase="Running")
+        self.random.shuffle(running)
+        for pod in running:
+            name = pod["metadata"]["name"]
+            step = pod["metadata"]["labels"].get("app.kubernetes.io/component", "")
+            if name in self.victims or self.killed[step] >= KILLS.get(step, 0):
+                continue
+            time.sleep(self.random.uniform(0.0, 3.0))  # any point of the step's life
+            self.installation.kill(name)
+            self.victims.add(name)
+            self.killed[step] += 1
+            return
+        if self.killed["train"] >= 2 and not self.killed["minio"]:
+            self.installation.kill("minio-0")
+            self.killed["minio"] += 1
+        if self.killed["train"] >= 3 and not self.killed["controller"]:
+            restart_controller()
+            self.killed["controller"] += 1
+
+
+def restart_controller() -> None:
+    """Kill the pod of Argo's controller, wherever it runs."""
+    pods = json.loads(kubectl("get", "pods", "--all-namespaces", "-l", "app=workflow-controller", "-o", "json"))[
+        "items"
+    ]
+    for pod in pods:
+        place = pod["metadata"]
+        kubectl("-n", place["namespace"], "delete", "pod", place["name"], "--grace-period=0", "--force", "--wait=false")
+
+
+def test_a_session_under_fire_ends_with_every_trial_counted_once(installation, capsys):
+    name = "under-fire"
+    submitted = submit(
+        study_text(name, rounds=3, parallel=4),
+        namespace=installation.namespace,
+        now=datetime.now(UTC),
+        options=replace(OPTIONS, shape="separate"),
+    )
+    seed = random.randrange(2**32)
+    chaos = Chaos(installation, submitted.name, seed)
+    chaos.start()
+    began = time.monotonic()
+    try:
+        ended = installation.finished(submitted.name, seconds=2000)
+    finally:
+        chaos.stopped.set()
+        chaos.join(30)
+    took = time.monotonic() - began
+    assert ended.phase == "Succeeded", (seed, ended)
+
+    with installation.ledger(name) as ledger:
+        results = assert_every_trial_ended_once(ledger, rounds=3, parallel=4, lost=True)
+        tries = [attempts(ledger, result) for result in results]
+        champion = layout.read(ledger.store, Champion, layout.CHAMPION)
+        assert b"</html>" in ledger.store.get(layout.report(submitted.session)).data
+    statuses = Counter(result.status.value for result in results)
+    with capsys.disabled():
+        print(f"\nchaos (seed {seed}): killed {dict(chaos.killed)} in {took:.0f} s; attempts {tries}, {dict(statuses)}")
+    assert champion.objective > 0.9
+    assert len(results) == 12
+    assert statuses["COMPLETE"] == 12, statuses  # five attempts are more than this many kills can use up
+    assert chaos.killed == Counter({**KILLS, "minio": 1, "controller": 1})
+    assert max(tries) > 1

@@ -1,0 +1,74 @@
+"""What a person does to sessions: submit nonsense, cancel, run two at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pipelines.argo.session import cancel, logs_command, sessions, submit
+from tests.e2e.conftest import study_text
+from tests.e2e.installation import OPTIONS, STORE, wait_for
+
+from tunewright.errors import InputError, StudyInvalid
+from tunewright.steps.open import open_session
+from tunewright.study_file import parse_study
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_a_bad_study_is_refused_before_any_pod_starts(installation):
+    text = study_text("nonsense", rounds=1, parallel=2).replace("low: 2", "low: 20")
+    with pytest.raises(StudyInvalid, match="max_depth"):
+        submit(text, namespace=installation.namespace, now=datetime.now(UTC), options=OPTIONS)
+    assert sessions("nonsense", namespace=installation.namespace) == []
+
+
+def test_data_on_this_machine_is_refused_before_any_pod_starts(installation):
+    text = study_text("local", rounds=1, parallel=2).replace("sklearn:breast_cancer", "table.csv")
+    with pytest.raises(InputError, match="s3://"):
+        submit(
+            text.replace("data: {", "data: {target: y, "),
+            namespace=installation.namespace,
+            now=datetime.now(UTC),
+            options=OPTIONS,
+        )
+    assert sessions("local", namespace=installation.namespace) == []
+
+
+def test_cancel_leaves_nothing_running_and_the_next_session_goes_on(installation):
+    text = study_text("cancelled", rounds=3, parallel=2)
+    first = submit(text, namespace=installation.namespace, now=datetime.now(UTC), session="one", options=OPTIONS)
+    wait_for("a trial trains", lambda: installation.pods(first.name, "train", "Running"), 300)
+    ended = cancel(first.name, namespace=installation.namespace, wait_seconds=180)
+    assert ended.over
+    assert ended.phase == "Failed"
+    assert not installation.pods(first.name, phase="Running")
+    assert not installation.pods(first.name, phase="Pending")
+
+    short = text.replace("rounds: 3", "rounds: 1").replace("trials: 6", "trials: 2")
+    second = submit(short, namespace=installation.namespace, now=datetime.now(UTC), session="two", options=OPTIONS)
+    assert installation.finished(second.name, seconds=600).phase == "Succeeded"
+    with installation.ledger("cancelled") as ledger:
+        assert ledger.head()[0].session == "two"
+        assert [round_.session for round_ in ledger.sealed(range(1))] == ["two"]
+
+
+def test_a_session_is_fenced_by_a_newer_one_and_is_not_retried(installation):
+    text = study_text("fenced", rounds=3, parallel=2)
+    older = submit(text, namespace=installation.namespace, now=datetime.now(UTC), options=OPTIONS)
+    wait_for("a trial trains", lambda: installation.pods(older.name, "train"), 300)
+    with installation.ledger("fenced") as ledger:
+        open_session(
+            STORE, parse_study(text, "study.yaml"), "newer", base=Path.cwd(), now=datetime.now(UTC).timestamp()
+        )
+        ended = installation.finished(older.name, seconds=600)
+        assert ledger.head()[0].session == "newer"
+    assert ended.phase == "Failed"
+    refused = [
+        n for n in installation.nodes(older.name) if n.get("outputs", {}).get("exitCode") == "2" and n["type"] == "Pod"
+    ]
+    assert {node["templateName"] for node in refused} & {"advance", "evaluate", "train"}
+    assert all(node["displayName"].endswith("(0)") for node in refused), "bad input is never retried"
+    logs = installation.namespace.kubectl(*logs_command(older.name, namespace=installation.namespace)[3:])
+    assert "SessionFenced" in logs

@@ -1,0 +1,181 @@
+"""What `kubectl apply -k` would send: rendered, linted, and held to the rules that no API server checks."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipelines.argo.workflow import SCHEDULED
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+INSTALLS = ROOT / "manifests" / "installs"
+COMPONENTS = ROOT / "manifests" / "components"
+IMAGES = set((ROOT / "images" / "images.txt").read_text().split())
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("kubectl"), reason="there is no kubectl on PATH to render kustomize with"
+)
+
+
+def render(folder: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return list(YAML(typ="safe").load_all(done.stdout))
+
+
+def overlay(tmp_path: Path, *components: str, install: str = "standalone") -> Path:
+    """An installation with more components, as a user's own overlay."""
+    lines = [
+        "apiVersion: kustomize.config.k8s.io/v1beta1",
+        "kind: Kustomization",
+        "namespace: tunewright",
+        "resources:",
+    ]
+    lines += [f"  - {os.path.relpath(INSTALLS / install, tmp_path)}", "components:"]
+    lines += [f"  - {os.path.relpath(COMPONENTS / name, tmp_path)}" for name in components]
+    (tmp_path / "kustomization.yaml").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+def containers(node: Any) -> Iterator[dict[str, Any]]:
+    """Everything in a document that has an image."""
+    if isinstance(node, dict):
+        if isinstance(node.get("image"), str):
+            yield node
+        for value in node.values():
+            yield from containers(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from containers(value)
+
+
+@pytest.mark.parametrize("install", sorted(path.name for path in INSTALLS.iterdir()))
+def test_every_installation_renders_without_a_secret_value(install):
+    documents = render(INSTALLS / install)
+    assert documents
+    for secret in of_kind(documents, "Secret"):
+        assert secret["type"] == "kubernetes.io/service-account-token"
+        assert "data" not in secret
+        assert "stringData" not in secret
+
+
+@pytest.mark.parametrize("install", sorted(path.name for path in INSTALLS.iterdir()))
+def test_every_image_is_pinned_and_on_the_one_list(install):
+    for container in containers(render(INSTALLS / install)):
+        assert container["image"] in IMAGES
+        assert container["imagePullPolicy"] == "IfNotPresent"
+        assert not container["image"].endswith(":latest")
+
+
+def test_the_registry_component_reaches_every_image(tmp_path):
+    used = {container["image"] for container in containers(render(overlay(tmp_path, "registry")))}
+    assert used == {
+        re.sub(r"^[^/]+/", "registry.example.com/", image)
+        for image in IMAGES
+        if not image.startswith("quay.io/argoproj/")
+    }
+
+
+def test_the_namespace_enforces_pod_security_restricted():
+    [namespace] = of_kind(render(INSTALLS / "standalone"), "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_containers_are_confined_and_have_requests_and_memory_limits():
+    for container in containers(render(INSTALLS / "standalone")):
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_steps_have_no_role_and_no_token():
+    documents = render(INSTALLS / "standalone")
+    [template] = of_kind(documents, "WorkflowTemplate")
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert template["spec"]["serviceAccountName"] == "tunewright-step"
+    bound = {s["name"] for binding in of_kind(documents, "RoleBinding") for s in binding["subjects"]}
+    assert bound == {"tunewright-executor"}
+    [executor] = [role for role in of_kind(documents, "Role") if role["metadata"]["name"] == "tunewright-executor"]
+    assert executor["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+    assert not of_kind(documents, "ClusterRole") + of_kind(documents, "ClusterRoleBinding")
+
+
+def test_network_policies_refuse_everything_and_then_allow_by_name():
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / "standalone"), "NetworkPolicy")}
+    assert policies["tunewright-default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    allowed_in = [spec for spec in policies.values() if spec.get("ingress")]
+    assert [spec["podSelector"]["matchLabels"] for spec in allowed_in] == [{"app.kubernetes.io/name": "minio"}]
+    ports = {
+        name: sorted(port["port"] for rule in spec["egress"] for port in rule["ports"])
+        for name, spec in policies.items()
+        if spec.get("egress")
+    }
+    assert ports == {
+        "tunewright-dns": [53, 53],
+        "tunewright-to-minio": [9000],
+        "tunewright-to-kubernetes": [443, 6443],
+    }
+
+
+def test_policies_select_the_labels_that_pods_have():
+    documents = render(INSTALLS / "standalone")
+    [template] = of_kind(documents, "WorkflowTemplate")
+    [server], [job] = of_kind(documents, "StatefulSet"), of_kind(documents, "Job")
+    labels = [
+        template["spec"]["podMetadata"]["labels"],
+        server["spec"]["template"]["metadata"]["labels"],
+        job["spec"]["template"]["metadata"]["labels"],
+    ]
+    for policy in of_kind(documents, "NetworkPolicy"):
+        wanted = policy["spec"]["podSelector"].get("matchLabels", {}).items()
+        assert any(wanted <= have.items() for have in labels), policy["metadata"]["name"]
+
+
+def test_kueue_queues_training_and_nothing_else(tmp_path):
+    [template] = of_kind(render(overlay(tmp_path, "kueue")), "WorkflowTemplate")
+    queued = [
+        t["name"]
+        for t in template["spec"]["templates"]
+        if "kueue.x-k8s.io/queue-name" in t.get("metadata", {}).get("labels", {})
+    ]
+    assert queued == ["train"]
+
+
+def test_the_nightly_component_is_what_schedule_makes(tmp_path):
+    documents = render(overlay(tmp_path, "nightly"))
+    [cron] = of_kind(documents, "CronWorkflow")
+    assert (cron["spec"]["concurrencyPolicy"], cron["spec"]["timezone"]) == ("Forbid", "UTC")
+    given = {p["name"]: p for p in cron["spec"]["workflowSpec"]["arguments"]["parameters"]}
+    assert given["session"]["value"] == SCHEDULED
+    [study] = [c for c in of_kind(documents, "ConfigMap") if c["metadata"]["name"] == "nightly-study"]
+    assert f"name: {given['study']['value']}\n" in study["data"]["study.yaml"]
+
+
+@pytest.mark.parametrize("components", [(), ("nightly", "kueue")], ids=["standalone", "with everything"])
+def test_argo_finds_no_fault(tmp_path, components):
+    if not shutil.which("argo"):
+        pytest.skip("there is no argo on PATH to lint with")
+    folder = overlay(tmp_path, *components) if components else INSTALLS / "standalone"
+    rendered = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True).stdout
+    argo = [part for part in rendered.split("\n---\n") if re.search(r"^apiVersion: argoproj.io", part, re.MULTILINE)]
+    linted = tmp_path / "argo.yaml"
+    linted.write_text("\n---\n".join(argo))
+    done = subprocess.run(["argo", "lint", "--offline", "--strict", str(linted)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(argo) == 1 + ("nightly" in components)

@@ -1,0 +1,220 @@
+"""The compiled WorkflowTemplate, and the objects that start sessions, held to what Argo and Kubernetes do with them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
+from pipelines.argo.namespace import Namespace, NameTakenError
+from pipelines.argo.session import progress, submit
+from pipelines.argo.template import AGENT, STEPS, workflow_template
+from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
+from ruamel.yaml import YAML
+
+from tunewright.errors import EXIT_INPUT, EXIT_TRANSIENT, InputError, StudyInvalid
+from tunewright.steps.definition import BY_NAME
+from tunewright.store import layout
+from tunewright.study_file import parse_study
+
+STUDY = """\
+name: example
+space: {depth: {type: int, low: 1, high: 9}}
+objective: {metric: accuracy}
+trial: {kind: xgboost}
+data: {source: "sklearn:breast_cancer"}
+"""
+COMMAND = """\
+name: example
+space: {depth: {type: int, low: 1, high: 9}}
+objective: {metric: accuracy}
+trial:
+  kind: command
+  command: [sh, -c, 'echo "{{}} $$ $(HOME) {depth}" && echo ''{{"accuracy": 1}}'' > metrics.json']
+"""
+
+
+def templates() -> dict[str, Any]:
+    return {template["name"]: template for template in workflow_template()["spec"]["templates"]}
+
+
+def test_compiled_files_are_fresh():
+    assert compile.stale() == []
+
+
+def test_argo_finds_no_fault(tmp_path):
+    if not shutil.which("argo"):
+        pytest.skip("there is no argo on PATH to lint with")
+    paths = [compile.HERE / "workflow-template.yaml"]
+    for name, document in (
+        ("workflow", workflow(STUDY, "one", Options())),
+        ("cron", cron_workflow(STUDY, "0 2 * * *", "UTC", Options())),
+    ):
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(document))
+    done = subprocess.run(["argo", "lint", "--offline", "--strict", *map(str, paths)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_is_given_each_of_its_arguments_once(name):
+    arguments = templates()[name]["container"]["args"]
+    flags = [argument.split("=", 1)[0] for argument in arguments]
+    assert sorted(flags) == sorted([*(i.flag for i in BY_NAME[name].inputs), "--outputs"])
+
+
+def test_every_value_that_is_referred_to_exists():
+    made = templates()
+    parameters = {p["name"] for p in workflow_template()["spec"]["arguments"]["parameters"]}
+    for template in made.values():
+        text = json.dumps(template)
+        assert set(re.findall(r"\{\{workflow\.parameters\.([\w-]+)\}\}", text)) <= parameters
+        inputs = {p["name"] for p in template.get("inputs", {}).get("parameters", [])}
+        assert set(re.findall(r"\{\{inputs\.parameters\.([\w-]+)\}\}", text)) <= inputs
+        tasks = {task["name"]: made[task["template"]] for task in template.get("dag", {}).get("tasks", [])}
+        for task, output in re.findall(r"\{\{tasks\.([\w-]+)\.outputs\.parameters\.([\w-]+)\}\}", text):
+            assert output in {p["name"] for p in tasks[task]["outputs"]["parameters"]}
+
+
+@pytest.mark.parametrize("shape", list(AGENT))
+def test_a_round_calls_the_next_one_only_while_the_session_lasts(shape):
+    [following] = [t for t in templates()[f"rounds-{shape}"]["dag"]["tasks"] if t["template"] == f"rounds-{shape}"]
+    last = AGENT[shape][-1]
+    assert following["when"] == f"{{{{tasks.{last}.outputs.parameters.done}}}} != true"
+    assert following["depends"] == f"{last}.Succeeded"
+
+
+def test_lost_trials_end_no_round():
+    for shape in AGENT:
+        after = next(t for t in templates()[f"rounds-{shape}"]["dag"]["tasks"] if t["name"] == AGENT[shape][0])
+        assert {"trial.Failed", "trial.Errored"} <= set(after["depends"].split(" || "))
+
+
+def test_bad_input_is_never_retried_and_lost_pods_are():
+    for name in STEPS:
+        expression = templates()[name]["retryStrategy"]["expression"]
+        codes = set(json.loads(expression.split(" in ")[1]))
+        assert EXIT_INPUT not in codes
+        assert {EXIT_TRANSIENT, 137, 143, -1} <= codes
+
+
+def test_no_step_runs_as_root_or_writes_to_its_image():
+    spec = workflow_template()["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["automountServiceAccountToken"] is False
+    patched = json.loads(spec["podSpecPatch"])
+    assert [c["name"] for c in patched["initContainers"] + patched["containers"]] == ["init", "wait"]
+    for container in [*patched["initContainers"], *patched["containers"]]:
+        assert container["securityContext"] == pod.CONFINED
+    for name in STEPS:
+        assert templates()[name]["container"]["securityContext"] == pod.CONFINED
+
+
+def test_keys_come_by_reference():
+    for name in STEPS:
+        for variable in templates()[name]["container"]["env"]:
+            if variable["name"].startswith("AWS_"):
+                assert variable["valueFrom"]["secretKeyRef"] == {"name": "tunewright-store", "key": variable["name"]}
+
+
+def test_a_study_is_checked_before_anything_is_created():
+    nowhere = Namespace(name="nowhere", context="no-such-context")
+    with pytest.raises(StudyInvalid, match="depth"):
+        submit(STUDY.replace("low: 1", "low: 10"), namespace=nowhere, now=datetime.now(UTC))
+    with pytest.raises(InputError, match="session id"):
+        submit(STUDY, namespace=nowhere, now=datetime.now(UTC), session="../x")
+
+
+def test_data_must_be_where_pods_can_read_it():
+    with pytest.raises(InputError, match=r"s3://.*table\.csv"):
+        workflow(STUDY.replace('source: "sklearn:breast_cancer"', "target: y, source: table.csv"), "one", Options())
+
+
+@pytest.mark.parametrize("text", [STUDY, COMMAND], ids=["plain", "braces and dollars"])
+def test_a_study_arrives_as_it_left(text):
+    sent = literal(text)
+    assert "{{" not in sent
+    assert "$" not in sent
+    assert parse_study(sent, "sent") == parse_study(text, "here")
+    assert YAML(typ="safe").load(sent) == YAML(typ="safe").load(text)
+
+
+def test_only_what_is_asked_for_is_passed_on():
+    document = workflow(STUDY, "one", Options(shape="separate", trial_gpus=2, deadline_seconds=60))
+    given = {p["name"]: p["value"] for p in document["spec"]["arguments"]["parameters"]}
+    assert given == {
+        "study": "example",
+        "study-text": STUDY,
+        "session": "one",
+        "shape": "separate",
+        "trial-gpus": "2",
+    }
+    assert document["spec"]["activeDeadlineSeconds"] == 60
+
+
+def test_equal_sessions_have_equal_names_and_others_have_others():
+    assert workflow_name("example", "2026-01-02-020000") == "example-2026-01-02-020000"
+    names = [
+        workflow_name(study, session)
+        for study in ("a", "a-b", "x" * 48)
+        for session in ("b-c", "c", "B-C", "b.c", "b_c", "s" * 63, "s" * 62 + "t")
+    ]
+    kubernetes = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    assert all(kubernetes.match(name) for name in names)
+    assert len(set(names)) == len(names) - 1  # a and b-c, a-b and c: submit refuses the second
+
+
+def test_a_session_is_named_after_its_time_in_utc():
+    there = timezone(timedelta(hours=2))
+    assert stamp(datetime(2026, 1, 2, 4, 0, tzinfo=there)) == "2026-01-02-020000"
+    layout.session(stamp(datetime.now(UTC)))
+
+
+def test_schedules_never_overlap_and_name_their_time_zone():
+    spec = cron_workflow(STUDY, "0 2 * * *", "UTC", Options())["spec"]
+    assert (spec["concurrencyPolicy"], spec["timezone"], spec["schedules"]) == ("Forbid", "UTC", ["0 2 * * *"])
+
+
+def test_progress_is_read_from_packed_nodes_too():
+    def node(kind: str, template: str, phase: str) -> dict[str, str]:
+        return {"type": kind, "templateName": template, "phase": phase}
+
+    nodes = {
+        "a": node("DAG", "rounds-fused", "Running"),
+        "b": node("Retry", "evaluate", "Succeeded"),
+        "c": node("Pod", "evaluate", "Succeeded"),
+        "d": node("Pod", "train", "Running"),
+    }
+    metadata = {"name": "example-one", "labels": {"tunewright/study": "example"}}
+    plain = progress({"metadata": metadata, "status": {"phase": "Running", "nodes": nodes}})
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    assert (plain.rounds, plain.trials, plain.running, plain.over) == (1, 1, ("train",), False)
+    other = progress({"metadata": metadata, "status": {"phase": "Running", "compressedNodes": packed}})
+    assert (other.rounds, other.trials, other.running) == (1, 1, ("train",))
+
+
+def test_a_session_is_submitted_once_and_its_name_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    there = tmp_path / "workflow.json"  # a cluster that has session one of the example, under whatever name
+    there.write_text(json.dumps(workflow(STUDY, "one", Options())))
+    fake = tmp_path / "kubectl"
+    fake.write_text(f"""#!/bin/sh
+case "$*" in
+*create*) echo 'Error from server (AlreadyExists): workflows.argoproj.io already exists' >&2; exit 1 ;;
+*get*) cat {there} ;;
+esac
+""")
+    fake.chmod(0o755)
+    with pytest.raises(NameTakenError):
+        Namespace().create({})
+    assert submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="one").new is False
+    with pytest.raises(InputError, match="session 'one' of 'example'"):
+        submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="two")
