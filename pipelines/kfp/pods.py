@@ -12,7 +12,6 @@ STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, b
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
-RETRIES: Final = 8  #: pauses of 10 s, 20 s, … 5 min; a dead trainer's lease runs out in the first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +24,14 @@ class Pods:
     """Resource that a trial is given, e.g. nvidia.com/gpu. Empty: none."""
     accelerators: int = 1
     """How many of it."""
+    retries: int = 8
+    """Other pods for a task that failed, after 10 s, 20 s, … 5 min: long enough for a dead trainer's lease to run out. Kubeflow Pipelines
+    cannot choose by exit code, so that bad input is tried again as well."""
 
     def settle(self, task: Any, step: Step) -> Any:
         """Give a task of ``step`` all of this; returns the task."""
         task.set_caching_options(False)  # what a step does depends on the store, which the cache does not know
-        task.set_retry(RETRIES, backoff_duration="10s", backoff_factor=2, backoff_max_duration="300s")
+        task.set_retry(self.retries, backoff_duration="10s", backoff_factor=2, backoff_max_duration="300s")
         kubernetes.use_secret_as_env(task, STORE, {name: name for name in KEYS})
         kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
         kubernetes.set_security_context(
