@@ -1,0 +1,224 @@
+"""Sessions on Kubeflow Pipelines: submit one, make one every night, watch it, end it.
+
+Thin over ``kfp.Client``. No Kubeflow server has been at hand where this was written: the pipelines are proved by running their containers
+with the SDK's local runner, but these calls are only tested for what they ask the client to do.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from kfp import Client
+from tunewright.errors import InputError, TransientError
+from tunewright.steps.open import session_id
+from tunewright.store import layout
+from tunewright.study import Study
+from tunewright.study_file import parse_study
+
+from .compile import pipeline
+from .loop import NAME
+from .pods import Pods
+
+SCHEDULED: Final = "[[ScheduledTime]]"
+"""Replaced by Kubeflow with the time of the trigger, e.g. 20260118020000: the same trigger twice is the same session."""
+STORE: Final = "s3://tunewright/studies"
+RUN_LABEL: Final = "pipeline/runid"
+RETRIED: Final = (408, 429, 500, 502, 503, 504)  #: HTTP answers worth another try
+PODS: Final = Pods()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A Kubeflow Pipelines server.
+
+    Every verb raises InputError (it refused) and TransientError (it did not answer).
+    """
+
+    host: str | None = None  #: address of the API; None asks the kubeconfig or the pod
+    namespace: str | None = None  #: the profile's; None on an installation for one user
+    experiment: str = NAME  #: groups the runs in the user interface
+
+    def client(self) -> Any:
+        """A client that is logged in as the environment says."""
+        with _translated():
+            return Client(host=self.host, namespace=self.namespace or "kubeflow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    id: str
+    name: str
+    phase: str  #: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELING, CANCELED, SKIPPED
+    message: str
+    started: str | None
+    finished: str | None
+
+
+def submit(
+    text: str,
+    *,
+    server: Server,
+    now: datetime,
+    session: str | None = None,
+    store: str = STORE,
+    pods: Pods = PODS,
+    fused: bool = True,
+) -> str:
+    """Run one session of a study; returns the run's id.
+
+    Args:
+        text: the study file.
+        server: where.
+        now: UTC; the session's id when none is given.
+        session: its id. Submitting a session again runs it again, which does nothing that has been done.
+        store: address of the store, as pods reach it.
+        pods: what the pods are given.
+        fused: both updates of a round in one container.
+
+    Raises:
+        StudyInvalid: the study breaks rules; no pod has started.
+        InputError: its data is not where pods can read it, or the server refused.
+        TransientError: the server did not answer.
+    """
+    study = checked(text)
+    session = session_id(session or now.strftime("%Y%m%d%H%M%S"))
+    layout.session(session)
+    with _package(pods, fused) as package, _translated():
+        run = server.client().create_run_from_pipeline_package(
+            str(package),
+            arguments={"study_text": text, "store": store, "session": session},
+            run_name=f"{study.name} {session}",
+            experiment_name=server.experiment,
+            namespace=server.namespace,
+            enable_caching=False,
+        )
+    return str(run.run_id)
+
+
+def schedule(
+    text: str,
+    *,
+    server: Server,
+    cron: str = "0 2 * * *",
+    store: str = STORE,
+    pods: Pods = PODS,
+    fused: bool = True,
+) -> str:
+    """Run a session at every time (UTC) that ``cron`` names, never two at once and none to make up for a missed one.
+
+    Returns the id of the recurring run. A study that has a schedule gets the new one instead. Raises as `submit`.
+    """
+    study = checked(text)
+    fields = cron.split()
+    if len(fields) not in (5, 6):
+        raise InputError(
+            f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
+        )
+    with _package(pods, fused) as package, _translated():
+        client = server.client()
+        experiment = client.create_experiment(server.experiment, namespace=server.namespace)
+        old = _recurring(client, server, study.name)
+        created = client.create_recurring_run(
+            experiment_id=experiment.experiment_id,
+            job_name=study.name,
+            cron_expression=cron if len(fields) == 6 else f"0 {cron}",  # Kubeflow's begins with the second
+            max_concurrency=1,
+            no_catchup=True,
+            params={"study_text": text, "store": store, "session": SCHEDULED},
+            pipeline_package_path=str(package),
+            enable_caching=False,
+        )
+        for recurring in old:
+            client.delete_recurring_run(recurring.recurring_run_id)
+    return str(created.recurring_run_id)
+
+
+def unschedule(study: str, *, server: Server) -> None:
+    """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
+    with _translated():
+        client = server.client()
+        found = _recurring(client, server, study)
+        for recurring in found:
+            client.delete_recurring_run(recurring.recurring_run_id)
+    if not found:
+        raise InputError(f"study {study!r} must have a schedule to end, but has none; see `status`")
+
+
+def status(run: str, *, server: Server) -> Progress:
+    """How far a run is. Raises InputError when there is none of this id."""
+    with _translated():
+        found = server.client().get_run(run)
+    return Progress(
+        id=found.run_id,
+        name=found.display_name,
+        phase=found.state or "PENDING",
+        message=found.error.message if found.error else "",
+        started=found.created_at.isoformat() if found.created_at else None,
+        finished=found.finished_at.isoformat() if found.finished_at and found.finished_at.year > 1970 else None,
+    )
+
+
+def cancel(run: str, *, server: Server) -> None:
+    """End a run: running pods are terminated. What they had done is in the store; the next session goes on from it."""
+    with _translated():
+        server.client().terminate_run(run)
+
+
+def logs_command(run: str, *, server: Server, follow: bool = False) -> list[str]:
+    """The kubectl call that prints the logs of a run's pods, each line with the name of its pod: the API has no logs."""
+    more = ["--follow", "--max-log-requests=64"] if follow else []
+    selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1"]
+    return ["kubectl", "--namespace", server.namespace or "kubeflow", "logs", *selector, *more]
+
+
+def checked(text: str) -> Study:
+    """The study, when pods can run it. Raises StudyInvalid, InputError."""
+    study = parse_study(text, "study.yaml")
+    source = study.data.source if study.data else ""
+    if source and not source.startswith(("s3://", "sklearn:")) and study.trial.kind != "command":
+        raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
+    return study
+
+
+def _recurring(client: Any, server: Server, name: str) -> list[Any]:
+    """All recurring runs of this name, page after page."""
+    found, token = [], ""
+    while True:
+        page = client.list_recurring_runs(page_token=token, page_size=100, namespace=server.namespace)
+        found += [recurring for recurring in page.recurring_runs or [] if recurring.display_name == name]
+        token = page.next_page_token or ""
+        if not token:
+            return found
+
+
+@contextmanager
+def _package(pods: Pods, fused: bool) -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{NAME}.yaml"
+        path.write_text(pipeline(pods, fused=fused))
+        yield path
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The client's errors as ours; it also prints addresses, which is not for it to do."""
+    from kfp_server_api import ApiException  # type: ignore[import-untyped]
+    from urllib3.exceptions import HTTPError
+
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    except ApiException as error:
+        message = f"the Kubeflow Pipelines server answered {error.status}: {error.reason}"
+        raise (TransientError if error.status in RETRIED else InputError)(message) from error
+    except (HTTPError, OSError) as error:
+        raise TransientError(f"the Kubeflow Pipelines server must answer, but: {error}; try again") from error
