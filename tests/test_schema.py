@@ -161,7 +161,6 @@ def test_every_kind_of_document_has_a_schema():
 def test_the_command_prints_checks_and_writes(tmp_path, monkeypatch):
     run = CliRunner().invoke
     assert json.loads(run(main, []).stdout) == study_schema()
-    assert run(main, ["--check"]).exit_code == 0
     stale = tmp_path / "study.schema.json"
     monkeypatch.setattr("tunewright.schema.__main__.files", lambda: {stale: "{}\n"})
     assert run(main, ["--check"]).exit_code == 1
