@@ -52,7 +52,9 @@ def render(history: StudyHistory, belief: Belief | None, *, generated: float) ->
 
 def _render(history: StudyHistory, belief: Belief | None, generated: float, shrink: float) -> str:
     tables = build(history, belief, shrink=shrink)
-    pictures = draw(tables, PAGE)
+    parts = sections.sections(history, tables)
+    drawn = draw(tables, PAGE)
+    pictures = {part.id: drawn.get(part.id, []) for part in parts}
     scripts = _scripts()
     return _template().render(
         policy=_policy(scripts),
@@ -66,10 +68,7 @@ def _render(history: StudyHistory, belief: Belief | None, generated: float, shri
         verdict=summary.verdict(history, tables),
         tiles=summary.tiles(tables),
         best=summary.best(tables),
-        sections=[
-            {**vars(section), "pictures": [_figure(picture) for picture in pictures.get(section.id, [])]}
-            for section in sections.sections(history, tables)
-        ],
+        sections=[{**vars(part), "pictures": [_figure(picture) for picture in pictures[part.id]]} for part in parts],
         data=_data(tables, [picture for some in pictures.values() for picture in some], int(DETAIL_BUDGET * shrink)),
     )
 

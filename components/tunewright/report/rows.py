@@ -25,6 +25,7 @@ Row: TypeAlias = dict[str, Any]
 
 ABSENT = -0.14  #: height on a parallel axis of trials in which the parameter was not active
 MOST_BARS = 20  #: importances that are drawn
+MOST_OTHERS = 300  #: lines of trials that are not among the best quarter
 MOST_KL = 3000  #: updates whose KL is drawn
 
 
@@ -80,10 +81,15 @@ GROUPS = ("best 10%", "next 15%", "other")
 
 
 def _groups(trials: Sequence[Trial], objective: Objective) -> dict[str, str]:
-    """Which part of the scored trials each belongs to; at least one is among the best."""
+    """Which part of the scored trials each line belongs to; at least one is among the best. Of many others, some by rank."""
     ranked = sorted(scored(trials), key=lambda trial: -objective.reward(trial.objective or 0.0))
     first, second = max(round(len(ranked) * 0.1), 1), max(round(len(ranked) * 0.25), 2)
-    return {trial.id: GROUPS[(index >= first) + (index >= second)] for index, trial in enumerate(ranked)}
+    every = (len(ranked) - second) // MOST_OTHERS + 1
+    return {
+        trial.id: GROUPS[(index >= first) + (index >= second)]
+        for index, trial in enumerate(ranked)
+        if index < second or index % every == 0
+    }
 
 
 def _heights(trials: Sequence[Trial], objective: Objective) -> dict[str, float]:
@@ -169,12 +175,13 @@ def importance_rows(ranked: Sequence[Importance]) -> list[Row]:
     ]  # fmt: skip
 
 
-def belief_rows(slices: Slices, space: Space) -> list[Row]:
+def belief_rows(slices: Slices, space: Space, names: Sequence[str]) -> list[Row]:
+    """The belief, by the position of its slice in ``names``."""
     rows = []
     for point in slices.points:
         mean, std = point.mean, point.std
         rows.append(
-            {"parameter": point.parameter, "value": cell(space.parameters[point.parameter], point.value),
+            {"slice": names.index(point.parameter), "value": cell(space.parameters[point.parameter], point.value),
              "mean": float(f"{mean:.6g}"), "low": float(f"{mean - std:.6g}"), "high": float(f"{mean + std:.6g}")}
         )  # fmt: skip
     return rows

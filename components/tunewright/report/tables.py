@@ -65,7 +65,7 @@ def build(history: StudyHistory, belief: Belief | None, *, shrink: float = 1.0) 
             "levels": rows.level_rows(facts, objective),
             "ticks": rows.tick_rows(space, axes, facts.trials, objective),
             "importance": rows.importance_rows(ranking.importances),
-            "belief": rows.belief_rows(slices, space),
+            "belief": rows.belief_rows(slices, space, slice_names),
             **rows.round_rows(latest, facts.trials),
         },
     )  # fmt: skip

@@ -9,6 +9,7 @@ import altair as alt
 from ...space import Parameter
 from ..rows import ABSENT, GROUPS, cell, numeric
 from ..tables import Tables
+from ..trials import scored
 from .picture import Palette, Picture, bad_end, layered, objective_axis, over, statuses, trial_tooltip
 
 SLICE_HEIGHT = 170
@@ -33,27 +34,25 @@ def parallel(tables: Tables, palette: Palette) -> Picture:
     )
     lines = [_lines(folded, group, x, y, tables, palette) for group in reversed(GROUPS)]
     pointed = (
-        folded.mark_line(strokeWidth=3, color=palette.ink)
+        folded.mark_line(color=palette.ink)
         .encode(
-            x=x, y=y, detail=alt.Detail(field="number", type="quantitative"),
-            opacity=alt.condition(hover, alt.value(1), alt.value(0)), tooltip=trial_tooltip(tables),
+            x=x, y=y, detail=alt.Detail(field="number", type="quantitative"), tooltip=trial_tooltip(tables, palette),
+            opacity=alt.condition(hover, alt.value(1), alt.value(0.001)), strokeWidth=alt.condition(hover, alt.value(3), alt.value(9)),
         )
-    )  # fmt: skip
-    catcher = (
-        folded.mark_line(strokeWidth=9, opacity=0.001)
-        .encode(x=x, y=y, detail=alt.Detail(field="number", type="quantitative"), tooltip=trial_tooltip(tables))
         .add_params(hover)
-    )
-    grabber = folded.mark_point(opacity=0, size=1).encode(x=x, y=y).add_params(brush)
+    )  # fmt: skip
     hidden = len(tables.space) - last
     most = f" The {last} most important of {len(tables.space)} parameters are drawn." if hidden else ""
+    lines_drawn = sum(row["group"] is not None for row in tables.data["trials"])
+    if lines_drawn < len(scored(tables.shown)):
+        most += f" Of many trials, {lines_drawn} are drawn: the best quarter, and some of the others."
     return Picture(
         name="parallel",
         title="Which values the good trials had",
         reading="Every line is a trial, crossing each axis at its value; on the last axis up is better. "
         f"Point at a line to single it out, drag a box over an axis to keep the lines through it.{most}",
         chart=layered(
-            *_frame(x, y, palette), *lines, pointed, catcher, grabber, *_tick_labels(x, y, palette),
+            *_frame(x, y, palette, brush), *lines, pointed, *_tick_labels(x, y, palette),
             height=AXES_HEIGHT, width=900,
             description=f"Parallel coordinates of {', '.join(tables.axes)} and {tables.objective.metric}.",
         ),
@@ -89,10 +88,10 @@ def _lines(folded: alt.Chart, group: str, x: alt.X, y: alt.Y, tables: Tables, pa
     return lines
 
 
-def _frame(x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
+def _frame(x: alt.X, y: alt.Y, palette: Palette, brush: alt.Parameter) -> list[alt.Chart]:
     base = over("axes").transform_calculate(u="0", top="1", head="1.11")
     return [
-        base.mark_rule(color=palette.line, strokeWidth=1.5).encode(x=x, y=y, y2=alt.Y2(field="top")),
+        base.mark_rule(color=palette.line, strokeWidth=1.5).encode(x=x, y=y, y2=alt.Y2(field="top")).add_params(brush),
         base.mark_text(fontWeight=600, limit=100, fontSize=11).encode(
             x=x, y=alt.Y(field="head", type="quantitative", axis=None), text=alt.Text(field="label", type="nominal"),
             tooltip=[alt.Tooltip(field="name", type="nominal", title="axis")],
@@ -173,7 +172,7 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
         if numeric(parameter)
         else {"xOffset": alt.XOffset(field="jitter", type="quantitative", scale=alt.Scale(domain=[-0.4, 1.4]))}
     )
-    told = trial_tooltip(tables)
+    told = trial_tooltip(tables, palette)
     look = statuses(tables, palette)
     look = {"color": look["color"], "shape": look["shape"]}
     for channel in look.values():
@@ -193,7 +192,7 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
         .mark_point(filled=True, size=24)
         .encode(
             x=x, y=objective_axis(tables, ticks=4, title=tables.objective.metric), tooltip=told,
-            opacity=alt.Opacity(field="number", type="quantitative", legend=None, scale=alt.Scale(range=[0.25, 0.9])),
+            opacity=alt.Opacity(field="number", type="quantitative", legend=None, scale=alt.Scale(domain=[0, len(tables.facts.trials)], range=[0.25, 0.9])),
             **look, **offset,
         )
     )  # fmt: skip
@@ -234,7 +233,7 @@ def _centre(x: alt.X, name: str, tables: Tables, palette: Palette) -> list[alt.C
 def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: Palette) -> list[alt.Chart]:
     if not any(point.parameter == name for point in tables.slices.points):
         return []
-    base = over("belief").transform_filter(alt.FieldEqualPredicate(field="parameter", equal=name))
+    base = over("belief").transform_filter(f"datum.slice === {tables.slice_names.index(name)}")
     title = tables.objective.metric
     low, mean = (
         objective_axis(tables, "low", ticks=4, title=title),

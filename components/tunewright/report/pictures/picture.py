@@ -148,8 +148,10 @@ def bad_end(tables: Tables, height: int) -> Any:
     return alt.value(height - 3 if tables.objective.direction == "maximize" else 3)
 
 
-def trial_tooltip(tables: Tables, *, most: int = 12) -> list[alt.Tooltip]:
-    """What a trial says when pointed at."""
+def trial_tooltip(tables: Tables, palette: Palette) -> list[alt.Tooltip]:
+    """What a trial says when pointed at. On a page only its number: the script knows the rest, and pages of many trials stay quick."""
+    if palette is PAGE:
+        return [alt.Tooltip(field="number", type="quantitative", title="trial")]
     told = [
         alt.Tooltip(field="number", type="quantitative", title="trial"),
         alt.Tooltip(field="status", type="nominal"),
@@ -158,5 +160,4 @@ def trial_tooltip(tables: Tables, *, most: int = 12) -> list[alt.Tooltip]:
         alt.Tooltip(field="origin", type="nominal"),
         alt.Tooltip(field="seconds", type="quantitative", format=",.1f"),
     ]
-    names = [name for name in tables.space.names if name in tables.slice_names[:most]]
-    return told + [alt.Tooltip(field=f"p_{name}", type="nominal", title=name) for name in names]
+    return told + [alt.Tooltip(field=f"p_{name}", type="nominal", title=name) for name in tables.slice_names]

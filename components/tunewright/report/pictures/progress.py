@@ -35,9 +35,10 @@ def over_trials(tables: Tables, palette: Palette) -> Picture:
 
 
 def over_time(tables: Tables, palette: Palette) -> Picture:
+    longest = max((trial.elapsed or 0.0 for trial in tables.facts.trials), default=0.0) / tables.clock[1]
     x = alt.X(
         field="elapsed", type="quantitative", title=f"{tables.clock[0]} of running",
-        scale=alt.Scale(nice=False, zero=True), axis=alt.Axis(grid=False, format="~g"),
+        scale=alt.Scale(domain=[0, longest * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
     )  # fmt: skip
     pauses = " Pauses between sessions are left out." if tables.facts.sessions > 1 else ""
     layers = [*_levels(tables, palette), *_points(tables, palette, x, "elapsed", "incumbent_then")]
@@ -73,7 +74,7 @@ def _points(tables: Tables, palette: Palette, x: alt.X, column: str, line: str) 
         over("trials")
         .transform_filter(f"!isValid(datum.objective) && datum.status !== 'PENDING' && {x_valid}")
         .mark_point(filled=True, size=42, opacity=0.9)
-        .encode(x=x, y=bad_end(tables, HEIGHT), tooltip=trial_tooltip(tables), **look)
+        .encode(x=x, y=bad_end(tables, HEIGHT), tooltip=trial_tooltip(tables, palette), **look)
     )
     step = (
         over("trials")
@@ -86,7 +87,7 @@ def _points(tables: Tables, palette: Palette, x: alt.X, column: str, line: str) 
         .transform_filter(f"isValid(datum.objective) && {x_valid}")
         .mark_point(filled=True, size=38)
         .encode(
-            x=x, y=objective_axis(tables), tooltip=trial_tooltip(tables),
+            x=x, y=objective_axis(tables), tooltip=trial_tooltip(tables, palette),
             opacity=alt.condition("datum.improved", alt.value(1), alt.value(0.55)), **look,
         )
     )  # fmt: skip

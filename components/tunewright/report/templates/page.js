@@ -21,12 +21,19 @@
 
   // Pictures: the charts hold no rows; each is given copies of those it names. Expressions are interpreted, not compiled, so that
   // the page's policy can forbid eval.
-  const formatTooltip = (value, sanitize) => {
-    if (value === null || typeof value !== "object") return sanitize(value);
-    const known = Object.entries(value).filter(([, told]) => told !== "null"); // parameters that were not active
-    const cells = known.map(([key, told]) => `<tr><td class="key">${sanitize(key)}</td><td class="value">${sanitize(told)}</td></tr>`);
-    return `<table><tbody>${cells.join("")}</tbody></table>`;
+  const text = (value) => {
+    if (value === null || value === undefined) return "";
+    return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value);
   };
+
+  // Marks of trials carry their number only; a trial says what the table says of it.
+  function formatTooltip(value, sanitize) {
+    if (value === null || typeof value !== "object") return sanitize(value);
+    const trial = Object.keys(value).join() === "trial" ? trials.find((one) => String(one.number) === value.trial) : undefined;
+    const told = trial ? page.table.map((column) => [column.title, text(trial[column.field])]).filter(([, known]) => known) : Object.entries(value);
+    const cells = told.map(([key, known]) => `<tr><td class="key">${sanitize(key)}</td><td class="value">${sanitize(known)}</td></tr>`);
+    return `<table><tbody>${cells.join("")}</tbody></table>`;
+  }
 
   async function draw() {
     for (const [name, spec] of Object.entries(page.charts)) {
@@ -52,10 +59,6 @@
   const table = document.getElementById("listing");
   const step = 50;
   const state = { by: "number", descending: true, find: "", status: "", most: step, opened: new Set() };
-  const text = (value) => {
-    if (value === null || value === undefined) return "";
-    return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value);
-  };
   const searched = new Map();
 
   function matches(trial) {
