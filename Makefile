@@ -7,6 +7,7 @@ READY = $(VENV)/.ready
 TOOLS = .tools
 MINIO_VERSION = v0.0.0-20260212201848-7aac2a2c5b7c
 export OMP_NUM_THREADS = 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format generate check benchmark minio clean
@@ -20,7 +21,7 @@ $(READY): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(RUN)uv sync --quiet --frozen --inexact --python $(RUN)python
+	$(RUN)uv sync --quiet --frozen --inexact --compile-bytecode --python $(RUN)python
 	touch $@
 
 demo: $(READY) ## tune XGBoost on breast cancer (569 rows, real) and write demo/report.html

@@ -14,8 +14,10 @@ from . import options
 def command(file: Path) -> None:
     """Check the study in FILE. Mistakes are named by file, line, field, value and remedy, all of them at once."""
     from ..study_file import load_study
+    from ..training.parameters import check_parameters
 
     study = load_study(file)
+    check_parameters(study)
     if study.data is not None and not study.data.source.startswith(("sklearn:", "s3://")):
         from ..training.data import identify
 

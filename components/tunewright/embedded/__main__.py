@@ -1,14 +1,20 @@
-"""One slot of a round: train, then evaluate. ``python -m tunewright.embedded STUDY SESSION ROUND SLOT``."""
+"""A lane: trains and evaluates one slot after another. ``python -m tunewright.embedded STUDY SESSION``.
+
+Reads a line ``ROUND SLOT`` for each and answers with the slot's number once its result is written. The first slot that goes wrong ends
+the process with its exit code, so that a lease never outlives the work it stands for. Living on between slots saves the import of the
+trainer's libraries, which takes longer than a small trial.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..errors import EXIT_BUG, EXIT_OK, TunewrightError
 from ..termination import Terminated, raise_on_signals
 
 
-def run(study: str, session: str, round_: int, slot: int) -> int:
+def run(study: str, session: str) -> int:
     """Returns the exit code; the last line on standard error says why it is not 0."""
     raise_on_signals()
     try:
@@ -17,9 +23,14 @@ def run(study: str, session: str, round_: int, slot: int) -> int:
         from ..steps.train import train
         from ..training.local import LocalRunner
 
+        answers = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # what libraries print is no answer
         ledger = Ledger.at(study)
-        train(ledger, session, round_, slot, runner=LocalRunner())
-        evaluate(ledger, session, round_, slot)
+        for line in sys.stdin:
+            round_, slot = (int(part) for part in line.split())
+            train(ledger, session, round_, slot, runner=LocalRunner())
+            evaluate(ledger, session, round_, slot)
+            print(slot, file=answers, flush=True)
     except TunewrightError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - read by the loop
         return error.exit_code
@@ -35,4 +46,4 @@ def run(study: str, session: str, round_: int, slot: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit(run(sys.argv[1], sys.argv[2]))

@@ -91,8 +91,9 @@ def run_study(
         ledger = Ledger(study_store(open_store(store), study.name))
         opened = ledger.session(session)
         progress.opened(study, opened, _known(ledger, head))
-        while head.finished is None:
-            head = _round(ledger, address_of(store, study), session, opened.budget.parallel_trials, progress, clock)
+        with Workers(address_of(store, study), session, opened.budget.parallel_trials) as workers:
+            while head.finished is None:
+                head = _round(ledger, session, workers, progress, clock)
         key = _report(ledger, session, clock)
         progress.finished(head, f"{ledger.store.address}/{key}")
         return result_of(ledger, session, key)
@@ -100,15 +101,15 @@ def run_study(
         progress.close()
 
 
-def _round(ledger: Ledger, address: str, session: str, parallel: int, progress: Progress, clock: Clock) -> Head:
+def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, clock: Clock) -> Head:
     proposed = propose(ledger, session)
     plan = ledger.plan(proposed["round"])
     if plan is None:
         raise InputError(
-            f"round {proposed['round']} of {address} must have a plan, but it is gone; restore it from a backup"
+            f"round {proposed['round']} of {ledger.store.address} must have a plan, but it is gone; restore it from a backup"
         )
     progress.planned(plan)
-    refused = _trials(ledger, plan, address, session, parallel, progress)
+    refused = _trials(ledger, plan, workers, progress)
     if len(refused) == len(plan.slots):
         raise InputError(refused[0].message)
     surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
@@ -120,19 +121,18 @@ def _round(ledger: Ledger, address: str, session: str, parallel: int, progress: 
     return head
 
 
-def _trials(ledger: Ledger, plan: Plan, address: str, session: str, parallel: int, progress: Progress) -> list[Ended]:
+def _trials(ledger: Ledger, plan: Plan, workers: Workers, progress: Progress) -> list[Ended]:
     """Run what has no result yet; returns the slots that ended without one."""
     absent = [slot for slot, result in enumerate(ledger.results(plan)) if result is None]
     refused: list[Ended] = []
-    with Workers([address, session, str(plan.round)], absent, parallel) as workers:
-        for ended in workers.run():
-            progress.running(workers.active)
-            if ended is None:
-                continue
-            result = ledger.result(plan.slots[ended.slot].trial)
-            if result is None and ended.code != EXIT_OK:
-                refused.append(ended)
-            progress.ended(ended.slot, result, ended.message or f"exit code {ended.code}")
+    for ended in workers.run(plan.round, absent):
+        progress.running(workers.active)
+        if ended is None:
+            continue
+        result = ledger.result(plan.slots[ended.slot].trial)
+        if result is None and ended.code != EXIT_OK:
+            refused.append(ended)
+        progress.ended(ended.slot, result, ended.message or "it ended without a result")
     return refused
 
 

@@ -1,31 +1,32 @@
-"""Processes of a round's slots: started side by side, tried again when the platform was at fault, ended with the loop."""
+"""Lanes: processes that train and evaluate slots side by side; tried again when the platform was at fault, ended with the loop."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
 from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_OK
 
 PR_SET_PDEATHSIG = 1
-TRIES = 6  #: starts of one slot in one life of the loop
-BACKOFF_SECONDS = 0.5  #: before the second start; doubles with each
+TRIES = 6  #: lanes that may die over one slot in one life of the loop
+BACKOFF_SECONDS = 0.5  #: before a slot's second try; doubles with each
 GRACE_SECONDS = 10.0  #: between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A slot whose process will not be started again."""
+    """A slot that will not be tried again."""
 
     slot: int
     code: int
@@ -33,41 +34,99 @@ class Ended:
 
 
 @dataclass
-class _Running:
+class _Work:
     slot: int
-    tries: int
-    process: subprocess.Popen[bytes] | None = None
-    errors: IO[bytes] | None = None
-    not_before: float = field(default=0.0)
+    tries: int = 0
+    not_before: float = 0.0
+
+
+class _Lane:
+    """One process."""
+
+    def __init__(self, study: str, session: str) -> None:
+        self.work: _Work | None = None
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the lane
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tunewright.embedded", study, session],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,  # Ctrl-C reaches the loop alone, which ends its lanes in order
+            preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509 - the loop has one thread
+        )
+
+    def give(self, round_: int, work: _Work) -> None:
+        """Start a slot. A lane that has died meanwhile shows at the next look."""
+        self.work = work
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(f"{round_} {work.slot}\n".encode())
+                self._process.stdin.flush()
+
+    def answered(self) -> bool:
+        """True when the slot is done and the lane is free."""
+        out = self._process.stdout
+        return out is not None and bool(select.select([out], [], [], 0)[0]) and bool(os.read(out.fileno(), 100))
+
+    def died(self) -> int | None:
+        """Exit code of a lane that is no more."""
+        return self._process.poll()
+
+    def end(self) -> None:
+        """Ask the process to end."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+    def close(self, deadline: float) -> str:
+        """Wait for the process until ``deadline``, then kill it. Returns the last line of its standard error."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        with self._errors:
+            self._errors.seek(0)
+            lines = self._errors.read()[-10_000:].decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
 
 class Workers:
-    """Slots of one round.
+    """The lanes of a session.
 
     Args:
-        arguments: study address, session and round, as the slot's process takes them.
-        slots: which slots to run.
-        parallel: how many at once.
+        study: address of the study.
+        session: id of the session.
+        parallel: how many lanes.
     """
 
-    def __init__(self, arguments: list[str], slots: list[int], parallel: int) -> None:
-        self._arguments = arguments
-        self._waiting = [_Running(slot, 0) for slot in slots]
+    def __init__(self, study: str, session: str, parallel: int) -> None:
+        self._study = study
+        self._session = session
         self._parallel = parallel
-        self._running: list[_Running] = []
+        self._lanes: list[_Lane] = []
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        for lane in self._lanes:
+            lane.end()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for lane in self._lanes:
+            lane.close(deadline)
+        self._lanes.clear()
 
-    def run(self, poll: float = 0.05) -> Iterator[Ended | None]:
-        """Yields each slot as it ends, and None at every look in between, until all have ended."""
-        while self._waiting or self._running:
-            self._start()
-            for worker in list(self._running):
-                ended = self._look(worker)
+    def run(self, round_: int, slots: list[int], poll: float = 0.05) -> Iterator[Ended | None]:
+        """Yields each slot of the round as it ends, and None at every look in between, until all have ended."""
+        waiting = [_Work(slot) for slot in slots]
+        while waiting or self.active:
+            self._give(round_, waiting)
+            for lane in [lane for lane in self._lanes if lane.work is not None]:
+                ended = self._look(lane, waiting)
                 if ended is not None:
                     yield ended
             yield None
@@ -76,53 +135,36 @@ class Workers:
     @property
     def active(self) -> list[int]:
         """Slots that run now."""
-        return [worker.slot for worker in self._running]
+        return [lane.work.slot for lane in self._lanes if lane.work is not None]
 
-    def _start(self) -> None:
-        ready = [worker for worker in self._waiting if worker.not_before <= time.monotonic()]
-        for worker in ready[: self._parallel - len(self._running)]:
-            self._waiting.remove(worker)
-            worker.tries += 1
-            worker.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
-            worker.process = subprocess.Popen(
-                [sys.executable, "-m", "tunewright.embedded", *self._arguments, str(worker.slot)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=worker.errors,
-                start_new_session=True,  # Ctrl-C reaches the loop alone, which ends its slots in order
-                preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509 - the loop has one thread
-            )
-            self._running.append(worker)
+    def _give(self, round_: int, waiting: list[_Work]) -> None:
+        for work in [work for work in waiting if work.not_before <= time.monotonic()]:
+            lane = next((lane for lane in self._lanes if lane.work is None), None)
+            if lane is None and len(self._lanes) < self._parallel:
+                lane = _Lane(self._study, self._session)
+                self._lanes.append(lane)
+            if lane is not None:
+                waiting.remove(work)
+                lane.give(round_, work)
 
-    def _look(self, worker: _Running) -> Ended | None:
-        code = worker.process.poll() if worker.process else None
+    def _look(self, lane: _Lane, waiting: list[_Work]) -> Ended | None:
+        work = lane.work
+        if work is None:
+            return None
+        if lane.answered():
+            lane.work = None
+            return Ended(slot=work.slot, code=EXIT_OK, message="")
+        code = lane.died()
         if code is None:
             return None
-        self._running.remove(worker)
-        message = _last_line(worker.errors)
-        if code in (EXIT_OK, EXIT_INPUT, EXIT_BUG) or worker.tries >= TRIES:
-            return Ended(slot=worker.slot, code=code, message=message)
-        worker.not_before = time.monotonic() + BACKOFF_SECONDS * 2 ** (worker.tries - 1)
-        self._waiting.append(worker)
+        self._lanes.remove(lane)
+        message = lane.close(time.monotonic())
+        work.tries += 1
+        if code in (EXIT_INPUT, EXIT_BUG) or work.tries >= TRIES:
+            return Ended(slot=work.slot, code=code, message=message)
+        work.not_before = time.monotonic() + BACKOFF_SECONDS * 2 ** (work.tries - 1)
+        waiting.append(work)
         return None
-
-    def _stop(self) -> None:
-        self._waiting.clear()
-        for worker in self._running:
-            if worker.process:
-                with contextlib.suppress(ProcessLookupError):
-                    worker.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        for worker in self._running:
-            if worker.process:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    worker.process.wait(max(0.0, deadline - time.monotonic()))
-                if worker.process.returncode is None:
-                    worker.process.kill()
-                    worker.process.wait()
-            if worker.errors:
-                worker.errors.close()
-        self._running.clear()
 
 
 def _end_with(parent: int) -> None:
@@ -131,12 +173,3 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
-
-
-def _last_line(errors: IO[bytes] | None) -> str:
-    if errors is None:
-        return ""
-    with errors:
-        errors.seek(0)
-        lines = errors.read()[-10_000:].decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""

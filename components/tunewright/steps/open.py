@@ -13,6 +13,7 @@ from ..store import layout
 from ..store.opening import open_store, study_store
 from ..study import Budget, Study
 from ..study_file import parse_study
+from ..training.parameters import check_parameters
 from ..trial import Head, SessionRecord, StudyRecord
 from .ledger import Ledger
 
@@ -54,6 +55,7 @@ def open_session(store: str, study: Study, session: str, *, base: Path, now: flo
         StoreRefused: the store is not atomic, not writable or not there.
     """
     layout.session(session)  # refuse a bad id before anything is written
+    check_parameters(study)
     place = open_store(store)
     ledger = Ledger(study_store(place, study.name))
     study = _with_identity(study, base)
