@@ -4,7 +4,7 @@ The reward of an episode comes at its end and the discount is 1 (paper), so ever
 the same advantage: no critic and no GAE are needed.
 
 Notation: ``B`` configurations; ``rewards: (B,)`` and ``reference: (N,)`` what they are compared with (it contains them). NaN is a failed
-or infeasible configuration and counts as the worst there is.
+or infeasible configuration and counts as worse than all others.
 """
 
 from __future__ import annotations
@@ -39,9 +39,16 @@ def advantages(
 
 
 def impute(rewards: Array, reference: Array) -> Array:
-    """``rewards`` with failures at the worst of the reference, 0 when everything failed."""
+    """``rewards`` with failures one standard deviation below the worst of the reference, 0 when everything failed.
+
+    Where successes do not differ, a failure stands below them by their own size.
+    """
     known = reference[~np.isnan(reference)]
-    return np.where(np.isnan(rewards), known.min() if len(known) else 0.0, rewards)
+    if not len(known):
+        return np.where(np.isnan(rewards), 0.0, rewards)
+    worst = float(known.min())
+    below = float(known.std()) or abs(worst) or 1.0
+    return np.where(np.isnan(rewards), worst - below, rewards)
 
 
 def ranks(values: Array, reference: Array) -> Array:

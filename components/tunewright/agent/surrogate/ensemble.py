@@ -50,7 +50,8 @@ class Ensemble:
 
     def pending(self, x: Tensor) -> Ensemble:
         """See `port.Surrogate`."""
-        return replace(self, awaited=torch.cat([self.awaited, x]))
+        best = max(self.best, float(self.belief(x)[0].max())) if len(x) else self.best
+        return replace(self, awaited=torch.cat([self.awaited, x]), best=best)
 
     def tensors(self) -> Mapping[str, Tensor]:
         """See `port.Surrogate`."""

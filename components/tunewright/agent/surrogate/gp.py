@@ -19,7 +19,7 @@ from torch import Tensor
 from .kernel import Hyperparameters, covariance, fit_hyperparameters, start
 
 FIT_CAP = 300  #: observations on which hyperparameters are fitted; all up to CONDITION_CAP are conditioned on
-CONDITION_CAP = 1500  #: observations that the belief rests on, so that cost stops growing with the cube of their number
+CONDITION_CAP = 1000  #: observations that the belief rests on, so that cost stops growing with the cube of their number
 ITERATIONS = 40  #: of L-BFGS at the first fit
 WARM_ITERATIONS = 15  #: of L-BFGS when the previous fit is where it begins
 
@@ -54,7 +54,10 @@ class GP:
         return mean + root @ torch.randn(len(x), generator=generator, dtype=x.dtype)
 
     def pending(self, x: Tensor) -> GP:
-        """See `port.Surrogate`: conditions on the mean at ``x``, which moves no mean and lowers the deviation (the factor grows by rows)."""
+        """See `port.Surrogate`: conditions on the mean at ``x`` (kriging believer).
+
+        That moves no mean, lowers the deviation, and what is believed of ``x`` is to be improved on too, so that a batch spreads.
+        """
         if not len(x):
             return self
         cross = self._cross(x)
@@ -65,7 +68,10 @@ class GP:
         factor = torch.cat([top, torch.cat([corner, last], dim=1)])
         believed = self.hyperparameters.mean + cross @ self.alpha
         alpha = torch.cat([self.alpha, torch.zeros(len(x), dtype=x.dtype)])
-        return replace(self, x=torch.cat([self.x, x]), y=torch.cat([self.y, believed]), factor=factor, alpha=alpha)
+        best = max(self.best, float(believed.max()))
+        return replace(
+            self, x=torch.cat([self.x, x]), y=torch.cat([self.y, believed]), factor=factor, alpha=alpha, best=best
+        )
 
     def tensors(self) -> Mapping[str, Tensor]:
         """See `port.Surrogate`."""
@@ -73,19 +79,19 @@ class GP:
 
     def notes(self) -> Mapping[str, Any]:
         """See `port.Surrogate`."""
-        return {"noise": self.hyperparameters.noise, "mean": self.hyperparameters.mean}
+        return {"noise": self.hyperparameters.noise, "mean": self.hyperparameters.mean, "r2": self.r2}
 
     def _cross(self, x: Tensor) -> Tensor:
         return covariance(x, self.x, self.hyperparameters.lengthscale, self.groups)
 
 
-def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparameters) -> GP:
-    """The process given observations and hyperparameters."""
-    prior = covariance(x, x, hyperparameters.lengthscale, groups)
-    factor = cholesky(prior + hyperparameters.noise * torch.eye(len(x), dtype=x.dtype))
+def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparameters, r2: float | None = None) -> GP:
+    """The process given observations and hyperparameters; ``r2`` is only remembered."""
+    noisy = covariance(x, x, hyperparameters.lengthscale, groups)
+    noisy.diagonal().add_(hyperparameters.noise)
+    factor = cholesky(noisy)
     alpha = torch.cholesky_solve((y - hyperparameters.mean)[:, None], factor)[:, 0]
     smoothed = y - hyperparameters.noise * alpha
-    r2 = leave_one_out_r2(y, alpha, torch.cholesky_inverse(factor).diagonal())
     return GP(
         hyperparameters=hyperparameters,
         groups=groups,
@@ -106,7 +112,10 @@ def fit(x: Tensor, y: Tensor, groups: Tensor, previous: Hyperparameters | None, 
         x[part], y[part], groups, known or start(groups), WARM_ITERATIONS if known else ITERATIONS
     )
     kept = subset(y, CONDITION_CAP, generator)
-    return condition(x[kept], y[kept], groups, hyperparameters)
+    fitted = condition(x[kept], y[kept], groups, hyperparameters)
+    return replace(
+        fitted, r2=leave_one_out_r2(fitted.y, fitted.alpha, torch.cholesky_inverse(fitted.factor).diagonal())
+    )
 
 
 def subset(y: Tensor, cap: int, generator: torch.Generator) -> Tensor:
@@ -131,11 +140,10 @@ def leave_one_out_r2(y: Tensor, alpha: Tensor, precision: Tensor) -> float | Non
 
 def cholesky(matrix: Tensor) -> Tensor:
     """Lower factor; the diagonal is raised tenfold at a time, from 1e-12, until there is one."""
-    jitter = 0.0
-    eye = torch.eye(len(matrix), dtype=matrix.dtype)
-    while True:
-        factor, failed = torch.linalg.cholesky_ex(matrix + jitter * eye)
-        if not int(failed):
-            lower: Tensor = factor
-            return lower
-        jitter = max(jitter * 10, 1e-12)
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    jitter = 1e-12
+    while int(failed):
+        factor, failed = torch.linalg.cholesky_ex(matrix + jitter * torch.eye(len(matrix), dtype=matrix.dtype))
+        jitter *= 10
+    lower: Tensor = factor
+    return lower

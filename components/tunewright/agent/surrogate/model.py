@@ -18,6 +18,7 @@ from .kernel import Hyperparameters
 from .port import Surrogate
 from .targets import Scaling, scale
 
+HUGE = 1e100
 KINDS = ("surrogate-gp", "surrogate-ensemble")
 
 
@@ -51,7 +52,6 @@ class RewardModel:
             "seen": self.seen,
             "observations": self.observations,
             "groups": self.features.groups,
-            "r2": self.surrogate.r2,
             "model": dict(self.surrogate.notes()),
         }
         return weights.pack(weights.Weights(kind=self.kind, tensors=self.surrogate.tensors(), notes=notes))
@@ -116,13 +116,12 @@ def _surrogate(stored: weights.Weights, groups: Tensor) -> Surrogate:
     notes: dict[str, Any] = stored.notes["model"]
     if stored.kind == "surrogate-gp":
         known = Hyperparameters(lengthscale=stored.tensors["lengthscale"], noise=notes["noise"], mean=notes["mean"])
-        return gp.condition(stored.tensors["x"], stored.tensors["y"], groups, known)
+        return gp.condition(stored.tensors["x"], stored.tensors["y"], groups, known, notes["r2"])
     empty = torch.empty(0, len(groups), dtype=torch.float64)
     return ensemble.Ensemble(parameters=stored.tensors, **notes, awaited=empty)
 
 
 def rewards_of(values: list[float | None]) -> Array:
-    """Rewards ``(N,)`` with NaN for what failed or is not finite."""
-    return np.array(
-        [value if value is not None and np.isfinite(value) else np.nan for value in values], dtype=np.float64
-    )
+    """Rewards ``(N,)``, NaN for what failed or is not finite; within plus and minus HUGE, so that squares are finite."""
+    rewards = [value if value is not None and np.isfinite(value) else np.nan for value in values]
+    return np.clip(np.array(rewards, dtype=np.float64), -HUGE, HUGE)

@@ -34,7 +34,7 @@ class Surrogate(Protocol):
         ...
 
     def pending(self, x: Tensor) -> Surrogate:
-        """The belief when ``x`` is under way, whose results are not known: as before in the mean, surer near ``x``."""
+        """The belief when ``x`` is under way, whose results are not known: as before in the mean, surer near ``x``, which is to be improved on."""
         ...
 
     def tensors(self) -> Mapping[str, Tensor]:

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..grid import Array
 
+DEPTH = 4.0  #: spreads into which all that is far below the median is compressed
+RESTORED = 0.95  #: share of DEPTH down to which the way back is followed
 LEAST = 2  #: successful observations without which nothing can be learnt
 
 
@@ -20,7 +22,7 @@ class Scaling:
     """A monotone map from rewards to targets and back.
 
     The half of the rewards above the median sets the unit ``spread``. Rewards more than one spread below the median are compressed
-    logarithmically: one diverged training must not make all good configurations look alike.
+    (Box-Cox of power -1/DEPTH), to at most 1 + DEPTH spreads: one diverged training must not make all good configurations look alike.
     """
 
     median: float
@@ -35,27 +37,30 @@ class Scaling:
     def rewards(self, mean: Array, std: Array) -> tuple[Array, Array]:
         """Belief in reward units; the deviation by the delta method where the map is curved."""
         compressed = mean * self.deviation + self.mean
-        excess = np.maximum((self.median - compressed) / self.spread - 1.0, 0.0)
-        slope = np.exp(np.minimum(excess, 50.0))
-        restored = np.where(excess > 0, self.median - self.spread * slope, compressed)
-        return restored, std * self.deviation * slope
+        excess = np.clip((self.median - compressed) / self.spread - 1.0, 0.0, RESTORED * DEPTH)
+        below = (1.0 - excess / DEPTH) ** -DEPTH
+        restored = np.where(excess > 0, self.median - self.spread * below, compressed)
+        return restored, std * self.deviation * below ** (1.0 + 1.0 / DEPTH)
 
     def _compress(self, rewards: Array) -> Array:
         below = np.maximum((self.median - rewards) / self.spread, 1.0)
-        return np.where(below > 1.0, self.median - self.spread * (1.0 + np.log(below)), rewards)
+        return np.where(
+            below > 1.0, self.median - self.spread * (1.0 + DEPTH * (1.0 - below ** (-1.0 / DEPTH))), rewards
+        )
 
     def plain(self) -> dict[str, Any]:
         return {"median": self.median, "spread": self.spread, "mean": self.mean, "deviation": self.deviation}
 
 
 def scale(rewards: Array) -> tuple[Array, Scaling] | None:
-    """Targets and their scaling; failures are imputed at the worst success. None with fewer than two successes."""
+    """Targets and their scaling; failures are imputed at the worst success, below it if all successes are equal. None with fewer than two successes."""
     known = rewards[~np.isnan(rewards)]
     if len(known) < LEAST:
         return None
     median = float(np.median(known))
     spread = float(known.max()) - median or float(known.std()) or 1.0
-    filled = np.where(np.isnan(rewards), known.min(), rewards)
+    worst = float(known.min()) if known.max() > known.min() else float(known.min()) - spread
+    filled = np.where(np.isnan(rewards), worst, rewards)
     rough = Scaling(median=median, spread=spread, mean=0.0, deviation=1.0)
     compressed = rough.targets(filled)
     deviation = float(compressed.std())

@@ -1,0 +1,226 @@
+"""Proposals: valid, feasible, distinct, and led by what was observed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.agent.spaces import conditional, observed, spaces, unit
+
+from tunewright.agent.verbs import Observation, Suggestion, fit, propose, update
+from tunewright.errors import InputError
+from tunewright.preset import AgentSettings
+from tunewright.space import BoolParameter, CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
+
+SMALL = {"candidates": 32, "hidden": 8, "model_updates": 2, "initial_trials": 2}
+
+
+def suggest(
+    space: Space, agent: AgentSettings, history: list[Observation] | None = None, count: int = 4, **state: object
+) -> list[Suggestion]:
+    given = {"pending": [], "policy": None, "surrogate": None, "seed": 0, **state}
+    return propose(space=space, settings=agent, history=history or [], count=count, **given)
+
+
+def search(space: Space, agent: AgentSettings, reward, rounds: int, count: int, seed: int = 0) -> list[Observation]:
+    """A few rounds of the whole loop."""
+    history: list[Observation] = []
+    policy = surrogate = None
+    for round_ in range(rounds):
+        state = {"policy": policy, "surrogate": surrogate, "seed": seed * 1000 + round_}
+        suggestions = suggest(space, agent, history, count, **state)
+        batch = [
+            Observation(configuration=s.configuration, reward=reward(s.configuration), round=round_)
+            for s in suggestions
+        ]
+        history += batch
+        fitted = fit(space=space, settings=agent, history=history, previous=surrogate, seed=state["seed"])
+        surrogate = fitted.weights
+        paid = {"surrogate": surrogate, "fitted": fitted.fitted, "r2": fitted.r2}
+        policy = update(
+            space=space, settings=agent, history=history, batch=batch, policy=policy, **paid, seed=state["seed"]
+        ).weights
+    return history
+
+
+def key(configuration: Configuration) -> tuple:
+    return tuple(sorted((name, type(value).__name__, value) for name, value in configuration.items()))
+
+
+@given(space=spaces(), preset=st.sampled_from(["default", "paper"]), seed=st.integers(0, 100))
+@settings(max_examples=25, deadline=None)
+def test_any_space_gives_valid_feasible_and_distinct_configurations(space: Space, preset: str, seed: int) -> None:
+    agent = AgentSettings(preset=preset, **SMALL, refit_every=3, seed=seed)
+    rng = np.random.default_rng(seed)
+    history = search(space, agent, lambda _: None if rng.random() < 0.2 else rng.normal(), rounds=3, count=3, seed=seed)
+    tried = [observation.configuration for observation in history]
+    for configuration in tried:
+        space.check(configuration)
+        assert space.feasible(configuration)
+    everything = {key(configuration) for configuration in space.sample(np.random.default_rng(1), 300)}
+    assert len({key(configuration) for configuration in tried}) >= min(len(tried), len(everything))
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_a_finite_space_is_tried_to_the_last_configuration_and_then_repeats(preset: str) -> None:
+    space = Space(
+        {"a": BoolParameter(type="bool"), "n": IntParameter(type="int", low=1, high=5, scale="log")}, ["n <= 4"]
+    )
+    history = search(space, AgentSettings(preset=preset, **SMALL), lambda c: float(c["n"]), rounds=5, count=2)
+    assert len({key(observation.configuration) for observation in history[:8]}) == 8
+    assert len(history) == 10
+
+
+def test_one_call_for_more_than_there_is_returns_as_many_as_asked() -> None:
+    space = Space({"a": BoolParameter(type="bool")})
+    suggestions = suggest(space, AgentSettings(), count=7)
+    assert len(suggestions) == 7
+    assert {suggestion.configuration["a"] for suggestion in suggestions} == {False, True}
+
+
+def test_the_default_comes_first_then_the_design_then_proposals() -> None:
+    space = Space({"x": FloatParameter(type="float", low=0, high=1, default=0.25)})
+    suggestions = suggest(space, AgentSettings(initial_trials=3), count=6)
+    assert [suggestion.origin for suggestion in suggestions] == [
+        "default",
+        "initial",
+        "initial",
+        "initial",
+        "random",
+        "random",
+    ]
+    assert suggestions[0].configuration == {"x": 0.25}
+
+
+def test_the_design_goes_on_where_it_stood_and_repeats_what_was_lost() -> None:
+    space, agent = unit(count=3), AgentSettings(initial_trials=8)
+    whole = [s.configuration for s in suggest(space, agent, count=8)]
+    history = [Observation(configuration=c, reward=1.0, round=0) for c in whole[:4]]
+    assert [s.configuration for s in suggest(space, agent, history, count=4, seed=9)] == whole[4:]
+    lost = history[:1] + history[2:]
+    assert suggest(space, agent, lost, count=1, seed=9)[0].configuration == whole[1]
+    assert suggest(space, agent, lost, count=1, pending=[whole[1]], seed=9)[0].configuration == whole[4]
+
+
+def test_the_design_fills_space() -> None:
+    x = np.array(
+        [list(s.configuration.values()) for s in suggest(unit(count=2), AgentSettings(initial_trials=16), count=16)]
+    )
+    assert np.abs(x.mean(0) - 0.5).max() < 0.06
+    assert len({tuple(cell) for cell in np.floor(x * 4).astype(int).tolist()}) >= 13
+
+
+def test_the_paper_draws_everything_from_its_policy() -> None:
+    suggestions = suggest(conditional(), AgentSettings(preset="paper"), count=5)
+    assert {suggestion.origin for suggestion in suggestions} == {"policy"}
+    assert all(suggestion.log_prob is not None for suggestion in suggestions)
+
+
+def test_a_batch_spreads() -> None:
+    space, agent = unit(count=2), AgentSettings(initial_trials=0)
+    history = observed(space, lambda c: -((float(c["x0"]) - 0.5) ** 2) - (float(c["x1"]) - 0.5) ** 2, 8)
+    surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
+    x = np.array([list(s.configuration.values()) for s in suggest(space, agent, history, 6, surrogate=surrogate)])
+    distance = np.linalg.norm(x[:, None] - x[None], axis=-1)[np.triu_indices(6, 1)]
+    assert distance.min() > 0.01
+
+
+def test_what_is_under_way_is_neither_repeated_nor_approached() -> None:
+    space, agent = unit(count=2), AgentSettings(initial_trials=0)
+    history = observed(space, lambda c: -((float(c["x0"]) - 0.5) ** 2) - (float(c["x1"]) - 0.5) ** 2, 8)
+    surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
+    alone = suggest(space, agent, history, 1, surrogate=surrogate)[0].configuration
+    second = suggest(space, agent, history, 1, surrogate=surrogate, pending=[alone])[0].configuration
+    assert np.linalg.norm(np.subtract(list(alone.values()), list(second.values()))) > 0.01
+
+
+@pytest.mark.parametrize("reward_model", ["gp", "ensemble"])
+def test_failures_move_proposals_away(reward_model: str) -> None:
+    space = unit(count=1)
+    agent = AgentSettings(initial_trials=0, policy_share=0.0, reward_model=reward_model)
+    good = [Observation(configuration={"x0": x}, reward=0.5 + 0.1 * x, round=0) for x in (0.05, 0.15, 0.25, 0.35)]
+    failed = [Observation(configuration={"x0": x}, reward=None, round=0) for x in (0.45, 0.6, 0.75, 0.9)]
+    shares = {}
+    for name, history in (("without", good), ("with", good + failed)):
+        surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
+        proposals = [suggest(space, agent, history, 2, surrogate=surrogate, seed=seed) for seed in range(4)]
+        shares[name] = np.mean([float(s.configuration["x0"]) > 0.4 for batch in proposals for s in batch])
+    assert shares["without"] > 0.5  # rewards rise to the right
+    assert shares["with"] < shares["without"] - 0.3
+
+
+def test_failures_teach_the_policy_too() -> None:
+    space = unit(count=1)
+    agent = AgentSettings(preset="paper", learning_rate=0.02, update_epochs=10)
+    history = search(space, agent, lambda c: None if float(c["x0"]) > 0.4 else 1.0, rounds=12, count=8)
+    late = [observation.configuration["x0"] for observation in history[-32:]]
+    assert np.mean([x > 0.4 for x in late]) < 0.35  # half of the range and more at first
+
+
+def test_when_all_failed_the_search_goes_on_at_random() -> None:
+    history = search(unit(count=2), AgentSettings(**SMALL), lambda _: None, rounds=3, count=2)
+    assert len({key(observation.configuration) for observation in history}) == 6
+
+
+def test_not_finite_rewards_are_failures() -> None:
+    space, agent = unit(count=1), AgentSettings()
+    plain = observed(space, lambda c: float(c["x0"]), 6)
+    odd = [
+        Observation(configuration=o.configuration, reward=value, round=0)
+        for o, value in zip(plain, (float("nan"), float("inf")), strict=False)
+    ]
+    none = [Observation(configuration=o.configuration, reward=None, round=0) for o in plain[:2]]
+    fits = [
+        fit(space=space, settings=agent, history=[*some, *plain[2:]], previous=None, seed=0).weights
+        for some in (odd, none)
+    ]
+    assert fits[0] == fits[1]
+
+
+def test_a_constraint_that_nothing_satisfies_is_a_clear_error() -> None:
+    space = Space({"x": FloatParameter(type="float", low=0, high=1)}, ["x > 2"])
+    for preset in ("default", "paper"):
+        with pytest.raises(InputError, match=r"constraints must leave configurations.*x > 2"):
+            suggest(space, AgentSettings(preset=preset), count=1)
+
+
+def test_a_narrow_constraint_is_met() -> None:
+    space = Space(unit(count=2).parameters, ["abs(x0 - x1) <= 0.005"])
+    history = search(space, AgentSettings(**SMALL), lambda c: float(c["x0"]), rounds=3, count=3)
+    assert all(space.feasible(observation.configuration) for observation in history)
+    assert len({key(observation.configuration) for observation in history}) == 9
+
+
+def test_the_default_finds_a_known_optimum() -> None:
+    space = Space(
+        {
+            "kind": CategoricalParameter(type="categorical", choices=["a", "b", "c"]),
+            "x": FloatParameter(type="float", low=0, high=1),
+            "y": FloatParameter(type="float", low=1e-4, high=1, scale="log", when={"kind": ["b", "c"]}),
+        }
+    )
+
+    def reward(c: Configuration) -> float:
+        return (
+            {"a": -1.0, "b": 0.0, "c": -0.2}[str(c["kind"])]
+            - (float(c["x"]) - 0.7) ** 2
+            - (np.log10(float(c.get("y", 1))) + 2) ** 2
+        )
+
+    best = max(search(space, AgentSettings(), reward, rounds=8, count=4), key=lambda observation: observation.reward)
+    assert best.configuration["kind"] == "b"
+    assert best.reward > -0.003
+
+
+@pytest.mark.parametrize(("seen", "fits"), [(7, False), (8, True), (11, True)])
+def test_a_surrogate_is_refitted_after_so_many_new_results(seen: int, fits: bool) -> None:
+    space, agent = unit(count=2), AgentSettings(preset="paper", refit_every=4, history=5)
+    history = observed(space, lambda c: float(c["x0"]), 12)
+    first = fit(space=space, settings=agent, history=history[:4], previous=None, seed=0)
+    again = fit(space=space, settings=agent, history=history[:seen], previous=first.weights, seed=0)
+    assert (first.fitted, first.observations) == (True, 4)
+    assert again.fitted is fits
+    assert again.observations == (5 if fits else 4)
+    assert (again.weights == first.weights) is not fits
+    assert fits or again.r2 == first.r2
