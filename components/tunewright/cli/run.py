@@ -45,8 +45,9 @@ def command(
     """
     from ..embedded.loop import run_study
     from ..study_file import load_study
+    from ..training.parameters import check_parameters
 
-    study = _with(load_study(file), trials=trials, parallel=parallel, seed=seed)
+    study = _with(load_study(file, checks=[check_parameters]), trials=trials, parallel=parallel, seed=seed)
     result = run_study(
         study, store=store, session=session, base=file.resolve().parent, progress=_progress(quiet, as_json)
     )

@@ -16,8 +16,7 @@ def command(file: Path) -> None:
     from ..study_file import load_study
     from ..training.parameters import check_parameters
 
-    study = load_study(file)
-    check_parameters(study)
+    study = load_study(file, checks=[check_parameters])
     if study.data is not None and not study.data.source.startswith(("sklearn:", "s3://")):
         from ..training.data import identify
 
