@@ -6,67 +6,79 @@
 
     figures.incumbent_over_trials(history)
     figures.slices(history, belief)["learning_rate"]
+
+A history with too little to show gives a chart that says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import altair as alt
 
-from .pictures import agent, parameters, progress
+from .pictures import draw
 from .pictures.picture import LIGHT, Chart, Picture, theme
 from .record import Belief, StudyHistory
 from .tables import Tables, build
 
+Figure: TypeAlias = Chart | alt.VConcatChart
 
-def incumbent_over_trials(history: StudyHistory) -> Chart:
+
+def incumbent_over_trials(history: StudyHistory) -> Figure:
     """Every trial's value and the best so far, over trials."""
-    tables = build(history, None)
-    return _shown(progress.over_trials(tables, LIGHT), tables)
+    return _section(history, "progress", "over-trials")
 
 
-def incumbent_over_time(history: StudyHistory) -> Chart:
+def incumbent_over_time(history: StudyHistory) -> Figure:
     """Every trial's value and the best so far, over time of running."""
-    tables = build(history, None)
-    return _shown(progress.over_time(tables, LIGHT), tables)
+    return _section(history, "progress", "over-time")
 
 
-def parallel_coordinates(history: StudyHistory) -> Chart:
+def parallel_coordinates(history: StudyHistory) -> Figure:
     """Every complete trial as a line over parallel axes; drag a box to keep the lines through it."""
-    tables = build(history, None)
-    return _shown(parameters.parallel(tables, LIGHT), tables)
+    return _section(history, "parameters", "parallel")
 
 
-def importance(history: StudyHistory) -> Chart:
-    """Importance of each parameter with its uncertainty; empty when there are too few trials."""
-    tables = build(history, None)
-    return _shown(parameters.importance(tables, LIGHT), tables)
+def importance(history: StudyHistory) -> Figure:
+    """Importance of each parameter with its uncertainty."""
+    return _section(history, "importance", "importance")
 
 
-def slices(history: StudyHistory, belief: Belief | None = None) -> dict[str, Chart]:
+def slices(history: StudyHistory, belief: Belief | None = None) -> dict[str, Figure]:
     """By parameter: trials and the reward model's belief along it."""
     tables = build(history, belief)
-    return {name: _shown(parameters.slice_(name, tables, LIGHT), tables) for name in tables.slice_names}
+    return {picture.title: _shown([picture], tables) for picture in draw(tables, LIGHT)["slices"]}
 
 
-def trust(history: StudyHistory) -> alt.VConcatChart:
+def trust(history: StudyHistory) -> Figure:
     """KL, held-out R² and updates of every round."""
-    tables = build(history, None)
-    return alt.vconcat(*(_shown(each(tables, LIGHT), tables) for each in (agent.kl, agent.r2, agent.updates)))
+    return _section(history, "trust")
 
 
-def origins(history: StudyHistory) -> Chart:
+def origins(history: StudyHistory) -> Figure:
     """Trials of every round by the origin of their proposal."""
-    tables = build(history, None)
-    return _shown(agent.origins(tables, LIGHT), tables)
+    return _section(history, "origins")
 
 
-def cost(history: StudyHistory) -> Chart:
+def cost(history: StudyHistory) -> Figure:
     """Seconds of every round."""
+    return _section(history, "cost")
+
+
+def _section(history: StudyHistory, section: str, name: str = "") -> Figure:
     tables = build(history, None)
-    return _shown(agent.costs(tables, LIGHT), tables)
+    return _shown([picture for picture in draw(tables, LIGHT)[section] if name in ("", picture.name)], tables)
 
 
-def _shown(picture: Picture, tables: Tables) -> Chart:
-    chart = picture.chart.properties(title=picture.title, datasets={name: tables.data[name] for name in picture.data})
-    shown: Chart = chart.configure(**theme(LIGHT))
-    return shown
+def _shown(pictures: Sequence[Picture], tables: Tables) -> Figure:
+    """One chart, or several below each other, with their rows and theme."""
+    charts = [picture.chart.properties(title=picture.title) for picture in pictures]
+    if not charts:
+        charts = [
+            alt.Chart(alt.InlineData(values=[{}])).mark_text(text="Too few trials to draw this yet.", fontSize=13)
+        ]
+    whole = charts[0] if len(charts) == 1 else alt.vconcat(*charts)
+    datasets = {name: tables.data[name] for picture in pictures for name in picture.data}
+    shown: Figure = whole.properties(datasets=datasets) if datasets else whole
+    return shown.configure(**theme(LIGHT))  # type: ignore[no-any-return]

@@ -64,7 +64,7 @@ def trial_rows(
         }  # fmt: skip
         for name, parameter in space:
             row[f"p_{name}"] = cell(parameter, trial.configuration.get(name))
-        if trial.id in heights:
+        if trial.id in groups:
             row.update(_units(space, axes, trial.configuration), **{f"u_{len(axes)}": heights[trial.id]})
         rows.append(row)
     return rows

@@ -187,12 +187,13 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
         .mark_point(filled=True, size=26, opacity=0.8)
         .encode(x=x, y=bad_end(tables, SLICE_HEIGHT), tooltip=told, **look, **offset)
     )
+    age = alt.Scale(domain=[0, len(tables.facts.trials)], range=[0.25, 0.9])
     points = (
         trials.transform_filter("isValid(datum.objective)")
         .mark_point(filled=True, size=24)
         .encode(
             x=x, y=objective_axis(tables, ticks=4, title=tables.objective.metric), tooltip=told,
-            opacity=alt.Opacity(field="number", type="quantitative", legend=None, scale=alt.Scale(domain=[0, len(tables.facts.trials)], range=[0.25, 0.9])),
+            opacity=alt.Opacity(field="number", type="quantitative", legend=None, scale=age),
             **look, **offset,
         )
     )  # fmt: skip

@@ -1,0 +1,84 @@
+"""The numbers in the text are those of the documents."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from tests.report import histories
+
+from tunewright.report.facts import gather
+from tunewright.report.trials import number
+from tunewright.trial import Status
+
+MINIMIZE = histories.study(objective={"metric": "log_loss", "direction": "minimize"})
+
+
+def _values(made: histories.StudyHistory) -> list[tuple[str, float]]:
+    results = [result for each in made.rounds for result in each.results]
+    return [(r.trial, r.objective) for r in results if r and r.status is Status.COMPLETE and r.objective is not None]
+
+
+@pytest.mark.parametrize(("study", "choose"), [(histories.study(), max), (MINIMIZE, min)], ids=["maximize", "minimize"])
+def test_the_best_trial_is_the_largest_or_smallest_complete_value(study: histories.Study, choose: type[max]) -> None:
+    made = histories.history(study, rounds=20)
+    facts = gather(made)
+    assert facts.best is not None
+    assert (facts.best.id, facts.best.objective) == choose(_values(made), key=lambda item: item[1])
+
+
+def test_a_stopped_trial_is_never_the_incumbent() -> None:
+    facts = gather(histories.history(rounds=4, size=2, statuses=[Status.STOPPED, Status.FAILED]))
+    assert facts.best is None
+    assert all(trial.incumbent is None and not trial.improved for trial in facts.trials)
+
+
+def test_the_gain_over_the_default_is_positive_when_better_in_either_direction() -> None:
+    for study in (histories.study(), MINIMIZE):
+        facts = gather(histories.history(study))
+        assert facts.default is not None
+        assert facts.best is not None
+        assert facts.over_default is not None
+        assert facts.over_default.better_by == pytest.approx(
+            abs((facts.best.objective or 0) - (facts.default.objective or 0))
+        )
+        assert facts.over_default.better_by > 0
+
+
+def test_the_incumbent_never_gets_worse_and_improvements_are_where_it_changes() -> None:
+    trials = number(histories.history(MINIMIZE, rounds=20))
+    known = [trial.incumbent for trial in trials if trial.incumbent is not None]
+    assert known == sorted(known, reverse=True)
+    changed = [b.number for a, b in pairwise(trials) if a.incumbent != b.incumbent]
+    assert [trial.number for trial in trials if trial.improved][1:] == changed
+
+
+def test_elapsed_time_leaves_out_the_days_between_sessions() -> None:
+    made = histories.history(rounds=12, sessions=3)
+    elapsed = [trial.elapsed for trial in number(made) if trial.elapsed is not None]
+    assert len(elapsed) > 40
+    assert max(elapsed) < 3600  # three sessions of minutes, on three days
+    by_session = {trial.session: trial.elapsed or 0 for trial in number(made)}
+    assert list(by_session.values()) == sorted(by_session.values())
+
+
+def test_counts_costs_and_origins_add_up_over_all_trials() -> None:
+    made = histories.history(rounds=12, sessions=3)
+    facts = gather(made)
+    results = [result for each in made.rounds for result in each.results if result]
+    assert sum(facts.counts.values()) == len(facts.trials) == 48
+    assert sum(facts.session_counts.values()) == facts.session_trials == 16
+    assert sum(each.trials for each in facts.origins) == 48
+    assert sum(each.improvements for each in facts.origins) == sum(trial.improved for trial in facts.trials)
+    assert facts.cost.total == pytest.approx(sum(r.cost.train_seconds + r.cost.evaluate_seconds for r in results))
+    without = [r for r in results if r.status in (Status.FAILED, Status.INFEASIBLE, Status.LOST)]
+    assert facts.cost.wasted == pytest.approx(sum(r.cost.train_seconds + r.cost.evaluate_seconds for r in without))
+
+
+def test_a_session_that_found_nothing_better_has_no_gain() -> None:
+    made = histories.history(rounds=12, sessions=3)
+    facts = gather(made)
+    before = max(value for trial, value in _values(made) if trial not in {t.id for t in facts.trials[-16:]})
+    assert facts.best_before == before
+    assert facts.session_gain is not None
+    assert facts.session_gain.better_by == max((facts.best.objective or 0.0) - before if facts.best else 0.0, 0.0)

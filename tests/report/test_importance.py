@@ -1,0 +1,111 @@
+"""Importance finds what matters, says how sure it is, and is not fooled by a search that moves everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tunewright.report.importance import rank
+from tunewright.report.trials import Trial
+from tunewright.space import CategoricalParameter, Configuration, FloatParameter, Space
+from tunewright.study import Objective
+from tunewright.trial import Result, Status
+
+SPACE = Space({name: FloatParameter(type="float", low=0, high=1) for name in ("a", "b", "c", "d")})
+MAXIMIZE = Objective(metric="score")
+
+
+def trials(
+    space: Space, value: Callable[[Configuration], float | None], count: int, *, seed: int = 0, drift: float = 0.0
+) -> list[Trial]:
+    """Random trials; with ``drift`` all parameters move towards 0.6 together as a search goes on. No value is a failure."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        u = 0.6 + (rng.random(len(space)) - 0.6) / (1 + drift * index)
+        configuration = space.decode(u)
+        objective = value(configuration)
+        status = Status.FAILED if objective is None else Status.COMPLETE
+        result = Result(trial=f"{index:016x}", round=index, slot=0, status=status, objective=objective)
+        made.append(
+            Trial(
+                number=index + 1, id=result.trial, round=index, session="s", origin="random", configuration=configuration, result=result
+            )
+        )  # fmt: skip
+    return made
+
+
+def bowl(configuration: Configuration) -> float:
+    return -((float(configuration["a"]) - 0.6) ** 2) - 0.2 * (float(configuration["b"]) - 0.6) ** 2
+
+
+def test_the_parameters_that_act_come_first_and_the_others_do_not_pass_chance() -> None:
+    found = rank(SPACE, trials(SPACE, bowl, 80), MAXIMIZE)
+    assert [row.parameter for row in found.importances[:2]] == ["a", "b"]
+    assert [row.clear for row in found.importances] == [True, True, False, False]
+    assert sum(row.share for row in found.importances) == pytest.approx(1)
+    assert all(row.low <= row.share <= row.high for row in found.importances)
+    assert found.explained > 0.7
+
+
+def test_a_parameter_that_was_only_moved_along_by_the_search_is_not_important() -> None:
+    found = rank(SPACE, trials(SPACE, lambda c: -((float(c["a"]) - 0.6) ** 2), 150, drift=0.05), MAXIMIZE)
+    assert found.importances[0].parameter == "a"
+    assert found.importances[0].share > 0.8
+
+
+def test_noise_explains_nothing() -> None:
+    noise = np.random.default_rng(1)
+    found = rank(SPACE, trials(SPACE, lambda _: float(noise.normal()), 60), MAXIMIZE)
+    assert found.explained < 0.1
+    assert sum(row.clear for row in found.importances) <= 1
+
+
+def test_directions_mirror_each_other_and_the_scale_of_the_metric_does_not_matter() -> None:
+    up = rank(SPACE, trials(SPACE, bowl, 50), MAXIMIZE)
+    down = rank(
+        SPACE,
+        trials(SPACE, lambda c: float(np.exp(-40 * bowl(c))), 50),
+        Objective(metric="score", direction="minimize"),
+    )
+    assert [(row.parameter, round(row.share, 9)) for row in up.importances] == [
+        (row.parameter, round(row.share, 9)) for row in down.importances
+    ]
+
+
+def test_a_parameter_that_makes_trials_fail_is_important() -> None:
+    found = rank(
+        SPACE, trials(SPACE, lambda c: None if float(c["c"]) > 0.5 else 1.0 + float(c["a"]) / 100, 60), MAXIMIZE
+    )
+    assert found.importances[0].parameter == "c"
+
+
+def test_a_categorical_parameter_is_measured_by_its_choices() -> None:
+    kind = CategoricalParameter(type="categorical", choices=["x", "y", "z"])
+    space = Space({"kind": kind, "a": FloatParameter(type="float", low=0, high=1)})
+    found = rank(
+        space,
+        trials(space, lambda c: {"x": 0.0, "y": 1.0, "z": 0.0}[str(c["kind"])] + 0.1 * float(c["a"]), 60),
+        MAXIMIZE,
+    )
+    assert [row.parameter for row in found.importances] == ["kind", "a"]
+
+
+def test_few_trials_or_equal_values_say_nothing() -> None:
+    assert rank(SPACE, trials(SPACE, bowl, 9), MAXIMIZE).importances == ()
+    assert rank(SPACE, trials(SPACE, lambda _: 1.0, 50), MAXIMIZE).importances == ()
+
+
+def test_a_rarely_active_parameter_is_left_out() -> None:
+    kind = CategoricalParameter(type="categorical", choices=[str(i) for i in range(30)])
+    space = Space(
+        {"kind": kind, "a": FloatParameter(type="float", low=0, high=1, when={"kind": "3"}), "b": SPACE.parameters["b"]}
+    )
+    found = rank(space, trials(space, lambda c: float(c["b"]), 40), MAXIMIZE)
+    assert {row.parameter for row in found.importances} == {"kind", "b"}
+
+
+def test_the_same_trials_give_the_same_numbers() -> None:
+    assert rank(SPACE, trials(SPACE, bowl, 40), MAXIMIZE) == rank(SPACE, trials(SPACE, bowl, 40), MAXIMIZE)
