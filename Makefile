@@ -42,9 +42,13 @@ format: $(READY) ## let ruff rewrite what it can
 
 generate: $(READY) ## write every generated file: schemas, components, compiled pipelines
 	$(RUN)python -m tunewright.schema --write
+	$(RUN)python -m pipelines.kfp.compile
+	$(RUN)python -m pipelines.argo.compile
 
 check: $(READY) ## fail when a generated file is stale
 	$(RUN)python -m tunewright.schema --check
+	$(RUN)python -m pipelines.kfp.compile --check
+	$(RUN)python -m pipelines.argo.compile --check
 
 benchmark: $(READY) ## cost of the agent and of the command line, kills without loss (minutes)
 	$(RUN)python -m tests.benchmarks.agent_cost

@@ -4,39 +4,72 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tunewright.cli.table import table
+from tunewright.errors import InputError
+
 from .argo import session as argo
 from .argo.compile import dump
 from .argo.namespace import Namespace
-from .argo.workflow import Options, cron_workflow, stamp, workflow
+from .argo.workflow import Options, checked, cron_workflow, stamp, workflow
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_namespace = click.option(
-    "--namespace", "-n", default="tunewright", show_default=True, help="Where Tunewright is installed."
-)
-_context = click.option("--context", help="Context of the kubeconfig; default is the current one.")
 _session = click.option("--session", help="Id of the session; default is the time now. The same id again does nothing.")
 _cron = click.option(
     "--cron", default="0 2 * * *", show_default=True, help="When a session begins: minute, hour, day, month, weekday."
 )
-_timezone = click.option("--timezone", default="UTC", show_default=True, help="Time zone of --cron.")
+_timezone = click.option(
+    "--timezone", default="UTC", show_default=True, help="Time zone of --cron (Argo; Kubeflow Pipelines has UTC only)."
+)
+
+
+def _place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which cluster, and what runs there."""
+    for option in (
+        click.option(
+            "--host",
+            envvar="KFP_HOST",
+            show_envvar=True,
+            help="Address of Kubeflow Pipelines' API; default asks the kubeconfig.",
+        ),
+        click.option("--context", help="Context of the kubeconfig (Argo); default is the current one."),
+        click.option(
+            "--namespace",
+            "-n",
+            help="Where it runs; default is tunewright on Argo, the user's own on Kubeflow Pipelines.",
+        ),
+        click.option(
+            "--backend",
+            type=click.Choice(["argo", "kfp"]),
+            default="argo",
+            show_default=True,
+            help="What runs the pipeline.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
-            "--deadline", "deadline_seconds", type=click.IntRange(60), help="Seconds after which the session is ended."
+            "--deadline",
+            "deadline_seconds",
+            type=click.IntRange(60),
+            help="Seconds after which the session is ended (Argo).",
         ),
         click.option("--trial-gpus", type=click.IntRange(0), help="GPUs of one trial while it trains."),
-        click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi."),
-        click.option("--trial-cpu", help="CPU that one trial requests, e.g. 500m."),
+        click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi (Argo)."),
+        click.option("--trial-cpu", help="CPU that one trial requests, e.g. 500m (Argo)."),
         click.option(
             "--shape",
             type=click.Choice(["fused", "separate"]),
@@ -48,55 +81,121 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _argo_only(**given: object) -> None:
+    """Raises InputError for an option that Kubeflow Pipelines has no place for."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"--{name.replace('_', '-')} is for --backend argo, got it with kfp; leave it out")
+
+
+def _namespace(name: str | None, context: str | None) -> Namespace:
+    return Namespace(name=name or "tunewright", context=context)
+
+
+def _server(host: str | None, namespace: str | None) -> Any:
+    return _kfp().Server(host=host, namespace=namespace)
+
+
+def _kfp() -> Any:
+    try:
+        return import_module("pipelines.kfp.session")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--backend kfp needs the Kubeflow SDK, {error.name} is missing; pip install 'tunewright[kubeflow]'"
+        ) from None
+
+
+def _kfp_arguments(store: str | None, shape: str | None, trial_gpus: int | None, **others: object) -> dict[str, Any]:
+    _argo_only(**others)
+    pods = _kfp().Pods(accelerator="nvidia.com/gpu", accelerators=trial_gpus) if trial_gpus else None
+    given = {"store": store, "pods": pods, "fused": None if shape is None else shape == "fused"}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 @click.command("compile")
 @_file
 @_session
-@click.option("--nightly", is_flag=True, help="A CronWorkflow instead of a Workflow.")
+@click.option("--nightly", is_flag=True, help="A CronWorkflow instead of a Workflow (Argo).")
 @_cron
 @_timezone
+@click.option(
+    "--backend", type=click.Choice(["argo", "kfp"]), default="argo", show_default=True, help="What will run it."
+)
 @_options
-def compile_(file: Path, session: str | None, nightly: bool, cron: str, timezone: str, **options: Any) -> None:
-    """Print what `submit` or `schedule` would create for the study in FILE, as YAML for kubectl or a repository."""
+def compile_(
+    file: Path, session: str | None, nightly: bool, cron: str, timezone: str, backend: str, **options: Any
+) -> None:
+    """Print what would be created for the study in FILE, as YAML.
+
+    For Argo: the Workflow of one session or the CronWorkflow of all nights. For Kubeflow Pipelines: the pipeline, whose only input is the
+    study file's text.
+    """
     text = file.read_text()
-    if nightly:
-        document = cron_workflow(text, cron, timezone, Options(**options))
+    if backend == "kfp":
+        kfp = _kfp()
+        kfp.checked(text)
+        arguments = _kfp_arguments(**options)
+        click.echo(kfp.pipeline(arguments.get("pods", kfp.PODS), fused=arguments.get("fused", True)), nl=False)
+    elif nightly:
+        click.echo(dump(cron_workflow(text, cron, timezone, Options(**options))), nl=False)
     else:
-        document = workflow(text, session or stamp(datetime.now(UTC)), Options(**options))
-    click.echo(dump(document), nl=False)
+        click.echo(dump(workflow(text, session or stamp(datetime.now(UTC)), Options(**options))), nl=False)
 
 
 @click.command()
 @_file
 @_session
-@_namespace
-@_context
+@_place
 @_options
 @click.option("--wait", is_flag=True, help="Stay until the session has ended; exit code 1 if it failed.")
-def submit(file: Path, session: str | None, namespace: str, context: str | None, wait: bool, **options: Any) -> int:
-    """Run one session of the study in FILE on Argo Workflows. A bad study is refused here, before any pod starts."""
-    place = Namespace(name=namespace, context=context)
-    done = argo.submit(
-        file.read_text(), namespace=place, now=datetime.now(UTC), session=session, options=Options(**options)
-    )
-    click.echo(f"workflow {done.name} {'runs' if done.new else 'had been submitted before:'} session {done.session}")
-    if not wait:
-        click.echo(f"watch it with: tunewright sessions {done.name} -n {namespace}", err=True)
-        return 0
-    return _follow(done.name, place)
+def submit(
+    file: Path,
+    session: str | None,
+    backend: str,
+    namespace: str | None,
+    context: str | None,
+    host: str | None,
+    wait: bool,
+    **options: Any,
+) -> int:
+    """Run one session of the study in FILE. A bad study is refused here, before any pod starts."""
+    text, now = file.read_text(), datetime.now(UTC)
+    if backend == "kfp":
+        server = _server(host, namespace)
+        run = _kfp().submit(text, server=server, now=now, session=session, **_kfp_arguments(**options))
+        click.echo(f"run {run}")
+
+        def ask() -> tuple[str, bool, bool]:
+            phase = _kfp().status(run, server=server).phase
+            return phase, phase in KFP_OVER, phase == "SUCCEEDED"
+    else:
+        place = _namespace(namespace, context)
+        done = argo.submit(text, namespace=place, now=now, session=session, options=Options(**options))
+        click.echo(
+            f"workflow {done.name} {'runs' if done.new else 'had been submitted before:'} session {done.session}"
+        )
+
+        def ask() -> tuple[str, bool, bool]:
+            state = argo.status(done.name, namespace=place)
+            line = f"{state.phase}: {state.rounds} rounds, {state.trials} trials, running {' '.join(state.running) or 'nothing'}"
+            return line, state.over, state.phase == "Succeeded"
+
+    return _follow(ask) if wait else 0
 
 
-def _follow(name: str, place: Namespace) -> int:
-    import time
+KFP_OVER = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
+
+def _follow(ask: Callable[[], tuple[str, bool, bool]]) -> int:
+    """Print every change until it is over."""
     seen = ""
     while True:
-        state = argo.status(name, namespace=place)
-        line = f"{state.phase}: {state.rounds} rounds, {state.trials} trials{f', {chr(32).join(state.running)}' if state.running else ''}"
+        line, over, good = ask()
         if line != seen:
             click.echo(line)
             seen = line
-        if state.over:
-            return 0 if state.phase == "Succeeded" else 1
+        if over:
+            return 0 if good else 1
         time.sleep(2.0)
 
 
@@ -104,66 +203,105 @@ def _follow(name: str, place: Namespace) -> int:
 @_file
 @_cron
 @_timezone
-@_namespace
-@_context
+@_place
 @_options
 @click.option("--remove", is_flag=True, help="End the schedule of the study in FILE instead.")
 def schedule(
-    file: Path, cron: str, timezone: str, namespace: str, context: str | None, remove: bool, **options: Any
+    file: Path,
+    cron: str,
+    timezone: str,
+    backend: str,
+    namespace: str | None,
+    context: str | None,
+    host: str | None,
+    remove: bool,
+    **options: Any,
 ) -> None:
     """Run a session of the study in FILE every night, each going on from all sessions before."""
-    place = Namespace(name=namespace, context=context)
     text = file.read_text()
-    if remove:
-        from tunewright.study_file import parse_study
-
-        name = parse_study(text, str(file)).name
-        argo.unschedule(name, namespace=place)
-        click.echo(f"study {name} is not scheduled any more")
-        return
-    name = argo.schedule(text, namespace=place, cron=cron, timezone=timezone, options=Options(**options))
-    click.echo(f"study {name} is scheduled: {cron} ({timezone})")
+    name = checked(text).name
+    if backend == "kfp":
+        server = _server(host, namespace)
+        if remove:
+            _kfp().unschedule(name, server=server)
+        else:
+            _kfp().schedule(text, server=server, cron=cron, **_kfp_arguments(**options))
+    elif remove:
+        argo.unschedule(name, namespace=_namespace(namespace, context))
+    else:
+        argo.schedule(
+            text, namespace=_namespace(namespace, context), cron=cron, timezone=timezone, options=Options(**options)
+        )
+    click.echo(f"study {name} is {'not scheduled any more' if remove else f'scheduled: {cron}'}")
 
 
 @click.command()
 @click.argument("name", required=False)
-@_namespace
-@_context
+@_place
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def sessions(name: str | None, namespace: str, context: str | None, as_json: bool) -> None:
-    """Show the sessions on the cluster: all, or the workflow NAME. `tunewright status` tells of the study itself."""
-    place = Namespace(name=namespace, context=context)
-    found = [argo.status(name, namespace=place)] if name else argo.sessions(namespace=place)
+def sessions(
+    name: str | None, backend: str, namespace: str | None, context: str | None, host: str | None, as_json: bool
+) -> None:
+    """Show the sessions on the cluster: all (Argo), or the one whose workflow or run is NAME.
+
+    `tunewright status` tells of the study itself, from its store.
+    """
+    if backend == "kfp":
+        if name is None:
+            raise InputError(
+                "--backend kfp needs the id of a run, got none; submit printed it, and the user interface lists all"
+            )
+        found: list[Any] = [_kfp().status(name, server=_server(host, namespace))]
+    else:
+        place = _namespace(namespace, context)
+        found = [argo.status(name, namespace=place)] if name else argo.sessions(namespace=place)
     rows = [{key: value for key, value in asdict(state).items() if key != "size"} for state in found]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
-        from tunewright.cli.table import table
-
-        click.echo(table([{**row, "running": " ".join(row["running"])} for row in rows]))
+        click.echo(
+            table(
+                [
+                    {key: " ".join(value) if isinstance(value, tuple) else value for key, value in row.items()}
+                    for row in rows
+                ]
+            )
+        )
     else:
-        click.echo(f"no sessions in namespace {namespace}")
+        click.echo("no sessions")
 
 
 @click.command()
 @click.argument("name")
-@_namespace
-@_context
-@click.option("--step", help="Only of this step, e.g. train.")
+@_place
+@click.option("--step", help="Only of this step, e.g. train (Argo).")
 @click.option("--follow", "-f", is_flag=True, help="Go on as long as pods run.")
-def logs(name: str, namespace: str, context: str | None, step: str | None, follow: bool) -> int:
-    """Print what the pods of the workflow NAME say. What a trial printed is in its result: `tunewright status`."""
-    return subprocess.run(
-        argo.logs_command(name, namespace=Namespace(name=namespace, context=context), step=step, follow=follow),
-        check=False,
-    ).returncode
+def logs(
+    name: str,
+    backend: str,
+    namespace: str | None,
+    context: str | None,
+    host: str | None,
+    step: str | None,
+    follow: bool,
+) -> int:
+    """Print what the pods of the workflow or run NAME say. What a trial printed is in its result: `tunewright status`."""
+    if backend == "kfp":
+        _argo_only(step=step)
+        call: list[str] = _kfp().logs_command(name, server=_server(host, namespace), follow=follow)
+    else:
+        call = argo.logs_command(name, namespace=_namespace(namespace, context), step=step, follow=follow)
+    return subprocess.run(call, check=False).returncode
 
 
 @click.command()
 @click.argument("name")
-@_namespace
-@_context
-def cancel(name: str, namespace: str, context: str | None) -> None:
-    """End the workflow NAME and wait until nothing of it runs. Finished trials are kept; the next session goes on."""
-    state = argo.cancel(name, namespace=Namespace(name=namespace, context=context))
-    click.echo(f"workflow {name} has ended: {state.phase}, {state.trials} trials are kept")
+@_place
+def cancel(name: str, backend: str, namespace: str | None, context: str | None, host: str | None) -> None:
+    """End the workflow or run NAME. Finished trials are kept; the next session goes on."""
+    if backend == "kfp":
+        _kfp().cancel(name, server=_server(host, namespace))
+        click.echo(f"run {name} is being ended")
+    else:
+        state = argo.cancel(name, namespace=_namespace(namespace, context))
+        click.echo(f"workflow {name} has ended: {state.phase}, {state.trials} trials are kept")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-LIST: Final = Path(__file__).parents[1] / "images" / "images.txt"
+LISTS: Final = (
+    Path(__file__).parents[1] / "images" / "images.txt",
+    Path(__file__).parent / "images.txt",
+)  #: checkout, wheel
 
 
 def images() -> dict[str, str]:
     """``{"agent": "…/tunewright/agent:0.1.0", "trainer": …}``."""
-    names = [line for line in LIST.read_text().split() if "/tunewright/" in line]
+    text = next(path.read_text() for path in LISTS if path.is_file())
+    names = [line for line in text.split() if "/tunewright/" in line]
     return {name.rsplit("/", 1)[1].split(":")[0]: name for name in names}
