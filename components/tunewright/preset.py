@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "proposal": "policy",
         "kl_limit": 0.4,
         "overstep": "keep",
+        "model_updates": 200,
         "r2_limit": None,
         "refit_every": 25,
         "history": 25,
@@ -68,7 +69,7 @@ class AgentSettings(Model):
     clip_coef: float = Field(default=0.2, gt=0, lt=1)
     """PPO's clip; open in the paper, 0.2 is PPO's own default."""
     update_epochs: int = Field(default=4, ge=1, le=100)
-    """PPO epochs over one batch; open in the paper."""
+    """PPO epochs over one batch; open in the paper, 4 is PPO's usual choice."""
     max_grad_norm: float = Field(default=0.5, gt=0)
     """Gradient clipping by norm; open in the paper."""
     entropy: float = Field(default=0.01, ge=0)
@@ -92,7 +93,7 @@ class AgentSettings(Model):
     r2_limit: float | None = 0.0
     """Least held-out R2 of a surrogate that may be used at all; None never asks (paper)."""
     model_updates: int = Field(default=30, ge=0, le=10000)
-    """Most PPO updates on predicted rewards in one round, whatever the KL says."""
+    """Most PPO updates on predicted rewards in one round, whatever the KL says; the paper has no such limit, its preset a distant one."""
     model_batch: int = Field(default=64, ge=2, le=65536)
     """Configurations of one update on predicted rewards; open in the paper."""
     refit_every: int = Field(default=1, ge=1, le=10000)

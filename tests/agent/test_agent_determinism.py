@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-import torch
+from tests.agent.spaces import conditional
+
+from tunewright.agent.verbs import propose
+from tunewright.preset import AgentSettings
 
 LOOP = """
 import hashlib, sys
@@ -50,19 +55,11 @@ def test_the_same_seed_gives_the_same_bytes(preset: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    import os
-    from pathlib import Path
-
     root = Path(__file__).parents[2]
     return {**os.environ, "PYTHONPATH": f"{root}:{root / 'components'}", "PYTHONHASHSEED": "random"}
 
 
 def test_another_seed_gives_another_proposal() -> None:
-    from tests.agent.spaces import conditional
-
-    from tunewright.agent.verbs import propose
-    from tunewright.preset import AgentSettings
-
     state = {
         "space": conditional(),
         "settings": AgentSettings(preset="paper"),
@@ -73,4 +70,3 @@ def test_another_seed_gives_another_proposal() -> None:
     }
     assert propose(**state, count=2, seed=1) == propose(**state, count=2, seed=1)
     assert propose(**state, count=2, seed=1) != propose(**state, count=2, seed=2)
-    assert torch.get_num_threads() >= 1

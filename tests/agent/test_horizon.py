@@ -91,7 +91,7 @@ def test_the_kl_of_configurations_is_the_sum_over_decisions_by_the_chain_rule() 
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.add_(
-                0.15
+                0.6
                 * torch.randn(
                     parameter.shape, generator=torch.Generator().manual_seed(len(parameter)), dtype=torch.float64
                 )

@@ -11,6 +11,7 @@ The four verbs that steps call stand in `verbs`; importing this package loads no
     policy.py       the network
     advantage.py    rewards to advantages
     ppo.py          one PPO update
+    adam.py         its optimiser
     learner.py      policy, optimiser and baseline as one thing with bytes
     horizon.py      how far the surrogate may be used
     surrogate/      reward models behind one port
@@ -19,4 +20,6 @@ The four verbs that steps call stand in `verbs`; importing this package loads no
     competition.py  candidates compete under the surrogate
     opening.py      the first trials
     weights.py      safetensors with kind, version and digest
+    streams.py      random streams from one seed
+    threads.py      one thread, so that bytes repeat
 """

@@ -53,7 +53,10 @@ class Scaling:
 
 
 def scale(rewards: Array) -> tuple[Array, Scaling] | None:
-    """Targets and their scaling; failures are imputed at the worst success, below it if all successes are equal. None with fewer than two successes."""
+    """Targets and their scaling; None with fewer than two successes.
+
+    Failures are imputed at the worst success, or below it where all successes are equal.
+    """
     known = rewards[~np.isnan(rewards)]
     if len(known) < LEAST:
         return None
