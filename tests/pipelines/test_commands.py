@@ -1,0 +1,86 @@
+"""The cluster's verbs as far as they go without a cluster: what they would create, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from tests.steps.studies import shell_study
+
+from tunewright.cli import run
+from tunewright.study_file import dump_study, parse_study
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> str:
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_study(shell_study()))
+    return str(path)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert run(list(arguments)) == code
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def test_a_compiled_workflow_carries_the_study_and_refers_to_the_template(
+    study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = YAML(typ="safe").load(said(capsys, "compile", study, "--session", "tonight", "--shape", "separate"))
+    assert document["kind"] == "Workflow"
+    assert document["spec"]["workflowTemplateRef"] == {"name": "tunewright"}
+    values = {p["name"]: p["value"] for p in document["spec"]["arguments"]["parameters"]}
+    assert parse_study(values["study-text"], "x") == shell_study()
+    assert (values["session"], values["shape"]) == ("tonight", "separate")
+
+
+def test_a_compiled_night_is_a_cron_workflow_that_forbids_overlap(
+    study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = YAML(typ="safe").load(said(capsys, "compile", study, "--nightly", "--cron", "30 1 * * *"))
+    assert document["kind"] == "CronWorkflow"
+    assert document["spec"]["schedules"] == ["30 1 * * *"]
+    assert document["spec"]["concurrencyPolicy"] == "Forbid"
+    assert document["spec"]["timezone"] == "UTC"
+
+
+def test_a_compiled_pipeline_is_the_committed_one(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(__file__).parents[2] / "pipelines" / "kfp"
+    assert said(capsys, "compile", study, "--backend", "kfp") == (folder / "tunewright-fused.yaml").read_text()
+    text = said(capsys, "compile", study, "--backend", "kfp", "--shape", "separate")
+    assert text == (folder / "tunewright.yaml").read_text()
+
+
+@pytest.mark.parametrize("backend", ["argo", "kfp"])
+def test_a_bad_study_is_refused_before_any_cluster_is_asked(
+    tmp_path: Path, backend: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(dump_study(shell_study()).replace("low: 0.0", "low: 7.0"))
+    for verb in ("compile", "submit", "schedule"):
+        assert "low must be < high" in said(capsys, verb, str(bad), "--backend", backend, code=2)
+
+
+def test_a_file_of_this_machine_cannot_be_data_on_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    local = tmp_path / "local.yaml"
+    local.write_text(
+        "name: local\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: table.csv, target: y}\n"
+    )
+    assert "data.source must be s3://" in said(capsys, "submit", str(local), code=2)
+
+
+def test_options_of_one_system_are_refused_by_the_other(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--trial-cpu is for --backend argo" in said(
+        capsys, "submit", study, "--backend", "kfp", "--trial-cpu", "1", code=2
+    )
+    assert "needs the id of a run" in said(capsys, "sessions", "--backend", "kfp", code=2)
+
+
+def test_without_kubectl_the_remedy_is_named(
+    study: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "kubectl must be on PATH" in said(capsys, "submit", study, code=2)
