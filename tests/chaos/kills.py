@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-
 from tests.steps.studies import shell_study
+
 from tunewright.embedded.loop import run_study
 from tunewright.steps.ledger import Ledger
 from tunewright.store import layout
