@@ -2,13 +2,18 @@
 
 ::
 
-    record.py       what the page shows, already loaded
-    trials.py       plans and results joined, numbered over the study, with the incumbent
-    facts.py        the numbers in the text
-    importance.py   which parameters mattered
-    slices.py       the reward model's belief along each parameter
-    tables.py       the rows behind the pictures, shared by all of them
-    pictures/       Vega-Lite charts over those rows
-    figures.py      the pictures for notebooks
-    page.py         the page
+    record.py         what the page shows, already loaded
+    trials.py         plans and results joined, numbered over the study, with the incumbent
+    facts.py          the numbers in the text
+    importance.py     which parameters mattered
+    slices.py         the reward model's belief along each parameter
+    rows.py           rows of trials, parameters and rounds
+    tables.py         all of them together, shared by every picture
+    pictures/         Vega-Lite charts over those rows
+    figures.py        the pictures for notebooks
+    configuration.py  a configuration as text to copy
+    words.py          numbers, times and ranges in words
+    summary.py        the head of the page
+    sections.py       what its sections say
+    page.py           the page
 """

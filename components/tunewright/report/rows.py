@@ -60,7 +60,7 @@ def trial_rows(
             "origin": trial.origin, "status": trial.status or PENDING, "objective": trial.objective,
             "incumbent": trial.incumbent, "improved": trial.improved,
             "elapsed": None if trial.elapsed is None else round(trial.elapsed / second, 4), "incumbent_then": by_time.get(trial.id),
-            "seconds": round(trial.seconds, 3), "group": groups.get(trial.id),
+            "seconds": round(trial.seconds, 3) if trial.result else None, "group": groups.get(trial.id),
         }  # fmt: skip
         for name, parameter in space:
             row[f"p_{name}"] = cell(parameter, trial.configuration.get(name))

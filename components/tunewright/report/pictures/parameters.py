@@ -92,7 +92,7 @@ def _frame(x: alt.X, y: alt.Y, palette: Palette, brush: alt.Parameter) -> list[a
     base = over("axes").transform_calculate(u="0", top="1", head="1.11")
     return [
         base.mark_rule(color=palette.line, strokeWidth=1.5).encode(x=x, y=y, y2=alt.Y2(field="top")).add_params(brush),
-        base.mark_text(fontWeight=600, limit=100, fontSize=11).encode(
+        base.mark_text(fontWeight=600, fontSize=11).encode(
             x=x, y=alt.Y(field="head", type="quantitative", axis=None), text=alt.Text(field="label", type="nominal"),
             tooltip=[alt.Tooltip(field="name", type="nominal", title="axis")],
         ),
