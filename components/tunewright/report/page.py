@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import altair
 import jinja2
 import vl_convert
 from markupsafe import Markup
@@ -29,7 +30,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_DETAIL = 4000  #: characters of one log tail
 MOST_BYTES = 3_000_000
 DETAIL_BUDGET = 500_000  #: characters of all log tails and reasons
-VEGA_LITE = "6.4"
+VEGA_LITE = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])  #: the release that Altair writes
 
 
 def render(history: StudyHistory, belief: Belief | None, *, generated: float) -> str:
