@@ -14,6 +14,7 @@ import resource
 import time
 
 import numpy as np
+import torch
 
 from tunewright.agent.verbs import Observation, fit, propose, update
 from tunewright.preset import AgentSettings
@@ -89,9 +90,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"resident after import: {imported:.0f} MB (most of it torch: its CUDA builds take 250 MB more than CPU builds)"
-    )
+    print(f"resident after import: {imported:.0f} MB with torch {torch.__version__}, which is most of it")
     print(
         f"{'preset':10}{'trials':>7}{'propose':>9}{'fit':>8}{'update':>8}{'round':>8}  CPU s {'predicted':>10}{'surrogate':>12}{'peak':>9}"
     )

@@ -64,8 +64,9 @@ class GP:
         corner = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).T
         prior = covariance(x, x, self.hyperparameters.lengthscale, self.groups)
         last = cholesky(prior + self.hyperparameters.noise * torch.eye(len(x), dtype=x.dtype) - corner @ corner.T)
-        top = torch.cat([self.factor, torch.zeros(len(self.x), len(x), dtype=x.dtype)], dim=1)
-        factor = torch.cat([top, torch.cat([corner, last], dim=1)])
+        before, after = len(self.x), len(self.x) + len(x)
+        factor = torch.zeros(after, after, dtype=x.dtype)
+        factor[:before, :before], factor[before:, :before], factor[before:, before:] = self.factor, corner, last
         believed = self.hyperparameters.mean + cross @ self.alpha
         alpha = torch.cat([self.alpha, torch.zeros(len(x), dtype=x.dtype)])
         best = max(self.best, float(believed.max()))

@@ -26,6 +26,7 @@ with warnings.catch_warnings():  # linear_operator uses torch.jit.script, which 
 
 LENGTHSCALE_LOW, NOISE_LOW = 1e-2, 1e-6
 NOISE_START = 1e-2
+BLOCK = 128  #: rows of a covariance computed at a time: at a thousand observations every whole copy is 8 MB
 IMPOSSIBLE = 1e10  #: loss where the covariance has no factor
 BOUND = 15.0  #: on logarithms of length-scales and noise, and on the mean
 NOISE_PRIOR = (-4.0, 1.0)  #: LogNormal over the variance of the noise (Hvarfner, Hellsten, Nardi 2024)
@@ -112,10 +113,14 @@ def start(groups: Tensor) -> Hyperparameters:
 
 def covariance(x1: Tensor, x2: Tensor, lengthscale: Tensor, groups: Tensor) -> Tensor:
     """The kernel of `GroupedMatern` at given length-scales, without gradients: ``(N1, N2)``."""
-    scales = lengthscale[groups]
-    r = torch.cdist(x1 / scales, x2 / scales, compute_mode="donot_use_mm_for_euclid_dist").mul_(math.sqrt(5.0))
-    decay = torch.exp(-r)
-    return r.square().div_(3).add_(r).add_(1).mul_(decay)  # in place: at a thousand observations every copy is 8 MB
+    first, second = x1 / lengthscale[groups], x2 / lengthscale[groups]
+    result = torch.empty(len(x1), len(x2), dtype=x1.dtype)
+    for at in range(0, len(x1), BLOCK):
+        r = torch.cdist(first[at : at + BLOCK], second, compute_mode="donot_use_mm_for_euclid_dist").mul_(
+            math.sqrt(5.0)
+        )
+        result[at : at + BLOCK] = r.square().div_(3).add_(r).add_(1).mul_(torch.exp(-r))
+    return result
 
 
 def fit_hyperparameters(
