@@ -29,8 +29,8 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     python train.py $(tunewright best my-study --format flags)
     """
     from ..embedded.loop import address_of, result_of
+    from ..report.configuration import as_flags
     from ..steps.ledger import Ledger
-    from .summary import flags
 
     ledger = Ledger.at(address_of(store, options.name_of(study)))
     record = ledger.record()
@@ -39,7 +39,7 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
         click.echo("no trial of the study has completed yet", err=True)
         return 1
     if format_ == "flags":
-        click.echo(flags(result.best))
+        click.echo(as_flags(result.best))
         return 0
     content = (
         {**result.best}

@@ -7,20 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from ..embedded.loop import StudyResult
-from ..space import Configuration
 from ..study import Study
 from ..trial import Status
-
-
-def flags(configuration: Configuration) -> str:
-    """A configuration as command-line flags, quoted for a shell."""
-    import shlex
-
-    return " ".join(f"--{name}={shlex.quote(_text(value))}" for name, value in configuration.items())
-
-
-def _text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def summary(study: Study, result: StudyResult, *, quiet: bool = False, report: Path | None = None) -> str:
