@@ -10,7 +10,7 @@ export OMP_NUM_THREADS = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format generate check benchmark minio clean
+.PHONY: help setup demo test test-cluster images lint format generate check benchmark minio clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,25 @@ demo: $(READY) ## tune XGBoost on breast cancer (569 rows, real) and write demo/
 test: $(READY) ## lint, types, generated files, and all tests that need no cluster
 	$(MAKE) --no-print-directory lint check
 	$(RUN)python -m pytest -m "not containers and not cluster" $(PYTEST)
+
+# CLUSTER: a tool that loads images into the cluster's node (CLUSTER load IMAGE...), beside it base-image, which makes their base. Without
+# it, `make images` with a BASE_IMAGE of your own and bring the images to the cluster of your KUBECONFIG yourself.
+# ARGO_CRDS: Argo's full schemas; by default those of the sources that the argo on PATH was built from.
+ifdef CLUSTER
+test-cluster images: export BASE_IMAGE ?= python-torch:trixie
+endif
+test-cluster: export ARGO_CRDS ?= $(wildcard $(dir $(shell command -v argo))../argo-source/manifests/base/crds/full)
+
+test-cluster: images ## images, and all tests in containers and on the cluster of KUBECONFIG (25 minutes)
+	$(if $(CLUSTER),"$(CLUSTER)" load $$(grep /tunewright/ images/images.txt))
+	$(RUN)python -m pytest tests/e2e tests/manifests tests/pipelines -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 $(PYTEST)
+
+images: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+images: $(READY) ## build both container images from wheels, print their sizes; BASE_IMAGE chooses the base
+	images/build check
+	$(if $(CLUSTER),"$(dir $(CLUSTER))base-image")
+	images/build wheels
+	images/build images
 
 lint: $(READY) ## ruff and mypy
 	$(RUN)ruff check .

@@ -19,9 +19,10 @@ INSTALLS = ROOT / "manifests" / "installs"
 COMPONENTS = ROOT / "manifests" / "components"
 IMAGES = set((ROOT / "images" / "images.txt").read_text().split())
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("kubectl"), reason="there is no kubectl on PATH to render kustomize with"
-)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not shutil.which("kubectl"), reason="there is no kubectl on PATH to render kustomize with"),
+]
 
 
 def render(folder: Path) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def argo_schema(kind: str) -> Any:
     return schema
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_field_is_one_that_argo_knows(path):
     document = load(path)

@@ -50,6 +50,7 @@ def test_compiled_files_are_fresh():
     assert compile.stale() == []
 
 
+@pytest.mark.cluster
 def test_argo_finds_no_fault(tmp_path):
     if not shutil.which("argo"):
         pytest.skip("there is no argo on PATH to lint with")
