@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
-from tunewright.errors import InputError, SessionFenced, StudyChanged
+from tunewright.errors import InputError, SchemaUnknown, SessionFenced, StoreRefused, StudyChanged
 from tunewright.steps.advance import main as advance
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
@@ -19,6 +19,7 @@ from tunewright.steps.train import train
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
+from tunewright.store.directory import DirectoryStore
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
 from tunewright.training.local import LocalRunner
@@ -308,3 +309,36 @@ def test_a_damaged_model_never_scores(place: str) -> None:
     lost = ledger.result(outcome.trial)
     assert lost is not None
     assert lost.status is Status.LOST
+
+
+def test_a_store_without_atomic_writes_is_refused_unless_there_is_one_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(self: DirectoryStore, key: str, data: bytes) -> str:
+        return self.put(key, data)
+
+    monkeypatch.setattr(DirectoryStore, "create", careless)
+    with pytest.raises(StoreRefused, match="--single-writer"):
+        opened(str(tmp_path / "a"), shell_study())
+    open_session(str(tmp_path / "b"), shell_study(), "one", base=Path.cwd(), now=NOW, single_writer=True)
+
+
+def test_a_result_of_a_newer_release_is_refused_by_name_and_kept(place: str) -> None:
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    key = layout.result(ledger.slot(0, 0).trial)
+    newer = b'{"kind":"result","schema_version":99}'
+    ledger.store.put(key, newer)
+    with pytest.raises(SchemaUnknown, match=r"result\.json: schema_version must be 1, got 99"):
+        update_surrogate(ledger, "one", 0)
+    assert ledger.store.get(key).data == newer
+
+
+def test_a_damaged_reward_model_costs_the_page_its_belief_and_nothing_else(place: str) -> None:
+    ledger = opened(place, shell_study())
+    for _ in range(3):
+        run_round(ledger)
+    digest = ledger.head()[0].surrogate
+    assert digest is not None
+    ledger.store.put(layout.blob(digest), b"damaged")
+    assert ledger.store.get(report(ledger, "one")).data.startswith(b"<!doctype html>")

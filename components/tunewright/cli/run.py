@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report page to this file."
 )
+@click.option(
+    "--single-writer",
+    is_flag=True,
+    envvar="TUNEWRIGHT_SINGLE_WRITER",
+    show_envvar=True,
+    help="Use a store without atomic writes; you promise that nothing else writes to it.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors and the best configuration.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output, for programs.")
 def command(
@@ -35,6 +42,7 @@ def command(
     parallel: int | None,
     seed: int | None,
     report: Path | None,
+    single_writer: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -49,7 +57,12 @@ def command(
 
     study = _with(load_study(file, checks=[check_parameters]), trials=trials, parallel=parallel, seed=seed)
     result = run_study(
-        study, store=store, session=session, base=file.resolve().parent, progress=_progress(quiet, as_json)
+        study,
+        store=store,
+        session=session,
+        base=file.resolve().parent,
+        progress=_progress(quiet, as_json),
+        single_writer=single_writer,
     )
     if report is not None and result.report is not None:
         from .report import copy_page

@@ -69,6 +69,7 @@ def run_study(
     base: Path | None = None,
     progress: Progress | None = None,
     clock: Clock = time.time,
+    single_writer: bool = False,
 ) -> StudyResult:
     """Run a session of a study to its end, or go on with one that was broken off.
 
@@ -79,6 +80,7 @@ def run_study(
         base: directory that relative data paths start from; default is the working directory.
         progress: told what happens.
         clock: UTC seconds since the epoch.
+        single_writer: promise that nothing else writes, so that a store without atomic writes will do.
 
     Raises:
         InputError: the study, its data or the store is wrong; nothing is lost, the same call goes on once it is mended.
@@ -87,7 +89,7 @@ def run_study(
     progress = progress or Quiet()
     session = choose_session(store, study.name, session)
     try:
-        head = open_session(store, study, session, base=base or Path.cwd(), now=clock())
+        head = open_session(store, study, session, base=base or Path.cwd(), now=clock(), single_writer=single_writer)
         ledger = Ledger(study_store(open_store(store), study.name))
         opened = ledger.session(session)
         progress.opened(study, opened, _known(ledger, head))

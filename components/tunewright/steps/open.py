@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 from ..errors import Conflict, InputError, SessionFenced, StudyChanged
 from ..store import layout
 from ..store.opening import open_store, study_store
+from ..store.probe import require_atomic
 from ..study import Budget, Study
 from ..study_file import parse_study
 from ..training.parameters import check_parameters
 from ..trial import Head, SessionRecord, StudyRecord
 from .ledger import Ledger
+
+SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a store without atomic writes
 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
@@ -23,7 +27,8 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     study = parse_study(study_text, "study.yaml")
     address = f"{store.rstrip('/')}/{study.name}"
     session = session_id(session)
-    head = open_session(store, study, session, base=Path.cwd(), now=time.time())
+    single = os.environ.get(SINGLE_WRITER) == "1"
+    head = open_session(store, study, session, base=Path.cwd(), now=time.time(), single_writer=single)
     turns = most_rounds(Ledger.at(address).session(session).budget)
     return {"study": address, "session": session, "turns": list(range(turns)), "done": head.finished is not None}
 
@@ -38,7 +43,9 @@ def session_id(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", text.strip())
 
 
-def open_session(store: str, study: Study, session: str, *, base: Path, now: float) -> Head:
+def open_session(
+    store: str, study: Study, session: str, *, base: Path, now: float, single_writer: bool = False
+) -> Head:
     """Create or verify the study, create the session, claim the head.
 
     Args:
@@ -47,6 +54,7 @@ def open_session(store: str, study: Study, session: str, *, base: Path, now: flo
         session: id of the session.
         base: directory that relative paths of the study's data start from.
         now: UTC seconds since the epoch.
+        single_writer: promise that nothing else writes, so that a store without atomic writes will do.
 
     Raises:
         StudyChanged: the name is taken by another study.
@@ -59,7 +67,7 @@ def open_session(store: str, study: Study, session: str, *, base: Path, now: flo
     place = open_store(store)
     ledger = Ledger(study_store(place, study.name))
     study = _with_identity(study, base)
-    _create_study(ledger, study, now)
+    _create_study(ledger, study, now, single_writer=single_writer)
     return _claim(ledger, study, session, now)
 
 
@@ -71,12 +79,11 @@ def _with_identity(study: Study, base: Path) -> Study:
     return study.model_copy(update={"data": identify(study.data, base)})
 
 
-def _create_study(ledger: Ledger, study: Study, now: float) -> None:
+def _create_study(ledger: Ledger, study: Study, now: float, *, single_writer: bool) -> None:
     stored = layout.find(ledger.store, StudyRecord, layout.STUDY)
     if stored is None:
-        from ..store.probe import require_atomic
-
-        require_atomic(ledger.store)
+        if not single_writer:
+            require_atomic(ledger.store)
         stored, _ = layout.create(
             ledger.store, StudyRecord(digest=study.digest(), study=study, created=now), layout.STUDY
         )

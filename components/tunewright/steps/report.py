@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ArtifactCorrupt, Conflict, NotFound
+from ..errors import ArtifactCorrupt, Conflict, NotFound, SchemaUnknown
 from ..report.record import Belief, RoundHistory, StudyHistory
 from ..space import Configuration
 from ..store import layout
@@ -19,6 +20,7 @@ from ..trial import Champion, Head, Outcome, PolicyRecord, Result, SealedRound, 
 from .evaluate import score
 from .ledger import Clock, Ledger, seed_for
 
+LOG = logging.getLogger(__name__)
 CANDIDATES = 5  #: best trials tried as champion, in order, until one's model loads and scores as it did
 SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same bytes may show
 
@@ -35,7 +37,11 @@ def report(ledger: Ledger, session: str, *, clock: Clock = time.time) -> str:
 
     promote(ledger)
     history = gather(ledger, session)
-    page = render(history, belief(ledger, history), generated=clock())
+    try:
+        page = render(history, belief(ledger, history), generated=clock())
+    except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
+        LOG.warning("the page is drawn without the reward model's belief, which cannot be read: %s", error)
+        page = render(history, None, generated=clock())
     key = layout.report(session)
     ledger.store.put(key, page.encode())
     return key
