@@ -119,10 +119,16 @@ def installed(volume: Path) -> Iterator[Installation]:
         yield Installation(Namespace(name=NAME), keys)
     finally:
         if not os.environ.get("TUNEWRIGHT_E2E_KEEP"):
-            kubectl("delete", "-k", str(INSTALL), "--ignore-not-found", "--timeout=180s")
+            uninstall(INSTALL, NAME)
             if own_volume:
                 kubectl("delete", "persistentvolume", f"{NAME}-minio", "--ignore-not-found")
                 shutil.rmtree(volume, ignore_errors=True)
+
+
+def uninstall(folder: Path, namespace: str) -> None:
+    """As the README says. Deleting can return while the namespace still ends, and nothing may be made in it until it is gone."""
+    kubectl("delete", "-k", str(folder), "--ignore-not-found", "--timeout=180s")
+    kubectl("wait", "--for=delete", f"namespace/{namespace}", "--timeout=180s")
 
 
 def has_default_storage_class() -> bool:

@@ -1,4 +1,4 @@
-"""Every installation is one that the API server takes, and installing again changes nothing."""
+"""Installed, installed again over data, and removed without a trace."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.e2e.installation import INSTALL, NAME, ROOT, kubectl
+from tests.e2e.installation import INSTALL, NAME, ROOT, kubectl, uninstall
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 INSTALLS = ROOT / "manifests" / "installs"
 
 
+def overlay(folder: Path, install: str, namespace: str) -> Path:
+    """An installation in a namespace of another name."""
+    lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", f"namespace: {namespace}"]
+    (folder / "kustomization.yaml").write_text(
+        "\n".join([*lines, "resources:", f"  - {os.path.relpath(INSTALLS / install, folder)}"])
+    )
+    return folder
+
+
 @pytest.mark.parametrize("install", sorted(path.name for path in INSTALLS.iterdir()))
 def test_the_api_server_takes_every_object(installation, tmp_path: Path, install: str):
-    lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", f"namespace: {NAME}", "resources:"]
-    (tmp_path / "kustomization.yaml").write_text(
-        "\n".join([*lines, f"  - {os.path.relpath(INSTALLS / install, tmp_path)}"])
-    )
-    rendered = kubectl("kustomize", str(tmp_path))
+    rendered = kubectl("kustomize", str(overlay(tmp_path, install, NAME)))
     answer = kubectl("apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-", given=rendered)
     assert answer.count("(server dry run)") == rendered.count("\nkind: ") + rendered.startswith("kind: ")
 
@@ -29,6 +34,28 @@ def test_installing_again_changes_nothing(installation):
     answers = [line for line in kubectl("apply", "-k", str(INSTALL)).splitlines() if "job" not in line]
     assert answers
     assert [line for line in answers if not line.endswith("unchanged")] == []
+
+
+def test_data_outlives_installing_again_and_a_new_server(installation):
+    with installation.ledger("kept") as ledger:
+        ledger.store.create("document", b"kept")
+    kubectl("apply", "-k", str(INSTALL))
+    kubectl("-n", NAME, "rollout", "restart", "statefulset/minio")
+    kubectl("-n", NAME, "rollout", "status", "statefulset/minio", "--timeout=180s")
+    with installation.ledger("kept") as ledger:
+        assert ledger.store.get("document").data == b"kept"
+        ledger.store.delete("document")
+
+
+def test_uninstalling_leaves_nothing(cluster, tmp_path: Path):
+    folder, name = overlay(tmp_path, "standalone", f"{NAME}-removed"), f"{NAME}-removed"
+    kubectl("apply", "-k", str(folder))
+    assert "tunewright" in kubectl("-n", name, "get", "workflowtemplates", "--output", "name")
+    uninstall(folder, name)
+    assert name not in kubectl("get", "namespaces", "--output", "name")
+    everywhere = "clusterroles,clusterrolebindings,customresourcedefinitions,mutatingwebhookconfigurations"
+    assert kubectl("get", everywhere, "--selector", "app.kubernetes.io/part-of=tunewright", "--output", "name") == ""
+    uninstall(folder, name)  # what is gone is no error
 
 
 def test_a_pod_that_is_not_confined_is_refused(installation):

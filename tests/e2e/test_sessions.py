@@ -13,6 +13,7 @@ from pipelines.argo.template import AGENT
 from tests.e2e.conftest import study_text
 from tests.e2e.installation import OPTIONS
 from tests.e2e.outcome import assert_every_trial_ended_once
+from tests.e2e.size import size_of
 
 from tunewright.store import layout
 from tunewright.trial import Champion
@@ -39,10 +40,15 @@ def test_a_study_of_three_rounds_ends_with_report_and_champion(installation, sha
         page = ledger.store.get(layout.report(submitted.session)).data
         assert b"</html>" in page
 
+    document = installation.namespace.get("workflow", submitted.name)
+    again, long = size_of(document, rounds=3, trials=4), size_of(document, rounds=25, trials=8)
     with capsys.disabled():
-        print(f"\n{shape}: Workflow of {ended.size} bytes; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        print(f"\n{shape}: load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         for line in seconds_per_round(installation.nodes(submitted.name)):
             print(f"  {line}")
+        print(f"  Workflow of {ended.size} bytes ({again} from its second round); 25 rounds × 8 trials would be {long}")
+    assert again == pytest.approx(ended.size, rel=0.05), "repeating a round's nodes gives about the real size"
+    assert long < 1024**2
 
 
 def test_a_session_that_was_submitted_is_not_submitted_again(installation):
