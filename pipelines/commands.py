@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -259,16 +260,16 @@ def sessions(
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:
-        click.echo(
-            table(
-                [
-                    {key: " ".join(value) if isinstance(value, tuple) else value for key, value in row.items()}
-                    for row in rows
-                ]
-            )
-        )
+        click.echo(table([_short(row) for row in rows]))
     else:
         click.echo("no sessions")
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits on a line; --json has the rest. A Workflow's name begins with its study's."""
+    shown: dict[str, Any] = {k: row[k] for k in ("id", "name", "phase", "started", "rounds", "trials") if k in row}
+    running = Counter(row.get("running", ()))
+    return {**shown, "": ", ".join(f"{count} {step}" for step, count in running.items()) or row["message"]}
 
 
 @click.command()
