@@ -111,7 +111,7 @@ def installed(volume: Path) -> Iterator[Installation]:
     kubectl("apply", "-k", str(INSTALL))
     own_volume = not has_default_storage_class()
     if own_volume:
-        kubectl("create", "-f", "-", given=json.dumps(persistent_volume(volume)), check=False)
+        make_volume(volume)
     keys = make_secrets()
     try:
         kubectl("-n", NAME, "rollout", "status", "statefulset/minio", "--timeout=180s")
@@ -121,8 +121,7 @@ def installed(volume: Path) -> Iterator[Installation]:
         if not os.environ.get("TUNEWRIGHT_E2E_KEEP"):
             uninstall(INSTALL, NAME)
             if own_volume:
-                kubectl("delete", "persistentvolume", f"{NAME}-minio", "--ignore-not-found")
-                shutil.rmtree(volume, ignore_errors=True)
+                remove_volume(volume)
 
 
 def uninstall(folder: Path, namespace: str) -> None:
@@ -135,6 +134,22 @@ def has_default_storage_class() -> bool:
     classes = json.loads(kubectl("get", "storageclass", "-o", "json"))["items"]
     default = "storageclass.kubernetes.io/is-default-class"
     return any(c["metadata"].get("annotations", {}).get(default) == "true" for c in classes)
+
+
+def make_volume(folder: Path) -> None:
+    """One that is in use stays; what a killed run left is removed, because nothing else can claim it."""
+    phase = kubectl(
+        "get", "persistentvolume", f"{NAME}-minio", "--ignore-not-found", "--output", "jsonpath={.status.phase}"
+    )
+    if phase == "Bound":
+        return
+    remove_volume(folder)
+    kubectl("create", "-f", "-", given=json.dumps(persistent_volume(folder)))
+
+
+def remove_volume(folder: Path) -> None:
+    kubectl("delete", "persistentvolume", f"{NAME}-minio", "--ignore-not-found")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def persistent_volume(folder: Path) -> dict[str, Any]:
