@@ -41,7 +41,7 @@ test-cluster: export ARGO_CRDS ?= $(wildcard $(dir $(shell command -v argo))../a
 
 test-cluster: images ## images, and all tests in containers and on the cluster of KUBECONFIG (25 minutes)
 	$(if $(CLUSTER),"$(CLUSTER)" load $$(grep /tunewright/ images/images.txt))
-	$(RUN)python -m pytest tests/e2e tests/manifests tests/pipelines -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 $(PYTEST)
+	$(RUN)python -m pytest -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 $(PYTEST)
 
 images: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 images: $(READY) ## build both container images from wheels, print their sizes; BASE_IMAGE chooses the base

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, InputError, SessionFenced, StudyChanged
+from ..preset import AgentSettings
 from ..store import layout
 from ..store.opening import open_store, study_store
 from ..store.probe import require_atomic
@@ -115,7 +116,7 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
                 budget=study.budget,
                 goal=study.objective.goal,
                 seed=study.seed,
-                agent=study.agent,
+                agent=_settings(ledger, study),
                 source=study.data.source if study.data else None,
             ),
             layout.session(session),
@@ -132,6 +133,13 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
     raise InputError(
         f"the head of {ledger.store.address} must be claimable, but other sessions kept winning; run one session at a time"
     )
+
+
+def _settings(ledger: Ledger, study: Study) -> AgentSettings:
+    """The agent's settings; its networks and designs begin from the seed that the study was created with, in every session."""
+    if "seed" in study.agent.model_fields_set:
+        return study.agent
+    return study.agent.model_copy(update={"seed": ledger.record().study.seed})
 
 
 def _swap_head(ledger: Ledger, current: tuple[Head, str] | None, session: str, epoch: int) -> Head:
