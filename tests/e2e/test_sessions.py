@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from pipelines.argo.session import submit
@@ -14,6 +13,7 @@ from tests.e2e.conftest import study_text
 from tests.e2e.installation import OPTIONS
 from tests.e2e.outcome import assert_every_trial_ended_once
 from tests.e2e.size import size_of
+from tests.e2e.timing import seconds_per_round
 
 from tunewright.store import layout
 from tunewright.trial import Champion
@@ -59,29 +59,3 @@ def test_a_session_that_was_submitted_is_not_submitted_again(installation):
     assert (first.new, second.new) == (True, False)
     assert first.name == second.name
     assert installation.finished(first.name, seconds=600).phase == "Succeeded"
-
-
-def seconds_per_round(nodes: list[dict[str, Any]]) -> list[str]:
-    """What each round took, and what of it each step took: from the first start of its pods to their last end."""
-    pods = [node for node in nodes if node["type"] == "Pod"]
-    start = min(at(node["startedAt"]) for node in pods)
-    rounds = sorted(
-        (node for node in nodes if node["type"] == "DAG" and node["templateName"].startswith("rounds-")),
-        key=lambda node: str(node["startedAt"]),
-    )
-    begins = [at(node["startedAt"]) for node in rounds]
-    report = next(at(node["startedAt"]) for node in pods if node["templateName"] == "report")
-    lines = [f"before round 0: {begins[0] - start:.0f} s (open and the first proposal)"]
-    for number, (begin, end) in enumerate(zip(begins, [*begins[1:], report], strict=True)):
-        spans: dict[str, list[float]] = {}
-        for pod in pods:
-            if begin <= at(pod["startedAt"]) < end:
-                span = spans.setdefault(pod["templateName"], [at(pod["startedAt"]), 0.0])
-                span[0], span[1] = min(span[0], at(pod["startedAt"])), max(span[1], at(pod["finishedAt"]))
-        parts = ", ".join(f"{name} {stop - first:.0f}" for name, (first, stop) in spans.items())
-        lines.append(f"round {number}: {end - begin:.0f} s ({parts})")
-    return lines
-
-
-def at(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()
