@@ -21,7 +21,8 @@ from tunewright.errors import InputError
 from .argo import session as argo
 from .argo.compile import dump
 from .argo.namespace import Namespace
-from .argo.workflow import Options, checked, cron_workflow, stamp, workflow
+from .argo.workflow import Options, cron_workflow, stamp, workflow
+from .submission import checked
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _session = click.option("--session", help="Id of the session; default is the time now. The same id again does nothing.")
@@ -134,7 +135,7 @@ def compile_(
     text = file.read_text()
     if backend == "kfp":
         kfp = _kfp()
-        kfp.checked(text)
+        checked(text)
         arguments = _kfp_arguments(**options)
         click.echo(kfp.pipeline(arguments.get("pods", kfp.PODS), fused=arguments.get("fused", True)), nl=False)
     elif nightly:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tunewright.errors import InputError
-from tunewright.study import CommandTrial, Study
-from tunewright.study_file import parse_study
+from tunewright.study import Study
 
+from ..submission import checked
 from .template import NAME, Shape
 
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
@@ -33,17 +33,9 @@ class Options:
     deadline_seconds: int | None = None  #: the session is ended after this
 
 
-def checked(text: str) -> Study:
-    """The study, when its pods can run it.
-
-    Raises:
-        StudyInvalid: it breaks rules.
-        InputError: its data is a file of this machine, or it is too long.
-    """
-    study = parse_study(text, "study.yaml")
-    source = study.data.source if study.data else ""
-    if source and not source.startswith(("s3://", "sklearn:")) and not isinstance(study.trial, CommandTrial):
-        raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
+def fitting(text: str) -> Study:
+    """The study, when it can be given to a pod as an argument. Raises as `checked`, and InputError when it is too long."""
+    study = checked(text)
     if len(text.encode()) > MAX_TEXT:
         raise InputError(f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {len(text.encode())}")
     return study
@@ -56,7 +48,7 @@ def stamp(time: datetime) -> str:
 
 def workflow(text: str, session: str, options: Options) -> dict[str, Any]:
     """The Workflow of one session. Equal sessions have equal names, so that Kubernetes refuses the second."""
-    study = checked(text)
+    study = fitting(text)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
@@ -67,7 +59,7 @@ def workflow(text: str, session: str, options: Options) -> dict[str, Any]:
 
 def cron_workflow(text: str, cron: str, timezone: str, options: Options) -> dict[str, Any]:
     """The CronWorkflow of a study: one session at every scheduled time, none while another runs."""
-    study = checked(text)
+    study = fitting(text)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "CronWorkflow",

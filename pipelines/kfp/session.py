@@ -19,9 +19,8 @@ from kfp import Client
 from tunewright.errors import InputError, TransientError
 from tunewright.steps.open import session_id
 from tunewright.store import layout
-from tunewright.study import Study
-from tunewright.study_file import parse_study
 
+from ..submission import checked
 from .compile import pipeline
 from .loop import NAME
 from .pods import Pods
@@ -178,15 +177,6 @@ def logs_command(run: str, *, server: Server, follow: bool = False) -> list[str]
     more = ["--follow", "--max-log-requests=64"] if follow else []
     selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1"]
     return ["kubectl", "--namespace", server.namespace or "kubeflow", "logs", *selector, *more]
-
-
-def checked(text: str) -> Study:
-    """The study, when pods can run it. Raises StudyInvalid, InputError."""
-    study = parse_study(text, "study.yaml")
-    source = study.data.source if study.data else ""
-    if source and not source.startswith(("s3://", "sklearn:")) and study.trial.kind != "command":
-        raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
-    return study
 
 
 def _recurring(client: Any, server: Server, name: str) -> list[Any]:

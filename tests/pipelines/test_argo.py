@@ -27,7 +27,7 @@ from tunewright.study_file import parse_study
 
 STUDY = """\
 name: example
-space: {depth: {type: int, low: 1, high: 9}}
+space: {max_depth: {type: int, low: 1, high: 9}}
 objective: {metric: accuracy}
 trial: {kind: xgboost}
 data: {source: "sklearn:breast_cancer"}
