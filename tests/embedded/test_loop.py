@@ -162,3 +162,8 @@ def test_data_that_changed_under_a_study_is_refused(tmp_path: Path) -> None:
 def test_a_store_in_a_bucket_that_is_not_there_is_refused(s3_store: S3Store) -> None:
     with pytest.raises(StoreRefused, match="create-bucket"):
         run_study(shell_study(), store="s3://no-such-bucket-here")
+
+
+def test_a_store_in_memory_cannot_carry_a_run() -> None:
+    with pytest.raises(InputError, match="use a directory"):
+        run_study(shell_study(), store="memory:")

@@ -86,6 +86,10 @@ def run_study(
         InputError: the study, its data or the store is wrong; nothing is lost, the same call goes on once it is mended.
         TransientError: the store went away for longer than the retries last; likewise.
     """
+    if store == "memory:":
+        raise InputError(
+            "a run needs a store that its trials' processes reach too, got 'memory:'; use a directory or s3://bucket/prefix"
+        )
     progress = progress or Quiet()
     session = choose_session(store, study.name, session)
     try:
