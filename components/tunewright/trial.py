@@ -177,6 +177,8 @@ class Head(Document):
     generation: int
     """Grows by one with every change, so that two heads never have equal bytes."""
     writer: str
+    first_round: int = 0
+    """The round that was open when the session claimed the study."""
     round: int
     """The round that is open."""
     policy: str | None = None

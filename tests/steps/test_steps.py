@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ from tunewright.store import layout
 from tunewright.store.directory import DirectoryStore
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
+from tunewright.termination import Terminated
 from tunewright.training.local import LocalRunner
+from tunewright.training.runner import Finished, Job
 from tunewright.trial import Result, Status
 
 NOW = 1_000_000.0
@@ -342,3 +345,92 @@ def test_a_damaged_reward_model_costs_the_page_its_belief_and_nothing_else(place
     assert digest is not None
     ledger.store.put(layout.blob(digest), b"damaged")
     assert ledger.store.get(report(ledger, "one")).data.startswith(b"<!doctype html>")
+
+
+def test_a_session_of_another_seed_scores_and_promotes_what_the_last_one_trained(place: str) -> None:
+    study = Study.model_validate(
+        {
+            "name": "iris",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "sklearn:iris", "validation": {"holdout": 0.3}},
+            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
+            "budget": {"trials": 1, "parallel_trials": 1},
+        }
+    )
+    ledger = opened(place, study)
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    opened(place, study.model_copy(update={"seed": 7}), "two")
+    assert train(ledger, "two", 0, 0, runner=LocalRunner()) is None
+    result = evaluate(ledger, "two", 0, 0)
+    assert result is not None
+    assert result.status is Status.COMPLETE
+    update_surrogate(ledger, "two", 0)
+    update_policy(ledger, "two", 0)
+    champion = promote(ledger)
+    assert champion is not None
+    assert champion.trial == result.trial
+
+
+def test_a_refused_or_terminated_attempt_does_not_count_against_the_trial(place: str) -> None:
+    class Refusing:
+        def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+            raise error
+
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    for error in (InputError("no data"), Terminated(), KeyboardInterrupt()) * 3:
+        with pytest.raises(type(error)):
+            train(ledger, "one", 0, 0, runner=Refusing())
+    outcome = train(ledger, "one", 0, 0, runner=LocalRunner())
+    assert outcome is not None
+    assert outcome.attempt == 1
+
+
+def test_a_file_whose_name_cannot_be_a_key_costs_the_file_not_the_trial(place: str) -> None:
+    command = [
+        "sh",
+        "-c",
+        'cd "{output}"; echo a > "best model.pt"; echo b > kept.pt; echo "{{\\"score\\": {x}}}" > "$TUNEWRIGHT_METRICS"',
+    ]
+    ledger = opened(place, shell_study(command=command))
+    propose(ledger, "one")
+    result, _ = run_slots(ledger, 0)
+    assert result is not None
+    assert result.status is Status.COMPLETE
+    assert "best model.pt" in result.reason
+    stored = [entry.key for entry in ledger.store.list(f"trials/{result.trial}/attempts/1/model/")]
+    assert [key.rsplit("/", 1)[1] for key in stored] == ["kept.pt"]
+
+
+def test_rounds_between_a_sessions_record_and_its_claim_are_not_its_own(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tunewright.steps.open as module
+
+    ledger = opened(place, shell_study())
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_swap_head", dies)
+        with pytest.raises(KeyboardInterrupt):
+            opened(place, shell_study(), "two")
+    run_round(ledger)
+    opened(place, shell_study(), "two")
+    assert ledger.session("two").first_round == 1
+    assert propose(ledger, "two")["slots"] == [0, 1]
+
+
+def test_the_report_step_of_a_failed_session_ends_with_an_error_after_the_page_is_written(place: str) -> None:
+    from tunewright.steps.report import main
+
+    ledger = opened(
+        place, shell_study(command=["false"], budget={"trials": 2, "parallel_trials": 2, "failed_trials": 2})
+    )
+    run_round(ledger)
+    with pytest.raises(InputError, match=r"failed_trials is 2"):
+        main(study=f"{place}/toy", session="one")
+    assert ledger.store.get(layout.report("one")).data

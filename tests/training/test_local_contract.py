@@ -10,6 +10,8 @@ import pytest
 from tests.training.trials import run, script, shell, study
 
 from tunewright.errors import InputError
+from tunewright.training.processes import container_memory
+from tunewright.training.reported import read_metrics
 
 WRITE = "import json, os; open(os.environ['TUNEWRIGHT_METRICS'], 'w').write({!r})"
 
@@ -160,3 +162,20 @@ def test_the_path_of_the_data_reaches_the_command(tmp_path: Path) -> None:
     finished = run(study(trial, data={"source": str(table)}), tmp_path / "job")
     assert finished.state == "TRAINED", finished.log_tail
     assert json.loads((tmp_path / "job/params.json").read_text()) == {"x": 0.5}
+
+
+def test_words_that_only_built_in_trainers_know_mean_nothing_in_a_users_metrics(tmp_path: Path) -> None:
+    written = tmp_path / "metrics.json"
+    written.write_text('{"accuracy": 0.9, "infeasible": false, "failed": 3}')
+    reported = read_metrics(written)
+    assert reported is not None
+    assert reported.infeasible is None
+
+
+def test_a_containers_limit_leaves_room_for_the_step(tmp_path: Path) -> None:
+    file = tmp_path / "memory.max"
+    assert container_memory(file) is None
+    file.write_text("max\n")
+    assert container_memory(file) is None
+    file.write_text(f"{2**30}\n")
+    assert container_memory(file) == 2**30 - 256 * 2**20

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EXIT_OK, InputError
+from ..errors import EXIT_INPUT, EXIT_OK, InputError, TransientError
 from ..progress import Progress, Quiet
 from ..space import Configuration
 from ..steps.ledger import Clock, Ledger
@@ -115,9 +115,10 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
             f"round {proposed['round']} of {ledger.store.address} must have a plan, but it is gone; restore it from a backup"
         )
     progress.planned(plan)
-    refused = _trials(ledger, plan, workers, progress)
-    if len(refused) == len(plan.slots):
-        raise InputError(refused[0].message)
+    absent = [slot for slot, result in enumerate(ledger.results(plan)) if result is None]
+    refused = _trials(ledger, plan, absent, workers, progress)
+    if refused and len(refused) == len(absent):
+        raise _refusal(refused[0])
     surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
     head = update_policy(ledger, session, plan.round, clock=clock)
     policy = layout.find(ledger.store, PolicyRecord, layout.policy(plan.round))
@@ -127,9 +128,14 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
     return head
 
 
-def _trials(ledger: Ledger, plan: Plan, workers: Workers, progress: Progress) -> list[Ended]:
-    """Run what has no result yet; returns the slots that ended without one."""
-    absent = [slot for slot, result in enumerate(ledger.results(plan)) if result is None]
+def _refusal(ended: Ended) -> InputError | TransientError:
+    """What every trial of a round that has no result said."""
+    message = ended.message or f"slot {ended.slot} must end with a result, but its process ended with {ended.code}"
+    return InputError(message) if ended.code == EXIT_INPUT else TransientError(f"{message}; try again")
+
+
+def _trials(ledger: Ledger, plan: Plan, absent: list[int], workers: Workers, progress: Progress) -> list[Ended]:
+    """Run the slots that have no result yet; returns those that ended without one."""
     refused: list[Ended] = []
     for ended in workers.run(plan.round, absent):
         progress.running(workers.active)

@@ -14,7 +14,7 @@ from ..space import Configuration
 from ..store import layout
 from ..study import CommandTrial, Study
 from ..trial import AttemptStart, Cost, Outcome, Result, Status
-from .ledger import Clock, Ledger, seed_for
+from .ledger import Clock, Ledger
 
 LOG = logging.getLogger(__name__)
 
@@ -43,9 +43,8 @@ def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clo
         return None
     began = clock()
     opened = ledger.session(session)
-    seed = seed_for(opened, ledger.record().digest, round_, f"train/{slot}")
     try:
-        judged = _judge(ledger, ledger.study(opened), place.configuration, outcome, seed)
+        judged = _judge(ledger, ledger.study(opened), place.configuration, outcome, ledger.trial_seed(round_, slot))
     except (ArtifactCorrupt, NotFound) as error:
         LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
         return None
@@ -84,7 +83,7 @@ def _judge(ledger: Ledger, study: Study, configuration: Configuration, outcome: 
     if outcome.state == "STOPPED":
         return {"status": Status.STOPPED, "objective": finite.get(name), "metrics": finite, "reason": outcome.reason}
     if name in finite:
-        return {"status": Status.COMPLETE, "objective": finite[name], "metrics": finite}
+        return {"status": Status.COMPLETE, "objective": finite[name], "metrics": finite, "reason": outcome.reason}
     if name in metrics:
         reason = f"the metric {name!r} must be a finite number, got {metrics[name]}"
     else:

@@ -1,6 +1,6 @@
 """The lease of an attempt: who trains a trial now, and whether that process still lives.
 
-The holder creates ``start.json`` and rewrites ``alive.json`` every few seconds. Somebody who finds a lease watches the heartbeat for
+The holder creates ``start.json`` and rewrites ``alive.json`` every few seconds from a thread. Somebody who finds a lease watches the heartbeat for
 change by its own clock, so clocks need not agree; on the holder's own host the process table answers at once. A lease makes double
 training rare; that it does no harm is the create-once result's doing.
 """
@@ -11,7 +11,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -102,27 +103,32 @@ def _beat(store: Store, trial: str, number: int) -> str | None:
         return None
 
 
-def heartbeat(store: Store, start: AttemptStart) -> Callable[[], None]:
-    """A function to call often while the attempt lives; it writes at most every few seconds, from a thread of its own.
+@contextmanager
+def beating(store: Store, start: AttemptStart) -> Iterator[None]:
+    """The attempt shows that it lives, from a thread, for as long as the block runs: also while it fetches data and uploads models.
 
     A store that is away for a moment costs a beat, not the attempt.
     """
     key = layout.attempt(start.trial, start.attempt, "alive.json")
-    lock = threading.Lock()
-    beats, last = 0, float("-inf")
-
-    def write(number: int) -> None:
-        with lock:
-            try:
-                store.put(key, layout.encode(Heartbeat(attempt=start.attempt, beat=number)))
-            except StoreUnavailable:
-                return
+    over = threading.Event()
 
     def beat() -> None:
-        nonlocal beats, last
-        if time.monotonic() - last < BEAT_SECONDS or lock.locked():
-            return
-        last, beats = time.monotonic(), beats + 1
-        threading.Thread(target=write, args=(beats,), daemon=True).start()
+        number = 0
+        while not over.is_set():
+            number += 1
+            with suppress(StoreUnavailable):
+                store.put(key, layout.encode(Heartbeat(attempt=start.attempt, beat=number)))
+            over.wait(BEAT_SECONDS)
 
-    return beat
+    thread = threading.Thread(target=beat, daemon=True, name=f"lease of {start.trial}")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(BEAT_SECONDS)
+
+
+def give_back(store: Store, start: AttemptStart) -> None:
+    """Forget an attempt that has trained nothing, so that it does not count against the trial's attempts."""
+    store.delete(layout.attempt(start.trial, start.attempt, "start.json"))

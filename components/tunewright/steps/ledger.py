@@ -43,12 +43,15 @@ class Ledger:
 
     def session(self, id_: str) -> SessionRecord:
         """A session. Raises InputError when there is none."""
-        try:
-            return layout.read(self.store, SessionRecord, layout.session(id_))
-        except NotFound:
+        record = layout.find(self.store, SessionRecord, layout.session(id_))
+        if record is None:
             raise InputError(
                 f"session {id_!r} must have been opened in {self.store.address}, found none; run the open step first"
-            ) from None
+            )
+        found = self.find_head()
+        if found is not None and found[0].session == id_:  # rounds may have passed between the record and the claim
+            return record.model_copy(update={"first_round": found[0].first_round})
+        return record
 
     def study(self, session: SessionRecord) -> Study:
         """The study with its data where this session has it."""
@@ -108,6 +111,13 @@ class Ledger:
                 f"round {round_} must have a slot {slot}, but it has {count}; pass the round and slots that propose gave"
             )
         return plan.slots[slot]
+
+    def trial_seed(self, round_: int, slot: int) -> int:
+        """Seed of the trial in a slot: the planning session's, whichever session trains, scores or promotes it."""
+        plan = self.plan(round_)
+        if plan is None:
+            raise InputError(f"round {round_} of {self.store.address} must have a plan, found none; run propose first")
+        return seed_for(self.session(plan.session), self.record().digest, round_, f"train/{slot}")
 
     def result(self, trial: str) -> Result | None:
         """The terminal result of a trial, None before it has ended."""

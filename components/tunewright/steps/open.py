@@ -146,7 +146,14 @@ def _swap_head(ledger: Ledger, current: tuple[Head, str] | None, session: str, e
     if current is not None:
         head, tag = current
         return ledger.advance(
-            head, tag, epoch=epoch, session=session, writer=f"{session}/{epoch}", finished=None, failed=False
+            head,
+            tag,
+            epoch=epoch,
+            session=session,
+            first_round=head.round,
+            writer=f"{session}/{epoch}",
+            finished=None,
+            failed=False,
         )
     head = Head(epoch=epoch, session=session, generation=0, writer=f"{session}/{epoch}", round=0)
     stored, mine = layout.create(ledger.store, head, layout.HEAD)

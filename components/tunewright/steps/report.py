@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ArtifactCorrupt, Conflict, NotFound, SchemaUnknown
+from ..errors import ArtifactCorrupt, Conflict, InputError, NotFound, SchemaUnknown
 from ..report.record import Belief, RoundHistory, StudyHistory
 from ..space import Configuration
 from ..store import layout
 from ..study import CommandTrial, Study
 from ..trial import Champion, Head, Outcome, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
 from .evaluate import score
-from .ledger import Clock, Ledger, seed_for
+from .ledger import Clock, Ledger
 
 LOG = logging.getLogger(__name__)
 CANDIDATES = 5  #: best trials tried as champion, in order, until one's model loads and scores as it did
@@ -26,8 +26,12 @@ SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same byte
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
-    """Entry point of the step."""
-    report(Ledger.at(study), session)
+    """Entry point of the step. Raises InputError, after the page is written, when the session ended because too many trials failed."""
+    ledger = Ledger.at(study)
+    report(ledger, session)
+    head, _ = ledger.head()
+    if head.failed and head.session == session:
+        raise InputError(f"session {session!r} failed: {head.finished}; its report says why each trial failed")
     return {}
 
 
@@ -160,7 +164,7 @@ def _scores_again(ledger: Ledger, study: Study, sealed: SealedRound, slot: Slot,
     outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
     if outcome is None:
         return False
-    seed = seed_for(ledger.session(sealed.session), ledger.record().digest, sealed.round, f"train/{result.slot}")
+    seed = ledger.trial_seed(sealed.round, result.slot)
     try:
         metrics = score(ledger, study, slot.configuration, outcome, seed)
     except (ArtifactCorrupt, NotFound):

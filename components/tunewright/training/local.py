@@ -21,7 +21,7 @@ from .data import local
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
-from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, read_stream
+from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, read_stream, sound
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
 from .template import render, text
 
@@ -150,6 +150,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
 def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _Pulse) -> str | None:
     """Read output until the process ends; the limit it broke, if any."""
     limits = job.study.trial.limits
+    most = limits.memory or processes.container_memory()
     begun = polled = beaten = time.monotonic()
     while process.poll() is None:
         _read(process, log, POLL_SECONDS)
@@ -159,10 +160,11 @@ def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _P
         if now - beaten >= pulse.seconds:
             pulse.beat()
             beaten = now
-        if limits.memory is not None and now - polled >= POLL_SECONDS:
+        if most is not None and now - polled >= POLL_SECONDS:
             used = processes.memory(process)
-            if used > limits.memory:
-                return f"memory must be at most {limits.memory} bytes, got {used}; raise trial.limits.memory"
+            if used > most:
+                remedy = "raise trial.limits.memory" if limits.memory else "give the container of a trial more"
+                return f"memory must be at most {most} bytes, got {used}; {remedy}"
             polled = time.monotonic()
     return None
 
@@ -199,16 +201,21 @@ def _finished(job: Job, ended: _Ended) -> Finished:
     except ReportError as error:
         return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail)
     metrics = reported.metrics if reported else {}
-    gpu = bool(reported and reported.written.get("gpu") is True)
-    failed = reported.written.get("failed") if reported else None
-    reason = ended.reason or (str(failed)[:2000] if failed else _exit_reason(ended.code))
+    own = reported is not None and not isinstance(
+        job.study.trial, CommandTrial
+    )  # words that only built-in trainers know
+    gpu = bool(own and reported and reported.written.get("gpu") is True)
+    failed = reported.written.get("failed") if own and reported else None
+    reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:
         return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
     if not reason and isinstance(job.study.trial, CommandTrial):
         reported = reported or _printed(job.study.trial, ended.log)
         metrics = reported.metrics if reported else {}
         reason = missing_reason(job.study.objective, reported) or ""
-    return Finished(state="FAILED" if reason else "TRAINED", reason=reason, metrics=metrics, log_tail=tail, gpu=gpu)
+    return Finished(
+        state="FAILED" if reason else "TRAINED", reason=sound(reason), metrics=metrics, log_tail=tail, gpu=gpu
+    )
 
 
 def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:
@@ -223,7 +230,8 @@ def _exit_reason(code: int) -> str:
             "killed by SIGKILL, which is how the kernel ends a process when memory runs out; lower the trial's memory"
         )
     if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"killed by {known.get(-code, f'signal {-code}')}"
     if code == 127:
         return "exit code 127: the command, or one that it calls, was not found; check trial.command"
     return f"exit code {code}; the log says why"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+KEPT_BACK = 256 * 2**20  #: bytes of a container's memory for the step itself
 MARKER = "TUNEWRIGHT_ATTEMPT"
 _GUARD = Path(__file__).with_name("guard.py")
 _SECRET_PREFIXES = ("AWS_", "TUNEWRIGHT_S3_", "MINIO_", "MC_HOST_")
@@ -89,3 +90,15 @@ def _marked(wanted: Callable[[str], bool]) -> list[psutil.Process]:
         if marker is not None and wanted(marker) and process.pid != os.getpid():
             found.append(process)
     return found
+
+
+def container_memory(file: Path = Path("/sys/fs/cgroup/memory.max")) -> int | None:
+    """Bytes that the trial may take in this container, None without a limit.
+
+    What the step itself takes is kept back: past the container's limit the kernel ends step and trial together, and nobody is left to say why.
+    """
+    try:
+        most = int(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return max(most - KEPT_BACK, most // 2)

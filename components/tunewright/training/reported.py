@@ -56,8 +56,15 @@ def read_metrics(path: Path) -> Reported | None:
         raise ReportError(f'{path.name} must be an object such as {{"accuracy": 0.9}}, got {type(written).__name__}')
     infeasible = written.get("infeasible")
     return Reported(
-        metrics=finite(written), written=written, infeasible=None if infeasible is None else str(infeasible)[:2000]
+        metrics=finite(written),
+        written=written,
+        infeasible=None if infeasible in (None, False) else sound(str(infeasible)),
     )
+
+
+def sound(text: str) -> str:
+    """At most 2,000 characters that can be stored."""
+    return text[:2000].encode("utf-8", "replace").decode()
 
 
 def finite(written: dict[str, Any]) -> dict[str, float]:
