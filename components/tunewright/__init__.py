@@ -49,6 +49,7 @@ def tune(
         TransientError: the store went away; the same call goes on.
     """
     from .embedded.loop import run_study
+    from .errors import InputError
     from .progress import Plain, Quiet
     from .study_file import load_study, study_from
 
@@ -58,11 +59,13 @@ def tune(
         study = load_study(Path(study))
     elif isinstance(study, Mapping):
         study = study_from(study)
+    elif not hasattr(study, "search_space"):
+        raise InputError(f"a study must be a Study, a mapping or the path of a file, got {type(study).__name__}")
     return run_study(study, store=store, session=session, base=base, progress=Quiet() if quiet else Plain())
 
 
 def history(study: str, *, store: str = "tunewright-store") -> StudyHistory:
-    """Everything a study has done, for the pictures of `tunewright.report.figures` in a notebook."""
+    """Everything the study of this name has done, for the pictures of `tunewright.report.figures` in a notebook."""
     from .embedded.loop import address_of
     from .steps.ledger import Ledger
     from .steps.report import gather

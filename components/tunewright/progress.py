@@ -130,6 +130,8 @@ class Plain(Quiet):
             session.budget.most_trials,
         )
         self.done = sum(result.round >= session.first_round for result in results)
+        scores = [r.objective for r in results if r.status == "COMPLETE" and r.objective is not None]
+        self.best = (max if self.maximize else min)(scores, default=None)
         past = f", {len(results)} trials so far" if results else ""
         self._say(
             f"{study.name}: session {session.id}, {self.total} trials, {session.budget.parallel_trials} at a time{past}"

@@ -6,7 +6,7 @@
 
     chosen = parameters()                      # {"learning_rate": 0.1, ...}
     for epoch in range(10):
-        report(epoch, accuracy=train_epoch())  # optional; lets hopeless trials be stopped early
+        report(epoch, accuracy=train_epoch())  # optional
     finish(accuracy=evaluate())
 """
 

@@ -147,3 +147,45 @@ def test_a_bad_study_name_never_becomes_a_path(place: Path, capsys: pytest.Captu
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(say(capsys, "schema"))["title"]
+
+
+def test_what_is_wrong_with_data_or_metric_is_said_before_anything_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "table.csv").write_text("a,churned\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(60)))
+    good = (
+        "name: wrong\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: table.csv, target: churned}\n"
+    )
+    for old, new, said in (
+        ("target: churned", "target: churn", "churn"),
+        ("metric: accuracy", "metric: auc", "did you mean 'roc_auc'"),
+        ("metric: accuracy", "metric: accuracy, direction: minimize", "must be maximize for accuracy"),
+        ("metric: accuracy", "metric: rmse, direction: minimize", "for classification it must be one of"),
+    ):
+        (place / "wrong.yaml").write_text(good.replace(old, new))
+        for verb in ("validate", "run"):
+            assert said in say(capsys, verb, "wrong.yaml", code=2)
+    assert "no studies" in say(capsys, "list")
+
+
+def test_init_finds_its_table_from_another_folder_and_refuses_bad_names(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "data").mkdir()
+    (place / "data" / "t.csv").write_text("a,class\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(60)))
+    say(capsys, "init", "data/t.csv", "-o", "studies/s.yaml")
+    assert "is valid" in say(capsys, "validate", "studies/s.yaml")
+    assert "must be lower-case" in say(capsys, "init", "data/t.csv", "--name", "A b", code=2)
+
+
+def test_a_session_that_has_ended_says_how_to_go_on_and_a_new_one_knows_the_best(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "run", "study.yaml")
+    assert "--session new" in say(capsys, "run", "study.yaml", "--trials", "20")
+    best = json.loads(say(capsys, "best", "toy"))["objective"]
+    text = say(capsys, "run", "study.yaml", "--session", "new", "--trials", "2")
+    for line in text.splitlines():
+        if line.endswith("best so far"):
+            assert float(line.split()[-4]) > best

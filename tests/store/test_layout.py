@@ -8,7 +8,8 @@ import pytest
 from tunewright.errors import ArtifactCorrupt, InputError, NotFound, SchemaUnknown
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
-from tunewright.trial import AttemptStart, Plan, Result, Slot, Status
+from tunewright.study import Study
+from tunewright.trial import AttemptStart, Plan, Result, Slot, Status, StudyRecord
 
 TRIAL = "0123456789abcdef"
 DIGEST = "0" * 64
@@ -28,7 +29,7 @@ def sealed_again(**changes: object) -> bytes:
     body = json.loads(layout.encode(RESULT))
     body.pop("sha256")
     body.update(changes)
-    data = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    data = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return json.dumps({**body, "sha256": hashlib.sha256(data.encode()).hexdigest()}).encode()
 
 
@@ -188,3 +189,22 @@ def test_slots_may_hold_every_kind_of_value() -> None:
     slot = Slot(trial=TRIAL, configuration={"f": 0.1, "i": 2**53, "b": True, "s": "gbtree"}, origin="initial")
     plan = Plan(round=1, session="s", generation=0, seed=2**63 - 1, slots=[slot])
     assert layout.decode(Plan, layout.encode(plan), "here") == plan
+
+
+def test_the_order_of_a_studys_parameters_survives_the_store() -> None:
+    study = Study.model_validate(
+        {
+            "name": "order",
+            "space": {
+                "z": {"type": "categorical", "choices": ["a", "b"]},
+                "a": {"type": "float", "low": 0, "high": 1, "when": {"z": "a"}},
+                "m": {"type": "int", "low": 0, "high": 9},
+            },
+            "objective": {"metric": "score"},
+            "trial": {"kind": "command", "command": ["true"]},
+        }
+    )
+    record = StudyRecord(digest=study.digest(), study=study, created=0.0)
+    again = layout.decode(StudyRecord, layout.encode(record), "here")
+    assert list(again.study.space) == ["z", "a", "m"]
+    assert again.study.digest() == study.digest()

@@ -78,7 +78,7 @@ def command() -> None:
     \b
     tunewright init table.csv > study.yaml     begin
     tunewright run study.yaml                  search; the same command goes on after a stop
-    tunewright best my-study --format flags    use what was found
+    tunewright best study.yaml --format flags  use what was found
 
     State lies in a store: a directory (default ./tunewright-store) or s3://bucket/prefix, set by --store or TUNEWRIGHT_STORE.
     Exit codes: 0 ok, 1 the study failed, 2 bad input, 75 worth a retry, 130 interrupted, 143 terminated.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -22,18 +23,25 @@ from ..errors import InputError
 )
 def command(table: Path, target: str | None, name: str | None, output: Path | None) -> None:
     """Write a commented study for TABLE (CSV or Parquet) that tunes XGBoost on it."""
+    from ..store.opening import check_name
     from ..training.draft import draft_study
 
     chosen = name or re.sub(r"[^a-z0-9]+", "-", table.stem.lower()).strip("-")[:48].strip("-") or "study"
-    text = draft_study(table, target, chosen)
+    check_name(chosen)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(draft_study(table, target, chosen), nl=False)
         return
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        text = draft_study(table, target, chosen, relative_to=output.parent)
         with output.open("x") as file:
             file.write(text)
     except FileExistsError:
         raise InputError(
             f"--output must name a new file, got {output} which exists; remove it or choose another"
         ) from None
-    click.echo(f"wrote {output}; next: tunewright run {output}", err=True)
+    except OSError as error:
+        raise InputError(
+            f"--output must be a file that can be written, got {output} ({error.strerror}); choose another"
+        ) from None
+    click.echo(f"wrote {output}; next: tunewright run {shlex.quote(str(output))}", err=True)

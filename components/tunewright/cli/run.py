@@ -56,6 +56,10 @@ def command(
     from ..training.parameters import check_parameters
 
     study = _with(load_study(file, checks=[check_parameters]), trials=trials, parallel=parallel, seed=seed)
+    if _had_ended(study.name, store, session) and not as_json:
+        click.echo(
+            "this session had ended before; `--session new` searches on from what all sessions have learnt", err=True
+        )
     result = run_study(
         study,
         store=store,
@@ -73,6 +77,15 @@ def command(
 
         click.echo(summary(study, result, quiet=quiet, report=report))
     return 1 if result.failed or result.best is None else 0
+
+
+def _had_ended(study: str, store: str, session: str | None) -> bool:
+    """True when there is nothing left to do in the session."""
+    from ..steps.ledger import Ledger
+    from ..store.opening import open_store, study_store
+
+    found = Ledger(study_store(open_store(store), study)).find_head()
+    return found is not None and found[0].finished is not None and session in (None, found[0].session)
 
 
 def _with(study: Study, *, trials: int | None, parallel: int | None, seed: int | None) -> Study:

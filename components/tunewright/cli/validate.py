@@ -17,10 +17,11 @@ def command(file: Path) -> None:
     from ..training.parameters import check_parameters
 
     study = load_study(file, checks=[check_parameters])
-    if study.data is not None and not study.data.source.startswith(("sklearn:", "s3://")):
+    if study.data is not None and not study.data.source.startswith("s3://"):
         from ..training.data import identify
+        from ..training.evaluation import check_data
 
-        identify(study.data, file.resolve().parent)
+        check_data(study.model_copy(update={"data": identify(study.data, file.resolve().parent)}))
     conditional = sum(bool(parameter.when) for parameter in study.space.values())
     budget = study.budget
     click.echo(f"{file}: study {study.name!r} is valid")

@@ -15,7 +15,7 @@ from ..steps.propose import propose
 from ..steps.update_policy import update_policy
 from ..steps.update_surrogate import update_surrogate
 from ..store import layout
-from ..store.opening import open_store, study_store
+from ..store.opening import check_name, open_store, study_store
 from ..study import Study
 from ..trial import Champion, Head, Plan, PolicyRecord, Result, SurrogateRecord
 from .workers import Ended, Workers
@@ -46,8 +46,8 @@ class StudyResult:
 
 
 def address_of(store: str, study: Study | str) -> str:
-    """Address of a study in a store."""
-    return f"{store.rstrip('/')}/{study if isinstance(study, str) else study.name}"
+    """Address of a study in a store. Raises InputError when a name is none."""
+    return f"{store.rstrip('/')}/{check_name(study) if isinstance(study, str) else study.name}"
 
 
 def choose_session(store: str, study: str, wanted: str | None) -> str:

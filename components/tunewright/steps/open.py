@@ -16,6 +16,7 @@ from ..store.opening import open_store, study_store
 from ..store.probe import require_atomic
 from ..study import Budget, Study
 from ..study_file import parse_study
+from ..training.evaluation import check_data
 from ..training.parameters import check_parameters
 from ..trial import Head, SessionRecord, StudyRecord
 from .ledger import Ledger
@@ -83,6 +84,7 @@ def _with_identity(study: Study, base: Path) -> Study:
 def _create_study(ledger: Ledger, study: Study, now: float, *, single_writer: bool) -> None:
     stored = layout.find(ledger.store, StudyRecord, layout.STUDY)
     if stored is None:
+        check_data(study)
         if not single_writer:
             require_atomic(ledger.store)
         stored, _ = layout.create(

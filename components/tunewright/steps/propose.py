@@ -40,11 +40,15 @@ def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:
         count=_count(session, head, sealed),
         seed=seed,
     )
+    default = record.study.search_space().default()  # as the user wrote it, without a detour over unit coordinates
     slots = [
         Slot(
-            trial=_trial(record, head.round, index), configuration=s.configuration, log_prob=s.log_prob, origin=s.origin
+            trial=_trial(record, head.round, index),
+            configuration=default if default is not None and chosen.origin == "default" else chosen.configuration,
+            log_prob=chosen.log_prob,
+            origin=chosen.origin,
         )
-        for index, s in enumerate(suggestions)
+        for index, chosen in enumerate(suggestions)
     ]
     plan = Plan(round=head.round, session=session.id, generation=head.generation, seed=seed, slots=slots)
     return layout.create(ledger.store, plan, layout.plan(head.round))[0]

@@ -114,13 +114,13 @@ def _match(pattern: re.Pattern[str], value: str, what: str) -> str:
 
 
 def encode(document: Document) -> bytes:
-    """Canonical JSON bytes of a document: sorted keys, equal documents give equal bytes."""
+    """JSON bytes of a document, keys in their own order: that of a study's parameters has a meaning."""
     body = {**plain(document), "kind": document.kind, "schema_version": document.schema_version}
     return _canonical({**body, "sha256": hashlib.sha256(_canonical(body)).hexdigest()}) + b"\n"
 
 
 def _canonical(body: Any) -> bytes:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def decode(type_: type[D], data: bytes, where: str) -> D:

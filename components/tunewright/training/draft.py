@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,14 @@ FEW_ROWS = 2000  #: below this, scores of a single hold-out are too noisy to com
 RARE = 0.1  #: with a class below this share, accuracy rewards ignoring it
 
 
-def draft_study(csv: Path, target: str | None, name: str) -> str:
+def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path | None = None) -> str:
     """A commented study file for a CSV or Parquet table: XGBoost over a broad space, its own defaults first.
 
     Args:
-        csv: the table; written into the study as given.
+        csv: the table; written into the study as given, or from the study's folder.
         target: column to predict; None takes one named target, class, label or y, or else the last.
         name: of the study.
+        relative_to: folder that the study file will lie in.
 
     Raises:
         DataInvalid: the table cannot be read or trained on.
@@ -48,13 +50,19 @@ def draft_study(csv: Path, target: str | None, name: str) -> str:
         metric=metric,
         direction=direction,
         why=why,
-        source=json.dumps(csv.as_posix()),
-        target=json.dumps(column),
+        source=json.dumps(_seen_from(csv, relative_to), ensure_ascii=False),
+        target=json.dumps(column, ensure_ascii=False),
         guessed="" if target is not None else "  # guessed: check it",
-        drop=json.dumps(drop),
+        drop=json.dumps(drop, ensure_ascii=False),
         task=table.task,
         validation=validation,
     )
+
+
+def _seen_from(path: Path, folder: Path | None) -> str:
+    if folder is None or path.is_absolute():
+        return path.as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _guess(columns: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import Problem, StudyInvalid, nearest
-from ..study import CNNTrial, CommandTrial, Study, XGBoostTrial
+from ..study import CNNTrial, CommandTrial, Objective, Study, XGBoostTrial
 
 XGBOOST = frozenset(
     """
@@ -55,5 +55,23 @@ def check_parameters(study: Study) -> None:
             for name in known
             if name not in names
         ]
+    problems += _objective_problems(study.objective)
     if problems:
         raise StudyInvalid(problems)
+
+
+METRICS = {
+    "accuracy": "maximize", "log_loss": "minimize", "f1": "maximize", "roc_auc": "maximize", "rmse": "minimize", "mae": "minimize", "r2": "maximize"
+}  # fmt: skip
+"""What the built-in trainers compute, and which way is better."""
+
+
+def _objective_problems(objective: Objective) -> list[Problem]:
+    metric, better = objective.metric, METRICS.get(objective.metric)
+    if better is None:
+        remedy = nearest(metric, tuple(METRICS))
+        return [Problem(field="objective.metric", message=f"the built-in trainers do not compute {metric}; {remedy}")]
+    if objective.direction != better:
+        message = f"must be {better} for {metric}, got {objective.direction}; change it"
+        return [Problem(field="objective.direction", message=message)]
+    return []
