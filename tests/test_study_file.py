@@ -742,7 +742,7 @@ def test_plain_data_gives_the_messages_of_a_file_without_lines():
     with pytest.raises(StudyInvalid) as caught:
         study_from({**EXAMPLE, "seed": -1, "space": {"x": {"type": "float", "low": 2, "high": 1}}})
     assert [str(problem) for problem in caught.value.problems] == [
-        "space.x.low: low must be < high, got low=2.0 and high=1.0; swap them or fix the value in the trial",
+        "space.x.low: low must be < high, got low=2.0 and high=1.0; swap them",
         "seed: must be >= 0, got -1; use a larger value",
     ]
 
