@@ -7,9 +7,14 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.minio_server import MinioServer, NoServerError, minio
 
 from tunewright.store.s3 import S3Store
+
+# Examples are bounded by number; how long one takes says more about what else the machine does than about the code.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from ..trial import AttemptStart, Heartbeat, Outcome
 BEAT_SECONDS = 5.0  #: between heartbeats
 EXPIRY_SECONDS = 20.0  #: without a change of the heartbeat after which a lease is void
 POLL_SECONDS = 0.5
+GIVEN_BACK = "given-back.json"
 
 
 def boot_id() -> str:
@@ -50,7 +51,7 @@ def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | N
         numbers = layout.attempt_numbers(store, trial)
         if numbers and not _void(store, trial, numbers[-1]):
             return None
-        if len(numbers) >= most:
+        if sum(not _given_back(store, trial, number) for number in numbers) >= most:
             return None
         process = psutil.Process()
         start = AttemptStart(
@@ -71,6 +72,8 @@ def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | N
 
 def _void(store: Store, trial: str, number: int) -> bool:
     """True once the attempt is known to be dead, False once it has an outcome; waits while it lives."""
+    if _given_back(store, trial, number):
+        return True
     start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
     beat, changed = None, time.monotonic()
     while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
@@ -130,5 +133,9 @@ def beating(store: Store, start: AttemptStart) -> Iterator[None]:
 
 
 def give_back(store: Store, start: AttemptStart) -> None:
-    """Forget an attempt that has trained nothing, so that it does not count against the trial's attempts."""
-    store.delete(layout.attempt(start.trial, start.attempt, "start.json"))
+    """Say that an attempt ended without training, so that it neither counts against the trial's attempts nor keeps anybody waiting."""
+    layout.create(store, start, layout.attempt(start.trial, start.attempt, GIVEN_BACK))
+
+
+def _given_back(store: Store, trial: str, number: int) -> bool:
+    return layout.find(store, AttemptStart, layout.attempt(trial, number, GIVEN_BACK)) is not None

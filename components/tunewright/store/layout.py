@@ -11,6 +11,7 @@
     trials/<id>/result.json               create-once, terminal
     trials/<id>/attempts/1/start.json     create-once: the lease
     trials/<id>/attempts/1/alive.json     heartbeat
+    trials/<id>/attempts/1/given-back.json  create-once: it ended without training
     trials/<id>/attempts/1/outcome.json   create-once: how training ended
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/…
     blobs/sha256/<digest>                 weights of policy and surrogate
