@@ -45,6 +45,20 @@ def objects(ledger: Ledger) -> dict[str, bytes]:
     return {entry.key: ledger.store.get(entry.key).data for entry in ledger.store.list()}
 
 
+def iris_study(trials: int) -> Study:
+    """XGBoost on iris; all trials in one round."""
+    return Study.model_validate(
+        {
+            "name": "iris",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "sklearn:iris", "validation": {"holdout": 0.3}},
+            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
+            "budget": {"trials": trials, "parallel_trials": trials},
+        }
+    )
+
+
 def run_slots(ledger: Ledger, round_: int, session: str = "one") -> list[Result | None]:
     plan = ledger.plan(round_)
     assert plan is not None
@@ -287,16 +301,7 @@ def test_the_report_and_the_champion_follow_the_best_trial(place: str) -> None:
 
 
 def test_a_damaged_model_never_scores(place: str) -> None:
-    study = Study.model_validate(
-        {
-            "name": "iris",
-            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
-            "objective": {"metric": "accuracy"},
-            "data": {"source": "sklearn:iris", "validation": {"holdout": 0.3}},
-            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
-            "budget": {"trials": 2, "parallel_trials": 2},
-        }
-    )
+    study = iris_study(trials=2)
     ledger = opened(place, study)
     propose(ledger, "one")
     outcome = train(ledger, "one", 0, 0, runner=LocalRunner())
@@ -348,16 +353,7 @@ def test_a_damaged_reward_model_costs_the_page_its_belief_and_nothing_else(place
 
 
 def test_a_session_of_another_seed_scores_and_promotes_what_the_last_one_trained(place: str) -> None:
-    study = Study.model_validate(
-        {
-            "name": "iris",
-            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
-            "objective": {"metric": "accuracy"},
-            "data": {"source": "sklearn:iris", "validation": {"holdout": 0.3}},
-            "trial": {"kind": "xgboost", "fixed": {"n_estimators": 3}},
-            "budget": {"trials": 1, "parallel_trials": 1},
-        }
-    )
+    study = iris_study(trials=1)
     ledger = opened(place, study)
     propose(ledger, "one")
     train(ledger, "one", 0, 0, runner=LocalRunner())
@@ -434,3 +430,16 @@ def test_the_report_step_of_a_failed_session_ends_with_an_error_after_the_page_i
     with pytest.raises(InputError, match=r"failed_trials is 2"):
         main(study=f"{place}/toy", session="one")
     assert ledger.store.get(layout.report("one")).data
+
+
+def test_an_attempt_given_back_after_its_outcome_was_written_is_not_trained_again(place: str) -> None:
+    from tunewright.steps.lease import give_back
+    from tunewright.trial import AttemptStart
+
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    outcome = train(ledger, "one", 0, 0, runner=LocalRunner())
+    assert outcome is not None
+    give_back(ledger.store, layout.read(ledger.store, AttemptStart, layout.attempt(outcome.trial, 1, "start.json")))
+    assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
+    assert layout.attempt_numbers(ledger.store, outcome.trial) == [1]

@@ -28,11 +28,10 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     \b
     python train.py $(tunewright best my-study --format flags)
     """
-    from ..embedded.loop import address_of, result_of
+    from ..embedded.loop import result_of
     from ..report.configuration import as_flags
-    from ..steps.ledger import Ledger
 
-    ledger = Ledger.at(address_of(store, options.name_of(study)))
+    ledger = options.ledger_of(study, store)
     record = ledger.record()
     result = result_of(ledger)
     if result.best is None:

@@ -21,13 +21,11 @@ from . import options
 @click.option("--yes", is_flag=True, help="Remove; without it only what would be removed is said.")
 def command(study: str, store: str, keep_models: int | None, yes: bool) -> None:
     """Remove weights that no open round needs and checkpoints of ended trials of STUDY. Plans and results are never removed."""
-    from ..embedded.loop import address_of
     from ..steps.garbage import garbage
-    from ..steps.ledger import Ledger
     from ..store.directory import DirectoryStore
     from ..store.opening import open_store
 
-    ledger = Ledger.at(address_of(store, options.name_of(study)))
+    ledger = options.ledger_of(study, store)
     found = list(garbage(ledger, now=time.time(), keep_models=keep_models))
     by_reason: dict[str, list[int]] = defaultdict(list)
     for item in found:

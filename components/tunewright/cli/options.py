@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ..steps.ledger import Ledger
 
 DEFAULT_STORE = "tunewright-store"
 
@@ -18,6 +22,14 @@ store = click.option(
 )
 study_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 study_name = click.argument("study")
+
+
+def ledger_of(study: str, store: str) -> Ledger:
+    """The documents of a study given by its name or its file. Raises InputError."""
+    from ..embedded.loop import address_of
+    from ..steps.ledger import Ledger
+
+    return Ledger.at(address_of(store, name_of(study)))
 
 
 def name_of(study: str) -> str:

@@ -23,15 +23,13 @@ from . import options
 )
 def command(study: str, store: str, session: str | None, output: Path) -> None:
     """Draw the report of STUDY (its name or its file) as it stands now, finished or not."""
-    from ..embedded.loop import address_of
-    from ..steps.ledger import Ledger
     from ..steps.report import report
 
-    ledger = Ledger.at(address_of(store, options.name_of(study)))
+    ledger = options.ledger_of(study, store)
     head, _ = ledger.head() if session is None else (None, None)
     chosen = session or (head.session if head else "")
     report(ledger, chosen)
-    copy_page(address_of(store, options.name_of(study)), chosen, output)
+    copy_page(ledger.store.address, chosen, output)
     click.echo(f"wrote {output}")
 
 

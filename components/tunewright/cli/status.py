@@ -19,10 +19,8 @@ LAST = 5  #: failures shown
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(study: str, store: str, as_json: bool) -> None:
     """Show session, round, counts, the incumbent, and the latest failures of STUDY with the end of their logs."""
-    from ..embedded.loop import address_of
-    from ..steps.ledger import Ledger
 
-    state = describe(Ledger.at(address_of(store, options.name_of(study))))
+    state = describe(options.ledger_of(study, store))
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return

@@ -72,11 +72,11 @@ def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | N
 
 def _void(store: Store, trial: str, number: int) -> bool:
     """True once the attempt is known to be dead, False once it has an outcome; waits while it lives."""
-    if _given_back(store, trial, number):
-        return True
     start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
     beat, changed = None, time.monotonic()
     while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
+        if _given_back(store, trial, number):
+            return True
         if start is not None and start.boot == boot_id():
             if not _running(start):
                 # it may have written its outcome between our look and its end
