@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from .container import JobSettings
 from .preset import AgentSettings
 from .space import Configuration, Model
 from .study import Budget, Study
@@ -97,6 +98,28 @@ class Outcome(Document):
     started: float
     ended: float
     gpu: bool = False
+
+
+class Loss(Document):
+    """Why an attempt ended without an outcome: the platform's fault, or input that is wrong for every trial. Create-once per attempt."""
+
+    kind = "loss"
+    trial: str
+    attempt: int
+    reason: str
+    log_tail: str = ""
+
+
+class Saved(Document):
+    """What the pod of an attempt has put into the store after its trial ended. Create-once per attempt."""
+
+    kind = "saved"
+    trial: str
+    attempt: int
+    model: dict[str, str] = Field(default_factory=dict)
+    """Relative file name to SHA-256 of every file of the model."""
+    left_out: list[str] = Field(default_factory=list)
+    """Files whose names no key can hold."""
 
 
 class Result(Document):
@@ -204,6 +227,8 @@ class SessionRecord(Document):
     agent: AgentSettings
     source: str | None = None
     """Where the data of the study lies in this session; its identity is in the study."""
+    job: JobSettings | None = None
+    """How trials run as Kubernetes Jobs in this session."""
 
 
 class StudyRecord(Document):
@@ -238,7 +263,7 @@ class Heartbeat(Document):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Outcome, Result, SealedRound, SurrogateRecord, PolicyRecord, Champion,
+    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Outcome, Loss, Saved, Result, SealedRound, SurrogateRecord, PolicyRecord, Champion,
 )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
                 seed=study.seed,
                 agent=_settings(ledger, study),
                 source=study.data.source if study.data else None,
+                job=study.trial.job,
             ),
             layout.session(session),
         )
