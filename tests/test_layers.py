@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "components" / "tunewright"
 
 VOCABULARY = {
-    "errors", "parameter", "constraint", "space", "rules", "preset", "quantity", "pod", "container", "study", "trial", "diagnosis", "study_file", "schema",
+    "errors", "parameter", "constraint", "space", "rules", "preset", "quantity", "pod", "container", "study", "trial",
+    "diagnosis", "study_file", "schema",
 }  # fmt: skip
 SCREEN = {"progress", "display", "termination"}  #: what a person sees and how a process ends
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .parameter import Model
 from .pod import PodTemplate
@@ -56,9 +56,7 @@ def _secrets(secrets: dict[str, str]) -> dict[str, str]:
         if not match:
             raise ValueError(f"secrets must be given as name/key, got {source!r:.80}; write it such as hub/token")
         if match[1] in STORE_SECRETS:
-            raise ValueError(
-                f"secrets must not be the store's own, got {match[1]!r}; a trial has no keys to the store"
-            )
+            raise ValueError(f"secrets must not be the store's own, got {match[1]!r}; a trial has no keys to the store")
     return secrets
 
 
@@ -118,5 +116,3 @@ def secret_of(source: str) -> Mapping[str, Any]:
     """A reference to the key of a Secret, from ``name/key``."""
     name, _, key = source.partition("/")
     return {"secretKeyRef": {"name": name, "key": key}}
-
-

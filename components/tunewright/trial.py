@@ -101,13 +101,14 @@ class Outcome(Document):
 
 
 class Loss(Document):
-    """Why an attempt ended without an outcome: the platform's fault, or input that is wrong for every trial. Create-once per attempt."""
+    """Something outside ended an attempt: the platform's fault, another attempt is made. Create-once per attempt."""
 
     kind = "loss"
     trial: str
     attempt: int
     reason: str
     log_tail: str = ""
+    ended: float
 
 
 class Saved(Document):
@@ -263,7 +264,8 @@ class Heartbeat(Document):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Outcome, Loss, Saved, Result, SealedRound, SurrogateRecord, PolicyRecord, Champion,
+    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Loss, Saved, Outcome, Result, SealedRound, SurrogateRecord, PolicyRecord,
+    Champion,
 )  # fmt: skip
 
 

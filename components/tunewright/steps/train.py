@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import AttemptLost, InputError
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
-from ..training.local import LocalRunner, reap
+from ..training.job import runner_for
+from ..training.keeping import keep_model, left_out_note
 from ..training.runner import LOG, OUTPUT, STREAM, Finished, Job, Runner
 from ..trial import AttemptStart, Outcome, SessionRecord, Slot
-from .lease import beating, give_back, take
+from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
 
 
 def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
     """Entry point of the step."""
-    train(Ledger.at(study), session, round, slot, runner=LocalRunner())
+    ledger = Ledger.at(study)
+    train(ledger, session, round, slot, runner=runner_for(ledger.study(ledger.session(session)), study))
     return {}
 
 
@@ -37,23 +38,34 @@ def train(
     Raises:
         SessionFenced: a newer session has claimed the study.
         DataInvalid: the data cannot be trained on.
+        AttemptLost: something outside ended the attempt; the next call makes another.
     """
     place = _open_trial(ledger, session, round_, slot)
     if place is None:
         return None
     record = ledger.record()
-    start = take(ledger.store, place.trial, record.study.trial.limits.attempts, now=clock())
+    start = take(ledger.store, place.trial, record.study.trial.limits.attempts, now=clock(), goes_on=runner.goes_on)
     if start is None:
         return None
     try:
         if _open_trial(ledger, session, round_, slot) is None:  # taking the lease may have waited for hours
             give_back(ledger.store, start)
             return None
-        return _attempt(ledger, ledger.session(session), place, start, runner, ledger.trial_seed(round_, slot), clock)
-    except (InputError, Terminated, KeyboardInterrupt):
-        # the runner has left no process and nothing counts: only attempts that die are held against the trial
-        give_back(ledger.store, start)
+        outcome = _attempt(
+            ledger, ledger.session(session), place, start, runner, ledger.trial_seed(round_, slot), clock
+        )
+    except AttemptLost as lost:
+        lose(ledger.store, start, lost, now=clock())
         raise
+    except (InputError, Terminated, KeyboardInterrupt) as error:
+        if isinstance(error, InputError):
+            lose(ledger.store, start, error, now=clock())  # for people
+        # the runner has left no process and nothing counts: only attempts that die are held against the trial
+        if isinstance(error, InputError) or not runner.goes_on(place.trial, start.attempt):
+            give_back(ledger.store, start)
+        raise
+    runner.discard(place.trial)
+    return outcome
 
 
 def _open_trial(ledger: Ledger, session: str, round_: int, slot: int) -> Slot | None:
@@ -66,8 +78,8 @@ def _open_trial(ledger: Ledger, session: str, round_: int, slot: int) -> Slot | 
 def _attempt(
     ledger: Ledger, session: SessionRecord, place: Slot, start: AttemptStart, runner: Runner, seed: int, clock: Clock
 ) -> Outcome:
-    if start.attempt > 1:
-        reap(place.trial)  # whatever a dead attempt may have left on this host
+    if not runner.goes_on(place.trial, start.attempt):
+        runner.discard(place.trial)  # whatever dead attempts may have left
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
@@ -86,27 +98,15 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
     for name in (LOG, STREAM):
         if (directory / name).is_file():
             store.put(layout.attempt(start.trial, start.attempt, name), (directory / name).read_bytes())
-    model, left_out = {}, []
-    for path in _files(directory / OUTPUT) if finished.state in ("TRAINED", "STOPPED") else ():
-        name = path.relative_to(directory / OUTPUT).as_posix()
-        try:
-            key = layout.attempt(start.trial, start.attempt, f"model/{name}")
-        except InputError:
-            left_out.append(name)
-            continue
-        data = path.read_bytes()
-        store.put(key, data)
-        model[name] = hashlib.sha256(data).hexdigest()
-    note = (
-        f"files were not kept, names must be of letters, digits and ._=@+-: {', '.join(left_out)}"[:2000]
-        if left_out
-        else ""
-    )
+    model, left_out = finished.model, list(finished.left_out)
+    if model is None:
+        kept = finished.state in ("TRAINED", "STOPPED")
+        model, left_out = keep_model(store, start.trial, start.attempt, directory / OUTPUT) if kept else ({}, [])
     outcome = Outcome(
         trial=start.trial,
         attempt=start.attempt,
         state=finished.state,
-        reason=finished.reason or note,
+        reason=finished.reason or left_out_note(left_out),
         metrics=finished.metrics,
         model=model,
         log_tail=finished.log_tail,
@@ -115,12 +115,3 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
         gpu=finished.gpu,
     )
     return layout.create(store, outcome, layout.attempt(start.trial, start.attempt, "outcome.json"))[0]
-
-
-def _files(folder: Path) -> list[Path]:
-    """Files below a folder, by name; links lead elsewhere and do not count."""
-    return (
-        [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-        if folder.is_dir()
-        else []
-    )

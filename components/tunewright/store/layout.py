@@ -12,8 +12,8 @@
     trials/<id>/attempts/1/start.json     create-once: the lease
     trials/<id>/attempts/1/alive.json     heartbeat
     trials/<id>/attempts/1/given-back.json  create-once: it ended without training
+    trials/<id>/attempts/1/lost.json      create-once: something outside ended it
     trials/<id>/attempts/1/outcome.json   create-once: how training ended
-    trials/<id>/attempts/1/loss.json      create-once: why it ended without an outcome
     trials/<id>/attempts/1/pod/…          between the pod of a Job and who waits for it: metrics.json, metrics.jsonl, ended.json, saved.json
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/…
     blobs/sha256/<digest>                 weights of policy and surrogate

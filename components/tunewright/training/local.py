@@ -17,13 +17,13 @@ from pathlib import Path
 from ..errors import DataInvalid, InputError
 from ..study import CommandTrial
 from . import processes
+from .command import FILES, PARAMS, user_command, variables, write_files
 from .data import local
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
 from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, read_stream, sound
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
-from .template import render, text
 
 POLL_SECONDS = 0.2
 CHUNK = 2**16
@@ -76,6 +76,14 @@ class LocalRunner:
         (job.directory / LOG).write_bytes(ended.log.content())
         return _finished(job, ended)
 
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        """See `Runner.goes_on`: processes die with the one that started them."""
+        return False
+
+    def discard(self, trial: str) -> None:
+        """See `Runner.discard`."""
+        reap(trial)
+
 
 def _user_command(job: Job) -> _Command:
     trial = job.study.trial
@@ -84,21 +92,11 @@ def _user_command(job: Job) -> _Command:
         raise InputError(
             f"trial.directory: must be an existing directory, got {trial.directory!r}; create it or leave it out"
         )
-    params = job.directory / "params.json"
-    params.write_text(json.dumps(job.configuration))
-    values = {name: text(value) for name, value in job.configuration.items()}
-    values |= {"params": str(params), "output": str(job.directory / OUTPUT)}
-    if job.study.data is not None:
-        values["data"] = local(job.study.data, job.directory).source
-    inactive = job.study.space.keys() - job.configuration.keys()
-    rendered = [render(part, values, inactive) for part in trial.command]
-    chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
-    return _Command(
-        arguments=[part for part in rendered if part is not None],
-        environment={name: value for name, value in chosen.items() if value is not None}
-        | {"TUNEWRIGHT_PARAMS": str(params)},
-        directory=trial.directory,
-    )
+    (job.directory / PARAMS).write_text(json.dumps(job.configuration))
+    write_files(job.directory / FILES, trial.files)
+    data = local(job.study.data, job.directory).source if job.study.data is not None else None
+    command = user_command(job.study, trial, job.configuration, job.directory, data)
+    return _Command(arguments=command.arguments, environment=command.environment, directory=trial.directory)
 
 
 def _worker_command(job: Job) -> _Command:
@@ -123,10 +121,7 @@ def _environment(job: Job, command: _Command) -> dict[str, str]:
         **processes.environment(os.environ),
         **command.environment,
         MARKER: f"{job.trial}/{job.attempt}",
-        "TUNEWRIGHT_OUTPUT": str(job.directory / OUTPUT),
-        "TUNEWRIGHT_METRICS": str(job.directory / "metrics.json"),
-        "TUNEWRIGHT_STREAM": str(job.directory / STREAM),
-        "TUNEWRIGHT_SEED": str(job.seed),
+        **variables(job.directory, job.seed),
     }
 
 

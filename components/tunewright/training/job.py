@@ -1,0 +1,308 @@
+"""Trials as Kubernetes Jobs: made once, watched, gone on with after the watching process has died.
+
+A Job is named after its trial and attempt, so that however many processes run an attempt, there is one Job. It lives on when the watching
+process dies or its node is drained, and the next one finds it by its name; it is deleted when the attempt's outcome is in the store, when the
+session is ended, and by Kubernetes when the Workflow goes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from ..container import JobSettings
+from ..errors import AttemptLost, InputError, NotFound, TransientError
+from ..store import layout
+from ..store.opening import open_store, split_study, study_store
+from ..store.port import Store
+from ..study import CommandTrial, Study
+from ..trial import Saved
+from .job_cluster import Absent, Cluster, Taken, own_namespace
+from .job_log import Follower
+from .job_manifest import Site, job_name, manifest, selector
+from .job_pod import ENDED, SAVED, SMALL, box
+from .job_site import own_pod_name, own_site
+from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
+from .local import LocalRunner, _Ended, _finished
+from .parameters import check_parameters
+from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
+
+BEAT_SECONDS = 0.5
+POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and of old ones
+STREAM_SECONDS = 2.0  #: between two looks at the stream
+REFUSED_SECONDS = 60.0  #: that an image which its registry does not know is waited for
+AWAY_SECONDS = 300.0  #: that an API server or a store may be away
+GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
+
+T = TypeVar("T")
+
+
+def runner_for(study: Study, address: str) -> Runner:
+    """Who runs the trials of a study where this process is.
+
+    On a cluster a user's command runs as a Job, so that it never shares a pod with a key or a token; a built-in trainer only if its study says
+    ``job``.
+
+    Args:
+        study: as this session has it.
+        address: of the study in its store.
+    """
+    on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
+    if on_cluster and (isinstance(study.trial, CommandTrial) or study.trial.job is not None):
+        cluster = Cluster(own_namespace())
+        return JobRunner(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
+    return LocalRunner()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRunner:
+    """Runs trials as Jobs of one namespace.
+
+    It needs a part of the store, which other runners do not: what a trial leaves goes from its pod into the store and not through this process.
+    """
+
+    cluster: Cluster
+    site: Site
+    pod: str | None = None  #: this process's own, which tells a drained node from a cancelled session
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        place, name = split_study(self.site.address)
+        object.__setattr__(self, "store", study_store(open_store(place), name))
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        """See `Runner.run`."""
+        check_parameters(job.study)
+        (job.directory / OUTPUT).mkdir(exist_ok=True)
+        self._make(manifest(job, self.site))
+        watch = _Watch(self, job, beat)
+        try:
+            ended = watch.until_ended()
+        except StopTrial as stop:
+            ended = watch.end("STOPPED", str(stop))
+        except (AttemptLost, InputError):
+            self.discard(job.trial)
+            raise
+        except TransientError:
+            raise  # the Job goes on, and so does the next who waits for it
+        except BaseException:
+            if not self._moved():
+                self.discard(job.trial)
+            raise
+        return watch.finished(ended)
+
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        """See `Runner.goes_on`."""
+        job = self.job(job_name(self.site, trial, attempt))
+        return job is not None and not job["metadata"].get("deletionTimestamp")
+
+    def discard(self, trial: str) -> None:
+        """See `Runner.discard`."""
+        for job in self.cluster.items(self.cluster.jobs, labelSelector=selector(self.site, trial)):
+            self.cluster.delete(f"{self.cluster.jobs}/{job['metadata']['name']}")
+
+    def job(self, name: str) -> Object | None:
+        """The Job of this name."""
+        try:
+            return self.cluster.get(f"{self.cluster.jobs}/{name}")
+        except Absent:
+            return None
+
+    def newest_pod(self, name: str) -> Object | None:
+        """The pod of a Job."""
+        found = self.cluster.items(self.cluster.pods, labelSelector=f"batch.kubernetes.io/job-name={name}")
+        return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+    def words(self, *names: str) -> str:
+        """The latest warning about objects of these names; empty when there is none."""
+        warnings = [
+            event
+            for event in self.cluster.items(self.cluster.events, fieldSelector="type=Warning")
+            if event["involvedObject"].get("name") in names
+        ]
+        latest = max(
+            warnings, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default=None
+        )
+        return f"{latest['reason']}: {latest['message']}" if latest else ""
+
+    def _make(self, body: dict[str, Any]) -> None:
+        """Make the Job, unless it is there. One that is being deleted is of an attempt that is over."""
+        name = body["metadata"]["name"]
+        end = time.monotonic() + GONE_SECONDS
+        while True:
+            with suppress(Taken):
+                self.cluster.create(self.cluster.jobs, body)
+            there = self.job(name)
+            if there is not None and not there["metadata"].get("deletionTimestamp"):
+                return
+            if time.monotonic() > end:
+                raise TransientError(f"Job {name} must be gone before it is made again, but is not; try again")
+            time.sleep(BEAT_SECONDS)
+
+    def _moved(self) -> bool:
+        """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""
+        if self.pod is None:
+            return False
+        try:
+            own = self.cluster.get(f"{self.cluster.pods}/{self.pod}")
+        except (Absent, InputError, TransientError):
+            return True
+        return bool(own["metadata"].get("deletionTimestamp"))
+
+
+class _Watch:
+    """One process waiting for one Job."""
+
+    def __init__(self, runner: JobRunner, job: Job, beat: Callable[[], None]) -> None:
+        self.runner = runner
+        self.job = job
+        self.name = job_name(runner.site, job.trial, job.attempt)
+        self.log = Follower(runner.cluster, job.study.trial.limits.log)
+        self.saved: Saved | None = None
+        self._beat = beat
+        self._settings = job.study.trial.job or JobSettings()
+        self._begun = self._asked = self._read = time.monotonic()
+        self._waited = self._begun
+        self._told = False
+        self._etags: dict[str, str] = {}
+
+    def until_ended(self) -> _Ended:
+        """Wait for the end of the trial.
+
+        Raises:
+            StopTrial: `beat` has asked for it.
+            AttemptLost: the platform ended the attempt, or it did not begin in time.
+            InputError: the study is wrong in a way that every trial shares.
+            TransientError: the API server or the store stayed away.
+        """
+        while True:
+            ended = self._judge(self._patiently(self._look))
+            if ended is not None:
+                return ended
+            age = time.monotonic() - self._begun
+            pause = min(max(age / 50, POLL_SECONDS[0]), POLL_SECONDS[1])  # late by two hundredths at most
+            end = time.monotonic() + pause
+            while time.monotonic() < end:
+                self._patiently(self._mirror_stream)
+                self._beat()
+                time.sleep(min(BEAT_SECONDS, max(0.0, end - time.monotonic())))
+
+    def end(self, state: State, reason: str) -> _Ended:
+        """End the trial; what it has written up to now counts."""
+        self.runner.discard(self.job.trial)
+        end = time.monotonic() + GONE_SECONDS
+        while self.runner.newest_pod(self.name) is not None and time.monotonic() < end:
+            time.sleep(BEAT_SECONDS)
+        self._mirror(STREAM)
+        return _Ended(code=-15, log=self.log.finish(), state=state, reason=reason)
+
+    def finished(self, ended: _Ended) -> Finished:
+        """The verdict on a trial that has ended."""
+        (self.job.directory / LOG).write_bytes(ended.log.content())
+        verdict = _finished(self.job, ended)
+        return replace(
+            verdict,
+            gpu=verdict.gpu or self._settings.gpus > 0,
+            model=self.saved.model if self.saved is not None else {},
+            left_out=tuple(self.saved.left_out) if self.saved is not None else (),
+        )
+
+    def _look(self) -> tuple[View, Object | None]:
+        job, pod = self.runner.job(self.name), self.runner.newest_pod(self.name)
+        return view(job, pod), pod
+
+    def _judge(self, seen: tuple[View, Object | None]) -> _Ended | None:
+        state, pod = seen
+        if isinstance(state, Refused):
+            raise InputError(state.reason)
+        if isinstance(state, Lost):
+            raise AttemptLost(f"{state.reason}; it is tried again", log_tail=self.log.last_lines())
+        if isinstance(state, Waiting):
+            self._wait(state, pod)
+            return None
+        assert pod is not None  # noqa: S101 - nothing runs or has ended without one
+        self.log.follow(pod["metadata"]["name"])
+        if isinstance(state, Running):
+            return self._overtime(time.time() - state.since)
+        return self._ended(state)
+
+    def _wait(self, state: Waiting, pod: Object | None) -> None:
+        """Raises when it has waited long enough."""
+        now = time.monotonic()
+        if state.queued:
+            self._waited = now
+        if state.refused and now - self._waited > REFUSED_SECONDS:
+            raise InputError(state.reason)
+        if now - self._waited > self._settings.start:
+            words = self.runner.words(self.name, *([pod["metadata"]["name"]] if pod else []))
+            raise AttemptLost(
+                f"it must begin to train within {self._settings.start:g} s, but {state.reason}{f' ({words})' if words else ''}; "
+                "free the nodes or raise trial.job.start"
+            )
+
+    def _overtime(self, seconds: float) -> _Ended | None:
+        most = self.job.study.trial.limits.time
+        if seconds <= most:
+            return None
+        return self.end("FAILED", f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time")
+
+    def _ended(self, state: Ended) -> _Ended | None:
+        """The end once everything is stored, None before."""
+        if state.saving is not None:
+            self._tell(keep=state.code == 0)
+            self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))
+            if self.saved is None:
+                if not state.saving:
+                    raise AttemptLost(
+                        "what it left could not be stored; it is tried again", log_tail=self.log.last_lines()
+                    )
+                return None
+            for name in SMALL:
+                self._patiently(lambda name=name: self._mirror(name))  # type: ignore[misc]
+        code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
+        reason, most = state.reason, self.job.study.trial.limits.time
+        if code and state.until - state.since > most:
+            reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
+        return _Ended(code=code, log=self.log.finish(), state="FAILED" if reason else None, reason=reason)
+
+    def _tell(self, *, keep: bool) -> None:
+        """Tell the pod that its trial has ended, and whether its model is worth keeping."""
+        if not self._told:
+            self._patiently(
+                lambda: self.runner.store.put(self._box(ENDED), b'{"keep": %s}\n' % (b"true" if keep else b"false"))
+            )
+            self._told = True
+
+    def _mirror_stream(self) -> None:
+        if time.monotonic() - self._read >= STREAM_SECONDS:
+            self._mirror(STREAM)
+            self._read = time.monotonic()
+
+    def _mirror(self, name: str) -> None:
+        """Bring a small file of the trial here."""
+        try:
+            found = self.runner.store.get(self._box(name))
+        except NotFound:
+            return
+        if self._etags.get(name) != found.etag:
+            (self.job.directory / name).write_bytes(found.data)
+            self._etags[name] = found.etag
+
+    def _box(self, name: str) -> str:
+        return box(self.job.trial, self.job.attempt, name)
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """What ``act`` returns, tried again for as long as an API server or a store may take to come back."""
+        end = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return act()
+            except TransientError:
+                if time.monotonic() > end:
+                    raise
+                self._beat()
+                time.sleep(BEAT_SECONDS)
