@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "trial_script": set(),
     "agent": set(),
     "store": set(),
-    "training": {"store"},
+    "training": {"store", "termination"},
     "report": set(),
     "steps": {"agent", "store", "training", "report", *SCREEN},
     "embedded": {"steps", "agent", "store", "training", "report", *SCREEN},

@@ -233,6 +233,11 @@ class Study(Model):
             raise ValueError("; ".join(f"{'.'.join(map(str, place))}: {message}" for place, message in problems))
         return self
 
+    @property
+    def as_jobs(self) -> bool:
+        """Whether trials run as Kubernetes Jobs on a cluster: a user's command always, so that it shares a pod with no key and no token."""
+        return isinstance(self.trial, CommandTrial) or self.trial.job is not None
+
     def search_space(self) -> Space:
         """The space with its conditions and constraints."""
         return Space(self.space, self.constraints)

@@ -19,7 +19,7 @@ from ..errors import AttemptLost, InputError, NotFound, TransientError
 from ..store import layout
 from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
-from ..study import CommandTrial, Study
+from ..study import Study
 from ..trial import Saved
 from .job_cluster import Absent, Cluster, Taken, own_namespace
 from .job_log import Follower
@@ -44,15 +44,12 @@ T = TypeVar("T")
 def runner_for(study: Study, address: str) -> Runner:
     """Who runs the trials of a study where this process is.
 
-    On a cluster a user's command runs as a Job, so that it never shares a pod with a key or a token; a built-in trainer only if its study says
-    ``job``.
-
     Args:
         study: as this session has it.
         address: of the study in its store.
     """
     on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
-    if on_cluster and (isinstance(study.trial, CommandTrial) or study.trial.job is not None):
+    if on_cluster and study.as_jobs:
         cluster = Cluster(own_namespace())
         return JobRunner(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
     return LocalRunner()

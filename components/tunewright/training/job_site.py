@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from .job_cluster import Absent, Cluster
-from .job_manifest import Site
+from .job_manifest import QUEUE_LABEL, Site
 
 POD_VARIABLE = "TUNEWRIGHT_POD"  #: name of the step's pod; host names are cut at 63 characters
 STORE_VARIABLES = ("AWS_", "TUNEWRIGHT_S3_")
@@ -31,7 +31,7 @@ def own_site(cluster: Cluster, address: str) -> Site:
 
 
 def site_of(pod: dict[str, Any], address: str) -> Site:
-    """The site of the Jobs that a pod makes: its image, its way to the store, and its owner, which is the Workflow."""
+    """The site of the Jobs that a pod makes: its image, its way to the store, its queue, and its owner, which is the Workflow."""
     containers = pod["spec"]["containers"]
     main = next((container for container in containers if container["name"] == MAIN), containers[0])
     environment = [entry for entry in main.get("env", []) if entry["name"].startswith(STORE_VARIABLES)]
@@ -48,7 +48,7 @@ def site_of(pod: dict[str, Any], address: str) -> Site:
         address=address,
         environment=environment,
         owner=_owner(metadata),
-        labels={WORKFLOW_LABEL: labels[WORKFLOW_LABEL]} if WORKFLOW_LABEL in labels else {},
+        labels={name: labels[name] for name in (WORKFLOW_LABEL, QUEUE_LABEL) if name in labels},
     )
 
 
