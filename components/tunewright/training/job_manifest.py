@@ -182,7 +182,7 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
     return container | {
         "imagePullPolicy": "IfNotPresent",
         "env": [
-            *_variables({name: escaped(value) for name, value in values.items()}),
+            *_variables(values),
             *({"name": name, "valueFrom": secret_of(source)} for name, source in settings.secrets.items()),
         ],
         "resources": _resources(settings, limits),
@@ -217,7 +217,7 @@ def _volumes(settings: JobSettings) -> list[dict[str, Any]]:
 
 
 def _variables(values: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+    return [{"name": name, "value": escaped(value)} for name, value in values.items()]
 
 
 def data_place(data: Data | None) -> str | None:
