@@ -262,7 +262,7 @@ class _Watch:
                 self._patiently(lambda name=name: self._mirror(name))  # type: ignore[misc]
         code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
         reason, most = state.reason, self.job.study.trial.limits.time
-        if code and state.until - state.since > most:
+        if code and not reason and 0 < state.since < state.until - most:
             reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
         return _Ended(code=code, log=self.log.finish(), state="FAILED" if reason else None, reason=reason)
 
