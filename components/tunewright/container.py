@@ -18,7 +18,7 @@ from .quantity import Duration
 
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
 OBJECT_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  #: of a Kubernetes object
-PATH = r"^/[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)*$"
+PATH = r"^(/\.?[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$"
 IMAGE = (
     r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"

@@ -31,7 +31,7 @@ PLATFORM = {
     "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage",
 }  # fmt: skip
 """Reasons of pods that nodes and schedulers have ended."""
-DISK = re.compile(r"ephemeral.storage.*exceeds? |exceeds? .*ephemeral.storage|EmptyDir volume .* exceeds")
+DISK = re.compile(r"exceed(s|ed) (the total limit of containers|its local ephemeral storage limit|the limit)")
 REFUSED = re.compile(
     r"not found|manifest unknown|does not exist|unauthorized|denied|forbidden|no match for platform|invalid reference", re.IGNORECASE
 )  # fmt: skip
