@@ -13,6 +13,7 @@
     │   └── StoreRefused                     credentials, bucket, read-only, not atomic
     ├── TransientError                  75   worth another try
     │   ├── StoreUnavailable                 network, server error, full disk
+    │   ├── AttemptLost                      something outside ended the processes of a trial
     │   └── LeaseHeld                        another live process trains this trial
     ├── StoreMiss                       70   raised by a store, handled by its caller
     │   ├── NotFound                         no object under this key
@@ -114,6 +115,14 @@ class TransientError(TunewrightError):
 
 class StoreUnavailable(TransientError):
     """The store did not answer, answered with a server error, or has no space left."""
+
+
+class AttemptLost(TransientError):
+    """Something outside ended an attempt: killed, evicted, deleted. Another attempt is worth it; ``log_tail`` is the end of its log."""
+
+    def __init__(self, message: str, *, log_tail: str = "") -> None:
+        self.log_tail = log_tail
+        super().__init__(message)
 
 
 class LeaseHeld(TransientError):

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import psutil
 
-from ..errors import AlreadyExists, NotFound, StoreUnavailable
+from ..errors import AlreadyExists, AttemptLost, NotFound, StoreUnavailable
 from ..store import layout
 from ..store.port import Store
-from ..trial import AttemptStart, Heartbeat, Outcome
+from ..trial import AttemptStart, Heartbeat, Loss, Outcome
 
 BEAT_SECONDS = 5.0  #: between heartbeats
 EXPIRY_SECONDS = 20.0  #: without a change of the heartbeat after which a lease is void
 POLL_SECONDS = 0.5
 GIVEN_BACK = "given-back.json"
+LOST = "lost.json"
 
 
 def boot_id() -> str:
@@ -75,7 +76,7 @@ def _void(store: Store, trial: str, number: int) -> bool:
     start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
     beat, changed = None, time.monotonic()
     while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
-        if _given_back(store, trial, number):
+        if _given_back(store, trial, number) or layout.find(store, Loss, layout.attempt(trial, number, LOST)):
             return True
         if start is not None and start.boot == boot_id():
             if not _running(start):
@@ -135,6 +136,12 @@ def beating(store: Store, start: AttemptStart) -> Iterator[None]:
 def give_back(store: Store, start: AttemptStart) -> None:
     """Say that an attempt ended without training, so that it neither counts against the trial's attempts nor keeps anybody waiting."""
     layout.create(store, start, layout.attempt(start.trial, start.attempt, GIVEN_BACK))
+
+
+def lose(store: Store, start: AttemptStart, error: AttemptLost, *, now: float) -> None:
+    """Say that something outside ended the attempt, and what: it counts against the trial's attempts and keeps nobody waiting."""
+    loss = Loss(trial=start.trial, attempt=start.attempt, reason=str(error), log_tail=error.log_tail, ended=now)
+    layout.create(store, loss, layout.attempt(start.trial, start.attempt, LOST))
 
 
 def _given_back(store: Store, trial: str, number: int) -> bool:

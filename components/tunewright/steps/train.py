@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
 from ..training.local import LocalRunner, reap
-from ..training.runner import LOG, OUTPUT, STREAM, Finished, Job, Runner
-from ..trial import AttemptStart, Outcome, SessionRecord, Slot
-from .lease import beating, give_back, take
+from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
+from ..training.stream import Growing, kept
+from ..trial import AttemptStart, Outcome, Result, SessionRecord, Slot
+from .checkpoints import files_below, latest, restore
+from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
+from .peers import Peers
+from .watch import Rule, Watch
 
 
 def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
@@ -37,6 +42,7 @@ def train(
     Raises:
         SessionFenced: a newer session has claimed the study.
         DataInvalid: the data cannot be trained on.
+        AttemptLost: something outside ended the attempt; the step may be run again.
     """
     place = _open_trial(ledger, session, round_, slot)
     if place is None:
@@ -49,10 +55,13 @@ def train(
         if _open_trial(ledger, session, round_, slot) is None:  # taking the lease may have waited for hours
             give_back(ledger.store, start)
             return None
-        return _attempt(ledger, ledger.session(session), place, start, runner, ledger.trial_seed(round_, slot), clock)
+        return _attempt(ledger, ledger.session(session), round_, slot, start, runner, clock)
     except (InputError, Terminated, KeyboardInterrupt):
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
         give_back(ledger.store, start)
+        raise
+    except AttemptLost as error:
+        lose(ledger.store, start, error, now=clock())
         raise
 
 
@@ -64,30 +73,47 @@ def _open_trial(ledger: Ledger, session: str, round_: int, slot: int) -> Slot | 
 
 
 def _attempt(
-    ledger: Ledger, session: SessionRecord, place: Slot, start: AttemptStart, runner: Runner, seed: int, clock: Clock
+    ledger: Ledger, session: SessionRecord, round_: int, slot: int, start: AttemptStart, runner: Runner, clock: Clock
 ) -> Outcome:
+    place = ledger.slot(round_, slot)
     if start.attempt > 1:
         reap(place.trial)  # whatever a dead attempt may have left on this host
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
             configuration=place.configuration,
-            seed=seed,
+            seed=ledger.trial_seed(round_, slot),
             directory=Path(scratch),
             trial=place.trial,
             attempt=start.attempt,
         )
-        finished = runner.run(job, lambda: None)
+        since = _resume(ledger.store, place, job)
+        rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
+        with Watch(ledger.store, start, job, rule) as watch:
+            finished = runner.run(job, watch.beat)
         return _save(ledger.store, start, finished, job.directory, clock())
+
+
+def _resume(store: Store, place: Slot, job: Job) -> int:
+    """Bring the stream and the checkpoint that this attempt goes on from; returns the step up to which the trial was judged before."""
+    found = latest(store, place.trial) or (latest(store, place.resumes) if place.resumes else None)
+    if found is not None and restore(store, found, job.directory / CHECKPOINT):
+        with suppress(NotFound):
+            stream = store.get(layout.attempt(found.trial, found.attempt, STREAM)).data
+            (job.directory / STREAM).write_bytes(stream)
+    curve = Growing(job.directory / STREAM, job.study.objective.metric)
+    curve.look()
+    stopped = layout.find(store, Result, layout.result(place.resumes)) if place.resumes else None
+    return max([*curve.points, *(step for step, _ in (stopped.curve if stopped else []))], default=0)
 
 
 def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path, now: float) -> Outcome:
     """Files first, the outcome that names them last."""
-    for name in (LOG, STREAM):
-        if (directory / name).is_file():
-            store.put(layout.attempt(start.trial, start.attempt, name), (directory / name).read_bytes())
+    for name, data in ((LOG, _bytes(directory / LOG)), (STREAM, kept(directory / STREAM))):
+        if data:
+            store.put(layout.attempt(start.trial, start.attempt, name), data)
     model, left_out = {}, []
-    for path in _files(directory / OUTPUT) if finished.state in ("TRAINED", "STOPPED") else ():
+    for path in files_below(directory / OUTPUT) if finished.state in ("TRAINED", "STOPPED") else ():
         name = path.relative_to(directory / OUTPUT).as_posix()
         try:
             key = layout.attempt(start.trial, start.attempt, f"model/{name}")
@@ -117,10 +143,5 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
     return layout.create(store, outcome, layout.attempt(start.trial, start.attempt, "outcome.json"))[0]
 
 
-def _files(folder: Path) -> list[Path]:
-    """Files below a folder, by name; links lead elsewhere and do not count."""
-    return (
-        [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-        if folder.is_dir()
-        else []
-    )
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -12,8 +12,10 @@
     trials/<id>/attempts/1/start.json     create-once: the lease
     trials/<id>/attempts/1/alive.json     heartbeat
     trials/<id>/attempts/1/given-back.json  create-once: it ended without training
+    trials/<id>/attempts/1/lost.json      create-once: something outside ended it
     trials/<id>/attempts/1/outcome.json   create-once: how training ended
-    trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/…
+    trials/<id>/attempts/1/checkpoint.json  names the files of the newest checkpoint
+    trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/<digest>
     blobs/sha256/<digest>                 weights of policy and surrogate
     sessions/<id>/session.json            create-once
     sessions/<id>/report/index.html
