@@ -70,12 +70,18 @@ class Peers:
 
 
 def running(store: Store, study: Study, trial: str) -> Peer | None:
-    """A trial without a result, by the stream of its latest attempt; None before it has one."""
+    """A trial without a result, by its stream; None before it has one."""
+    found = latest_stream(store, trial, study.objective.metric)
+    return Peer(trial=trial, curve=rewards(study.objective, list(found.items()))) if found else None
+
+
+def latest_stream(store: Store, trial: str, metric: str) -> dict[int, float]:
+    """A metric by step in the stream of the latest attempt that has one; nothing before any has."""
     for number in reversed(layout.attempt_numbers(store, trial)):
-        found = stream_of(store, trial, number, study.objective.metric)
+        found = stream_of(store, trial, number, metric)
         if found:
-            return Peer(trial=trial, curve=rewards(study.objective, list(found.items())))
-    return None
+            return found
+    return {}
 
 
 def stream_of(store: Store, trial: str, attempt: int, metric: str) -> dict[int, float]:
