@@ -17,7 +17,13 @@ def curves(tables: Tables, palette: Palette) -> Picture:
     scale = (
         alt.Scale(type="log", nice=False) if first > 0 and last / first >= LONG else alt.Scale(nice=False, zero=False)
     )
-    x = alt.X(field="step", type="quantitative", title="step", scale=scale, axis=alt.Axis(grid=False, format="~s"))
+    x = alt.X(
+        field="step",
+        type="quantitative",
+        title="step",
+        scale=scale,
+        axis=alt.Axis(grid=False, format="~s", tickMinStep=1),
+    )
     y = objective_axis(tables, "value")
     look = statuses(tables, palette)
     lines = (

@@ -57,7 +57,7 @@ def over_time(tables: Tables, palette: Palette) -> Picture:
 def over_cost(tables: Tables, palette: Palette) -> Picture:
     spent = max((row["spent"] or 0.0 for row in tables.data["trials"]), default=0.0)
     x = alt.X(
-        field="spent", type="quantitative", title=f"{tables.purse[0]} of training and evaluation, all trials added up",
+        field="spent", type="quantitative", title=f"{tables.purse[0]} spent on trials",
         scale=alt.Scale(domain=[0, spent * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
     )  # fmt: skip
     layers = [*_levels(tables, palette), *_points(tables, palette, x, "spent", "incumbent_then")]
