@@ -63,9 +63,7 @@ def work(chunk: Chunk) -> list[Answer]:
 
 def collect(task: Task, answers: dict[Point, Answer]) -> None:
     """Add runs to the committed table."""
-    asked = plan.configurations(task, [point.index for point in answers])
-    new = store.rows(task, dict(zip(answers, asked, strict=True)), answers)
-    store.write(task, store.merged(store.read(task), new))
+    store.write(task, store.merged(store.read(task), store.rows(answers)))
 
 
 def grow(tasks: Sequence[Task], count: int, workers: int, stop: float) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import ExtraTreesRegressor
-from tests.benchmarks.evaluation.trial import SHARES, Answer, Score, space_of, valid_rows
+from tests.benchmarks.evaluation.trial import SHARES, Answer, Score, valid_rows
 from tests.benchmarks.tables import store
 from tests.benchmarks.tables.feasible import infeasible
 from tests.benchmarks.tasks.listing import Task
@@ -29,7 +29,6 @@ TREES = 100
 LEAF = 2  #: least runs in a leaf
 LOG = ("log_loss", "seconds", "total_seconds", "held_out_log_loss")  #: measures that are interpolated as logarithms
 LEAST = 1e-6  #: smaller values count as this before the logarithm
-TOGETHER = [*store.SCORES, *store.REST]
 
 
 class Interpolator:
@@ -49,20 +48,20 @@ class Interpolator:
         self.outputs = _transformed(runs)
         self.noise = _noise(runs, self.outputs)
         first = (runs["replicate"] == 0).to_numpy()
-        self.names = space_of(task).names
         self.trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0, n_jobs=1)
         values = self.outputs[first]
         self.center, self.scale = values.mean(axis=0), np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
-        self.trees.fit(features(once[self.names]), (values - self.center) / self.scale)
+        self.trees.fit(
+            features(store.numbers(task, store.configurations(task, once))), (values - self.center) / self.scale
+        )
 
     def __call__(self, configuration: Configuration) -> Answer:
         reason = infeasible(self.task, configuration)
         if reason:
             return Answer(curve=(), held_out_accuracy=None, held_out_log_loss=None, seconds=0.0, reason=reason)
-        numbers = pd.DataFrame([store.numbers(self.task, configuration)], columns=self.names)
-        mean = self.trees.predict(features(numbers))[0] * self.scale + self.center
+        mean = self.trees.predict(features(store.numbers(self.task, [configuration])))[0] * self.scale + self.center
         noisy = mean + self.noise * np.random.default_rng(_seed(configuration)).normal(size=len(mean))
-        values = dict(zip(TOGETHER, _restored(noisy).tolist(), strict=True))
+        values = dict(zip(store.SCORES, _restored(noisy).tolist(), strict=True))
         rows = valid_rows(self.task)
         curve = tuple(
             Score(
@@ -78,7 +77,7 @@ class Interpolator:
             held_out_accuracy=min(max(values["held_out_accuracy"], 0.0), 1.0),
             held_out_log_loss=values["held_out_log_loss"],
             seconds=values["total_seconds"],
-            expected=float(mean[TOGETHER.index(f"accuracy_{store.FINAL}")]),
+            expected=float(mean[store.SCORES.index(f"accuracy_{store.FINAL}")]),
         )
 
 
@@ -94,11 +93,11 @@ def features(parameters: pd.DataFrame) -> Array:
 
 
 def _logarithmic() -> npt.NDArray[np.bool_]:
-    return np.array([name.startswith(LOG) for name in TOGETHER])
+    return np.array([name.startswith(LOG) for name in store.SCORES])
 
 
 def _transformed(runs: pd.DataFrame) -> Array:
-    values = runs[TOGETHER].to_numpy(dtype=np.float64)
+    values = runs[store.SCORES].to_numpy(dtype=np.float64)
     values = np.where(np.isnan(values), 0.0, values)  # a task without held-out rows
     return np.where(_logarithmic(), np.log(np.maximum(values, LEAST)), values)
 
@@ -116,7 +115,7 @@ def _noise(runs: pd.DataFrame, outputs: Array) -> Array:
     if not pairs:
         return np.zeros(outputs.shape[1])
     first, again = (outputs[list(rows)] for rows in zip(*pairs, strict=True))
-    timed = np.array(["seconds" in name for name in TOGETHER])
+    timed = np.array(["seconds" in name for name in store.SCORES])
     return np.where(timed, 0.0, np.sqrt(((first - again) ** 2).mean(axis=0) / 2))
 
 
@@ -132,7 +131,7 @@ def quality(task: Task, table: pd.DataFrame) -> dict[str, Any]:
     once = table[(table["replicate"] == 0) & table["accuracy_0"].notna()]
     target = once[f"accuracy_{store.FINAL}"].to_numpy(dtype=np.float64)
     trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, random_state=0)
-    inputs = features(once[space_of(task).names])
+    inputs = features(store.numbers(task, store.configurations(task, once)))
     predicted = cross_val_predict(trees, inputs, target, cv=KFold(5, shuffle=True, random_state=0))
     varies = target.std() > 0
     return {
@@ -141,7 +140,7 @@ def quality(task: Task, table: pd.DataFrame) -> dict[str, Any]:
         "best": float(target.max()),
         "median": float(np.median(target)),
         "spread": float(target.std()),
-        "noise": float(Interpolator(task, table).noise[TOGETHER.index(f"accuracy_{store.FINAL}")]),
+        "noise": float(Interpolator(task, table).noise[store.SCORES.index(f"accuracy_{store.FINAL}")]),
         "error": float(np.sqrt(np.mean((predicted - target) ** 2))),
         "rank_correlation": float(spearmanr(predicted, target).statistic) if varies and np.ptp(predicted) > 0 else None,
     }
