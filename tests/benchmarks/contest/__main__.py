@@ -12,6 +12,7 @@ import argparse
 import os
 
 from tests.benchmarks.contest import runs
+from tests.benchmarks.contest.quick import QUICK_METHODS, QUICK_SEEDS, QUICK_TASKS
 from tests.benchmarks.contest.runner import requests, run
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import ROLES, named, of_role, tasks
@@ -30,11 +31,14 @@ def main() -> None:
     parser.add_argument("--objective", choices=["accuracy", "log_loss"], default="accuracy")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, default=60 * 24)
+    parser.add_argument("--quick", action="store_true", help="the tasks, methods and seed of benchmark-quick")
     parser.add_argument("--commit", action="store_true", help="merge finished runs into the committed tables")
     arguments = parser.parse_args()
     chosen = named(arguments.tasks) if arguments.tasks else list(of_role(arguments.role) if arguments.role else tasks())
     kind = {"kind": arguments.kind, "budget": arguments.budget, "objective": arguments.objective}
     wanted = requests(chosen, arguments.methods, arguments.seeds, **kind)
+    if arguments.quick:
+        wanted = requests(named(QUICK_TASKS), QUICK_METHODS, QUICK_SEEDS, kind="table")
     run(wanted, arguments.workers, arguments.minutes)
     if arguments.commit:
         runs.commit({runs.name(request) for request in wanted})

@@ -15,7 +15,9 @@ import numpy as np
 from scipy.stats import qmc
 from tests.benchmarks.evaluation.trial import space_of
 from tests.benchmarks.rivals.methods import METHODS, Method
+from tests.benchmarks.tables import interpolator, store
 from tests.benchmarks.tasks.listing import Task, named
+from tests.benchmarks.tasks.prepared import digests
 
 from tunewright.space import Configuration
 
@@ -39,8 +41,13 @@ class Request:
     objective: Literal["accuracy", "log_loss"] = "accuracy"
 
     def id(self) -> str:
-        """What identifies a finished run, the release of its method included."""
-        return digest({**asdict(self), "version": release(METHODS[self.method])})
+        """What identifies a finished run: the release of its method and the objective function that it searched included."""
+        return digest({**asdict(self), "version": release(METHODS[self.method]), "function": self.function()})
+
+    def function(self) -> str:
+        """The objective function: a table grows, and a grown one is another function; real ones are those of the data."""
+        task = named([self.task])[0]
+        return table_digest(task) if self.kind == "table" else digests()[task.name].content[:16]
 
 
 def digest(content: Any) -> str:
@@ -60,6 +67,13 @@ def release(method: Method) -> str:
     if method.made_by.startswith("ours:"):
         return digest([agent_release(), dict(method.settings)])
     return locked(method.package) if method.package else "1"
+
+
+@cache
+def table_digest(task: Task) -> str:
+    """A digest of a table's runs and of how they are interpolated."""
+    path = store.path(task)
+    return digest([interpolator.VERSION, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None])
 
 
 @cache
@@ -114,6 +128,4 @@ def problem(request: Request) -> dict[str, Any]:
 
 def worst(request: Request, task: Task) -> float:
     """Loss of a configuration that cannot be trained, for methods that know no failures: nothing right, or guessing."""
-    from tests.benchmarks.tasks.prepared import digests
-
     return 1.0 if request.objective == "accuracy" else float(np.log(digests()[task.name].classes))

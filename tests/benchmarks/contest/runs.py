@@ -36,6 +36,7 @@ def line_of(request: Request, record: Record | None, failure: str = "") -> dict[
         "id": request.id(),
         **asdict(request),
         "version": release(METHODS[request.method]),
+        "function": request.function(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "failure": failure,
@@ -62,7 +63,7 @@ def finished(requests: Sequence[Request], committed: Path = HOME) -> set[str]:
 
 def row(line: dict[str, Any]) -> dict[str, Any]:
     """What the analysis needs of a line."""
-    about = {key: line[key] for key in ("id", *KEYS, "version", "finished", "failure")}
+    about = {key: line[key] for key in ("id", *KEYS, "version", "function", "finished", "failure")}
     if line["failure"]:
         return {**about, "trials": 0, **{curve: [] for curve in CURVES}}
     return {**about, "trials": len(line["trials"]["cost"]), **curves(line)}

@@ -25,6 +25,7 @@ from tunewright.space import Configuration
 
 Array = npt.NDArray[np.float64]
 
+VERSION = 1  #: of the interpolation; another one is another objective function
 TREES = 100
 LEAF = 2  #: least runs in a leaf
 LOG = ("log_loss", "seconds", "total_seconds", "held_out_log_loss")  #: measures that are interpolated as logarithms
