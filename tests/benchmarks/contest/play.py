@@ -65,9 +65,9 @@ class Evaluated:
     def _cost(self, configuration: Configuration, answer: Answer, score: Score | None) -> float:
         name = json.dumps(configuration, sort_keys=True)
         until = answer.seconds if score is None else score.seconds
-        added = max(until - self.spent.get(name, 0.0), 0.0)
-        self.spent[name] = max(until, self.spent.get(name, 0.0))
-        return added
+        before = self.spent.get(name, 0.0)
+        self.spent[name] = until
+        return until - before if until > before else until  # what is asked again is trained anew
 
     def _note(self, answer: Answer, score: Score | None, share: float, cost: float) -> None:
         whole = score is not None and score.share == 1.0

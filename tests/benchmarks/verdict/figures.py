@@ -150,5 +150,7 @@ def svg(chart: alt.Chart | alt.LayerChart) -> str:
     """A chart as SVG, which needs no script."""
     import vl_convert
 
-    found: str = vl_convert.vegalite_to_svg(chart.properties(background="white").to_dict(), config=theme(LIGHT))
+    look = theme(LIGHT)
+    look["legend"] = {**look["legend"], "symbolStrokeWidth": 2.5, "symbolSize": 240, "columns": 6}
+    found: str = vl_convert.vegalite_to_svg(chart.properties(background="white").to_dict(), config=look)
     return found

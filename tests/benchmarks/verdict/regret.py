@@ -45,7 +45,8 @@ def reached(field: Field, method: str) -> tuple[Array, Array]:
     """Trials and CPU seconds of training ``(T,)`` after which a method's mean is where the best rival ends; NaN where it never is."""
     means = field.curves["best"].mean(axis=2)
     others = [field.column(name) for name in field.rivals if name != method]
-    target = means[:, others, -1].max(axis=1)
+    target = means[:, others, -1].max(axis=1, initial=-np.inf)
+    target = np.where(np.isfinite(target), target, np.nan)
     mine = means[:, field.column(method)]
     hit = mine >= target[:, None] - 1e-9
     first = hit.argmax(axis=1)
