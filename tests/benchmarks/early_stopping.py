@@ -97,7 +97,7 @@ def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[
         data = {"source": str(path), "target": "target", "task": "classification", "validation": {"folds": 3}}
     paper = load_study(STUDIES / f"{task.model}-paper.yaml").model_dump(mode="json", exclude_unset=True)
     changes: dict[str, Any] = {
-        "name": name,
+        "name": name.replace("_", "-"),
         "data": {**data, "split_seed": seed},
         "seed": seed,
         "budget": {"trials": trials, "parallel_trials": WIDTH},
