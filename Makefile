@@ -10,10 +10,10 @@ export OMP_NUM_THREADS = 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cluster images lint format generate check benchmark minio clean
+.PHONY: help setup demo test test-cluster images lint format generate check benchmark benchmark-cost benchmark-quick benchmark-setup benchmark-tables minio clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment from the lock file
 
@@ -29,7 +29,7 @@ demo: $(READY) ## tune XGBoost on breast cancer (569 rows, real) and write demo/
 
 test: $(READY) ## lint, types, generated files, and all tests that need no cluster
 	$(MAKE) --no-print-directory lint check
-	$(RUN)python -m pytest -m "not containers and not cluster" $(PYTEST)
+	$(RUN)python -m pytest -m "not containers and not cluster and not data" $(PYTEST)
 
 # CLUSTER: a tool that loads images into the cluster's node (CLUSTER load IMAGE...), beside it base-image, which makes their base. Without
 # it, `make images` with a BASE_IMAGE of your own and bring the images to the cluster of your KUBECONFIG yourself.
@@ -69,7 +69,28 @@ check: $(READY) ## fail when a generated file is stale
 	$(RUN)python -m pipelines.kfp.compile --check
 	$(RUN)python -m pipelines.argo.compile --check
 
-benchmark: $(READY) ## cost of the agent and of the command line, kills without loss (minutes)
+# METHODS, SEEDS, WORKERS and MINUTES narrow what is played; whatever was finished before is never played again.
+RIVALS = tests/benchmarks/rivals
+PLAY = $(RUN)python -m tests.benchmarks.contest $(if $(METHODS),--methods $(METHODS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+benchmark-setup: $(READY) ## the rivals' own environment (6 GB, shared with uv's cache) and the data of all 131 tasks
+	cd $(RIVALS) && $(CURDIR)/$(RUN)uv sync --quiet --frozen --python $(CURDIR)/$(RUN)python
+	$(RUN)python -m tests.benchmarks.tasks
+
+benchmark-tables: $(READY) ## make the real runs that the tables of scores still lack (hours; kill it, it goes on)
+	nice -n 19 $(RUN)python -m tests.benchmarks.tables.grow $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+benchmark: $(READY) ## the benchmark: every method on every task (hours; kill it, it goes on), then the page and the JSON
+	$(PLAY) --role dev --seeds $(or $(SEEDS),0 1 2 3 4) --commit
+	$(PLAY) --role test --seeds $(or $(SEEDS),0 1 2 3 4) --commit
+	$(RUN)python -m tests.benchmarks.verdict --role dev
+	$(RUN)python -m tests.benchmarks.verdict --role test
+
+benchmark-quick: $(READY) ## six tasks, the fast methods, one seed: the same tables in ten minutes
+	$(PLAY) --quick
+	$(RUN)python -m tests.benchmarks.verdict --quick
+
+benchmark-cost: $(READY) ## cost of the agent and of the command line, kills without loss (minutes)
 	$(RUN)python -m tests.benchmarks.agent_cost
 	$(RUN)python -m tests.benchmarks.command_line
 	$(RUN)python -m tests.benchmarks.kills --kills 500

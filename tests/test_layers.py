@@ -1,4 +1,4 @@
-"""Who may import whom: ``pipelines → cli → embedded → steps → {agent, store, training, report} → vocabulary``."""
+"""Who may import whom: ``pipelines → cli → embedded → steps → {agent, stopping, store, training, report} → vocabulary``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "components" / "tunewright"
 
 VOCABULARY = {
-    "errors", "parameter", "constraint", "space", "rules", "preset", "quantity", "pod", "container", "study", "trial",
+    "errors", "parameter", "constraint", "space", "rules", "preset", "early", "quantity", "pod", "container", "study", "trial",
     "diagnosis", "study_file", "schema",
 }  # fmt: skip
 SCREEN = {"progress", "display", "termination"}  #: what a person sees and how a process ends
@@ -28,12 +28,13 @@ ALLOWED: dict[str, set[str]] = {
     "display": {"progress"},
     "trial_script": set(),
     "agent": set(),
+    "stopping": set(),
     "store": set(),
     "training": {"store", "termination"},
     "report": set(),
-    "steps": {"agent", "store", "training", "report", *SCREEN},
-    "embedded": {"steps", "agent", "store", "training", "report", *SCREEN},
-    "cli": {"embedded", "steps", "agent", "store", "training", "report", *SCREEN},
+    "steps": {"agent", "stopping", "store", "training", "report", *SCREEN},
+    "embedded": {"steps", "agent", "stopping", "store", "training", "report", *SCREEN},
+    "cli": {"embedded", "steps", "agent", "stopping", "store", "training", "report", *SCREEN},
     "__main__": {"cli"},
     "tunewright": {"embedded", "steps", "report", *SCREEN},
 }
@@ -134,7 +135,8 @@ def test_what_runs_in_containers_imports_no_pipeline_sdk():
     assert not [entry for entry in ALL if entry.target.split(".")[0] in ("pipelines", "tests")]
 
 
-def test_the_agent_does_no_input_or_output_and_reads_no_clock():
+@pytest.mark.parametrize("part", ["agent", "stopping"])
+def test_what_decides_does_no_input_or_output_and_reads_no_clock(part: str):
     banned = {
         "os",
         "io",
@@ -150,7 +152,7 @@ def test_the_agent_does_no_input_or_output_and_reads_no_clock():
         "secrets",
         "uuid",
     }
-    seen = [entry for entry in ALL if entry.part == "agent"]
+    seen = [entry for entry in ALL if entry.part == part]
     assert seen
     assert [entry for entry in seen if entry.target.split(".")[0] in banned] == []
 

@@ -796,3 +796,41 @@ def test_any_change_of_a_good_study_is_a_study_or_study_invalid(data):
         found = None
         assert parse_study(dump_study(study), "x") == study
     assert found is None or (found and all(problem.message and problem.field for problem in found))
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{rule: asha, min_step: 3}", "min_step"),
+        ("{rule: asah}", "asha"),
+        ("{rule: median, eta: 3}", "eta"),
+        ("{rule: curve, chance: 0.9}", "chance"),
+        ("{min_steps: 3}", "rule"),
+    ],
+)
+def test_what_is_wrong_with_a_stopping_rule_is_named_with_its_line(written: str, message: str) -> None:
+    text = f"""name: t
+space: {{x: {{type: float, low: 0, high: 1}}}}
+objective: {{metric: a}}
+trial: {{kind: command, command: [train]}}
+stopping: {written}
+"""
+    with pytest.raises(StudyInvalid) as caught:
+        parse_study(text, "s.yaml")
+    (problem,) = caught.value.problems
+    assert problem.line == 5
+    assert problem.field.startswith("stopping")
+    assert message in str(problem)
+
+
+def test_a_stopping_rule_is_a_setting_of_the_session_not_of_the_study() -> None:
+    data = {
+        "name": "t",
+        "space": {"x": {"type": "float", "low": 0.0, "high": 1.0}},
+        "objective": {"metric": "a"},
+        "trial": {"kind": "command", "command": ["train"]},
+    }
+    plain, halved = study_from(data), study_from({**data, "stopping": {"rule": "asha", "eta": 4}})
+    assert plain.stopping.rule == "none"
+    assert plain.digest() == halved.digest()
+    assert parse_study(dump_study(halved), "s.yaml") == halved

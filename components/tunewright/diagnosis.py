@@ -20,6 +20,8 @@ from .errors import nearest
 from .rules import Mistake, Place, cross_problems
 from .study import Study, parse_parameters
 
+TAGS = ("type", "kind", "rule")  #: fields that tell the members of a union apart
+
 
 def diagnose(raw: Mapping[str, Any]) -> tuple[Study | None, list[Mistake]]:
     """The study in plain data, or every mistake found in it."""
@@ -113,7 +115,7 @@ def _tags(member: Any) -> list[str]:
     """Values of the field that tells the members of a union apart."""
     model = _model(member)
     fields = model.model_fields if model else {}
-    return [str(tag) for key in ("type", "kind") if key in fields for tag in get_args(fields[key].annotation)]
+    return [str(tag) for key in TAGS if key in fields for tag in get_args(fields[key].annotation)]
 
 
 def _label_of(member: Any, element: int | str) -> bool:
@@ -126,7 +128,7 @@ def _meant(members: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:
     """Members of a union that the writer can have had in mind."""
     models = [model for member in members if (model := _model(member))]
     if models and isinstance(raw, Mapping):
-        tagged = [model for model in models if {raw.get("type"), raw.get("kind")} & set(_tags(model))]
+        tagged = [model for model in models if {raw.get(key) for key in TAGS} & set(_tags(model))]
         return tuple(tagged or [max(models, key=lambda model: _likeness(model, raw))])
     lists = [member for member in members if get_origin(member) is list]
     if lists and isinstance(raw, list):

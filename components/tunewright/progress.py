@@ -146,9 +146,11 @@ class Plain(Quiet):
             self._say(f"{count} {result.trial} {result.status}: {result.reason}")
         else:
             sign = 1 if self.maximize else -1
-            better = self.best is None or sign * result.objective > sign * self.best
+            complete = result.status == "COMPLETE"
+            better = complete and (self.best is None or sign * result.objective > sign * self.best)
             self.best = result.objective if better else self.best
-            self._say(f"{count} {result.trial} {self.metric} {result.objective:.6g}{'  best so far' if better else ''}")
+            note = "  best so far" if better else "" if complete else f"  {result.status}"
+            self._say(f"{count} {result.trial} {self.metric} {result.objective:.6g}{note}")
 
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None:
         r2 = "-" if surrogate.r2 is None else f"{surrogate.r2:.2f}"

@@ -1,7 +1,8 @@
 """The study: what is searched, for what, with what budget, on what data.
 
 A study is immutable once created. Its digest covers the space, the objective, the trial template and the identity of the data,
-and nothing else: budget, seed and agent settings may differ from session to session.
+and nothing else: budget, seed, stopping and agent settings may differ from session to session. A stopping rule decides which trials get a
+full result, not what a full result means: a complete trial of a session with a rule compares with one of a session without.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from .container import ENVIRONMENT_NAME, IMAGE, Files, JobSettings
+from .early import NoStopping, Stopping
 from .preset import AgentSettings
 from .quantity import Duration, Size
 from .rules import PARAMETER_NAME, cross_problems
@@ -172,11 +174,13 @@ class CommandTrial(_Template):
     files: Files = Field(default_factory=dict)
     """Text files that come with the study, by relative path; `{files}` is where they are."""
     environment: dict[str, str] = Field(default_factory=dict)
-    """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS are always set."""
+    """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS,
+    TUNEWRIGHT_STREAM and TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) are always set."""
     directory: str | None = None
     """Working directory; default is where the study is run."""
     stdout_pattern: str | None = None
-    """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts."""
+    """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts.
+    With a group `step` too, every match is a line of the stream. TensorBoard's event files in `{output}` are read without being asked."""
 
     @model_validator(mode="after")
     def _check(self) -> CommandTrial:
@@ -225,6 +229,8 @@ class Study(Model):
     """Seed of all randomness of the search and of the built-in trainers."""
     agent: AgentSettings = AgentSettings()
     """How the agent searches."""
+    stopping: Stopping = NoStopping()
+    """When a trial is stopped before its end."""
 
     @model_validator(mode="after")
     def _check(self) -> Study:

@@ -106,7 +106,7 @@ def _kind_first(value: Any) -> Any:
     if isinstance(value, list):
         return [_kind_first(item) for item in value]
     if isinstance(value, dict):
-        first = {key: value[key] for key in ("type", "kind", "preset") if isinstance(value.get(key), str)}
+        first = {key: value[key] for key in ("type", "kind", "rule", "preset") if isinstance(value.get(key), str)}
         return {key: _kind_first(item) for key, item in {**first, **value}.items()}
     return value
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
 from .container import JobSettings
+from .early import NoStopping, Stopping
 from .preset import AgentSettings
 from .space import Configuration, Model
 from .study import Budget, Study
@@ -28,7 +29,7 @@ class Status(StrEnum):
     LOST = "LOST"  #: the platform's fault: no result when its round was sealed
 
 
-Origin = Literal["default", "initial", "policy", "neighbour", "random", "warm-start"]
+Origin = Literal["default", "initial", "policy", "neighbour", "random", "warm-start", "promotion"]
 
 
 class Document(Model):
@@ -46,6 +47,8 @@ class Slot(Model):
     log_prob: float | None = None
     """Log-probability of the configuration under the policy that planned it; None when it did not come from one."""
     origin: Origin
+    resumes: str | None = None
+    """The stopped trial whose checkpoint this one goes on from, with the same configuration and seed (``promotion``)."""
 
 
 class Plan(Document):
@@ -74,12 +77,29 @@ class AttemptStart(Document):
     started: float
 
 
+Ending: TypeAlias = Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED", "LOST", "GIVEN-BACK"]
+
+
+class AttemptCost(Model):
+    """What one attempt cost, whatever became of it."""
+
+    attempt: int
+    ended: Ending
+    """LOST: it died, or something outside ended it; GIVEN-BACK: it ended in order without training to the end."""
+    seconds: float
+    gpu_seconds: float = 0.0
+    reason: str = ""
+    """Why it was lost, when somebody was left to say so."""
+
+
 class Cost(Model):
     """What a trial cost, in seconds, all its attempts included."""
 
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    attempts: list[AttemptCost] = Field(default_factory=list)
+    """Every attempt that began; their seconds make up ``train_seconds``."""
 
 
 class Outcome(Document):
@@ -120,7 +140,19 @@ class Saved(Document):
     model: dict[str, str] = Field(default_factory=dict)
     """Relative file name to SHA-256 of every file of the model."""
     left_out: list[str] = Field(default_factory=list)
-    """Files whose names no key can hold."""
+    """Files that are not stored: names that no key can hold, too large, unreadable."""
+
+
+class Checkpoint(Document):
+    """The newest whole checkpoint of an attempt; rewritten after its files are stored."""
+
+    kind = "checkpoint"
+    trial: str
+    attempt: int
+    files: dict[str, str]
+    """Relative file name to SHA-256, under which the file is stored."""
+    size: int
+    """Bytes of all files."""
 
 
 class Result(Document):
@@ -134,6 +166,8 @@ class Result(Document):
     objective: float | None = None
     """The objective's metric; set if and only if COMPLETE or STOPPED with a value."""
     metrics: dict[str, float] = Field(default_factory=dict)
+    curve: list[tuple[int, float]] = Field(default_factory=list)
+    """Step and value of the objective's metric in the trial's stream; of a long one some points, the first and the last among them."""
     reason: str = ""
     log_tail: str = ""
     attempt: int = 0
@@ -226,6 +260,7 @@ class SessionRecord(Document):
     goal: float | None = None
     seed: int
     agent: AgentSettings
+    stopping: Stopping = NoStopping()
     source: str | None = None
     """Where the data of the study lies in this session; its identity is in the study."""
     job: JobSettings | None = None
@@ -264,8 +299,8 @@ class Heartbeat(Document):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Loss, Saved, Outcome, Result, SealedRound, SurrogateRecord, PolicyRecord,
-    Champion,
+    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Checkpoint, Loss, Saved, Outcome, Result,
+    SealedRound, SurrogateRecord, PolicyRecord, Champion,
 )  # fmt: skip
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from tests.steps.studies import shell_study
 
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
+from tunewright.steps.lease import take
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.store import layout
 from tunewright.study_file import dump_study, parse_study
+from tunewright.trial import SealedRound, Status
 
 
 @pytest.fixture
@@ -75,6 +82,24 @@ def test_failures_are_shown_with_reason_and_log(place: Path, capsys: pytest.Capt
     assert "no trial of the study has completed" in say(capsys, "best", "toy", code=1)
 
 
+def test_status_tells_cost_and_how_far_a_running_trial_has_come(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "run", "study.yaml")
+    cost = json.loads(say(capsys, "status", "toy", "--json"))["cost"]
+    assert (cost["attempts"], cost["lost_attempts"], cost["gpu_seconds"]) == (6, 0, 0)
+    assert cost["train_seconds"] > 0
+    assert "training in 6 attempts" in say(capsys, "status", "toy")
+
+    open_session("tunewright-store", shell_study(), "two", base=place, now=time.time())
+    ledger = Ledger.at("tunewright-store/toy")
+    round_ = propose(ledger, "two")["round"]
+    trial = ledger.slot(round_, 0).trial
+    assert take(ledger.store, trial, 5, now=0.0) is not None
+    ledger.store.put(layout.attempt(trial, 1, "metrics.jsonl"), b'{"step": 7, "score": 0.5}\n')
+    assert f"running: trial {trial}, step 7, score 0.5" in say(capsys, "status", "toy")
+
+
 def test_json_lines_tell_the_whole_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "study.yaml", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -134,6 +159,26 @@ def test_gc_says_first_and_never_touches_results(
     assert "nothing to remove" in say(capsys, "gc", "toy")
     assert json.loads(say(capsys, "status", "toy", "--json")) == before
     assert "8 complete" in say(capsys, "run", "study.yaml", "--session", "new", "--trials", "2")
+
+
+def test_gc_keeps_the_checkpoints_of_trials_that_may_be_promoted(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "run", "study.yaml")
+    ledger = Ledger.at("tunewright-store/toy")
+    trial = ledger.slot(0, 0).trial
+    for name in ("checkpoint.json", "checkpoint/" + "a" * 64):
+        ledger.store.put(layout.attempt(trial, 1, name), b"weights")
+    assert "2 objects, 0.0 MiB: checkpoint of a trial that has ended" in say(capsys, "gc", "toy")
+    sealed = layout.read(ledger.store, SealedRound, layout.sealed(0))
+    stopped = sealed.results[0].model_copy(update={"status": Status.STOPPED})
+    ledger.store.put(
+        layout.sealed(0), layout.encode(sealed.model_copy(update={"results": [stopped, *sealed.results[1:]]}))
+    )
+    assert "checkpoint" in say(capsys, "gc", "toy"), "the session promotes nobody"
+    halving = shell_study(stopping={"rule": "asha"})
+    open_session("tunewright-store", halving, "two", base=place, now=time.time())
+    assert "nothing to remove" in say(capsys, "gc", "toy")
 
 
 def test_a_study_that_is_not_there_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from tests.report import histories
 
 from tunewright.report.facts import gather
 from tunewright.report.trials import number
-from tunewright.trial import Status
+from tunewright.trial import AttemptCost, Cost, Status
 
 MINIMIZE = histories.study(objective={"metric": "log_loss", "direction": "minimize"})
 
@@ -73,6 +74,21 @@ def test_counts_costs_and_origins_add_up_over_all_trials() -> None:
     assert facts.cost.total == pytest.approx(sum(r.cost.train_seconds + r.cost.evaluate_seconds for r in results))
     without = [r for r in results if r.status in (Status.FAILED, Status.INFEASIBLE, Status.LOST)]
     assert facts.cost.wasted == pytest.approx(sum(r.cost.train_seconds + r.cost.evaluate_seconds for r in without))
+
+
+def test_attempts_that_were_repeated_and_trials_that_were_stopped_have_accounts_of_their_own() -> None:
+    made = histories.history(rounds=1, size=3, statuses=[Status.COMPLETE, Status.STOPPED, Status.FAILED])
+    round_ = made.rounds[0]
+    first, *others = (result for result in round_.results if result)
+    attempts = [
+        AttemptCost(attempt=1, ended="LOST", seconds=7.0),
+        AttemptCost(attempt=2, ended="TRAINED", seconds=20.0),
+    ]
+    first = first.model_copy(update={"cost": Cost(train_seconds=27.0, attempts=attempts)})
+    cost = gather(replace(made, rounds=[replace(round_, results=[first, *others])])).cost
+    assert (cost.repeated, cost.repeats) == (7.0, 1)
+    assert cost.train == pytest.approx(27.0 + sum(other.cost.train_seconds for other in others))
+    assert cost.stopped == pytest.approx(others[0].cost.train_seconds + others[0].cost.evaluate_seconds)
 
 
 def test_a_session_that_found_nothing_better_has_no_gain() -> None:

@@ -22,7 +22,8 @@ def charts() -> dict[str, Any]:
     single = {
         each.__name__: each(HISTORY)
         for each in (
-            figures.incumbent_over_trials, figures.incumbent_over_time, figures.parallel_coordinates, figures.importance,
+            figures.incumbent_over_trials, figures.incumbent_over_time, figures.incumbent_over_cost, figures.learning_curves,
+            figures.parallel_coordinates, figures.importance,
             figures.trust, figures.origins, figures.cost,
         )
     }  # fmt: skip

@@ -443,3 +443,15 @@ def test_an_attempt_given_back_after_its_outcome_was_written_is_not_trained_agai
     give_back(ledger.store, layout.read(ledger.store, AttemptStart, layout.attempt(outcome.trial, 1, "start.json")))
     assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
     assert layout.attempt_numbers(ledger.store, outcome.trial) == [1]
+
+
+def test_a_session_of_which_too_large_a_share_failed_ends_with_a_reason_once_ten_have_ended(place: str) -> None:
+    command = ["sh", "-c", 'test {x} = 0.5 && echo "{{\\"score\\": 1}}" > "$TUNEWRIGHT_METRICS"']
+    budget = {"trials": 40, "parallel_trials": 5, "failed_share": 0.9}
+    ledger = opened(place, shell_study(command=command, budget=budget))
+    run_round(ledger)
+    assert ledger.head()[0].finished is None, "four of five"
+    run_round(ledger)
+    head, _ = ledger.head()
+    assert head.failed
+    assert head.finished == "9 of 10 trials failed, budget.failed_share is 0.9"

@@ -132,6 +132,13 @@ print("done")
         assert finished.state == "FAILED"
         assert finished.reason.startswith("memory must be at most"), finished.reason
 
+    def test_printed_steps_are_a_stream(self, run: Callable[..., Finished], tmp_path: Path) -> None:
+        pattern = r"epoch (?P<step>\d+) (?P<name>\w+)=(?P<value>\S+)"
+        run(shell("echo epoch 1 accuracy=0.5; sleep 1; echo epoch 2 accuracy=0.75", stdout_pattern=pattern))
+        lines = [json.loads(line) for line in (tmp_path / "job/metrics.jsonl").read_text().splitlines()]
+        assert lines[-1] == {"step": 2, "accuracy": 0.75}
+        assert {"step": 1, "accuracy": 0.5} in lines
+
     def test_a_trial_can_be_stopped_on_purpose_and_keeps_what_it_reached(
         self, run: Callable[..., Finished], tmp_path: Path
     ) -> None:

@@ -15,7 +15,7 @@ from tests.training.trials import run, study
 from tunewright.errors import ArtifactCorrupt, DataInvalid, InputError, StudyInvalid
 from tunewright.space import Configuration
 from tunewright.study import Data, Study
-from tunewright.training import cnn
+from tunewright.training import checkpoint, cnn
 from tunewright.training.evaluation import evaluate
 from tunewright.training.images import load_images
 from tunewright.training.runner import TrialFailed
@@ -38,7 +38,8 @@ def network_study(source: str = "sklearn:digits", *, fixed: dict[str, Any] | Non
 
 def train(of: Study, directory: Path, configuration: Configuration = SEARCHED, seed: int = 3) -> dict[str, float]:
     (directory / "output").mkdir(parents=True)
-    cnn.train(of, configuration, seed, directory / "output", directory / "metrics.jsonl")
+    (directory / "checkpoint").mkdir()
+    cnn.train(of, configuration, seed, directory / "output", directory / "metrics.jsonl", directory / "checkpoint")
     return evaluate(of, configuration, directory / "output", seed)
 
 
@@ -170,3 +171,31 @@ def test_digits_are_given_at_the_size_of_their_bitmaps() -> None:
     images = load_images(Data(source="sklearn:digits"))
     assert images.x.shape == (1797, 1, 32, 32)
     assert (images.x[:, :, ::4, ::4].max(), len(images.classes)) == (16.0, 10)
+
+
+def test_a_training_that_was_broken_off_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = network_study(validation={"folds": 2})
+    train(of, tmp_path / "whole")
+    write, epochs = checkpoint.write, []
+    epoch = cnn._epoch
+
+    def dies(*arguments: Any) -> None:
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    for name in ("output", "checkpoint"):
+        (tmp_path / "broken" / name).mkdir(parents=True)
+    place = tmp_path / "broken"
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, "write", dies)
+            with pytest.raises(KeyboardInterrupt):
+                cnn.train(of, SEARCHED, 3, place / "output", place / "metrics.jsonl", place / "checkpoint")
+    monkeypatch.setattr(cnn, "_epoch", lambda *arguments: (epochs.append(1), epoch(*arguments))[1])
+    cnn.train(of, SEARCHED, 3, place / "output", place / "metrics.jsonl", place / "checkpoint")
+    assert len(epochs) == 2, "one epoch of two folds was left"
+    for fold in ("fold-0.safetensors", "fold-1.safetensors"):
+        assert (place / "output" / fold).read_bytes() == (tmp_path / "whole/output" / fold).read_bytes()
+    assert (place / "metrics.jsonl").read_text() == (tmp_path / "whole/metrics.jsonl").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import threading
 from pathlib import Path
 
@@ -16,13 +17,13 @@ from tunewright.store.memory import MemoryStore
 from tunewright.store.port import Stored
 from tunewright.termination import Terminated
 from tunewright.training import job_pod
-from tunewright.training.job_pod import ENDED, SAVED, box, prepare, read_plain, watch
-from tunewright.trial import Saved
+from tunewright.training.job_pod import ENDED, SAVED, box, prepare, watch
+from tunewright.trial import Checkpoint, Saved
 
 
 def told(place: Path, **changes: object) -> dict[str, object]:
     place.mkdir(exist_ok=True)
-    return {"texts": {"params.json": "{}", "files/lib/a.py": "print()"}, "data": None, **changes}
+    return {"texts": {"params.json": "{}", "files/lib/a.py": "print()"}, "data": None, "resumes": None, **changes}
 
 
 def ended(store: MemoryStore, *, keep: bool = True) -> None:
@@ -30,7 +31,7 @@ def ended(store: MemoryStore, *, keep: bool = True) -> None:
 
 
 def test_texts_become_files_and_any_user_of_the_group_can_write_results(tmp_path: Path):
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     assert (tmp_path / "files/lib/a.py").read_text() == "print()"
     assert (tmp_path / "output").stat().st_mode & 0o2070 == 0o2070
 
@@ -38,12 +39,12 @@ def test_texts_become_files_and_any_user_of_the_group_can_write_results(tmp_path
 def test_data_that_is_not_there_is_refused(tmp_path: Path):
     data = {"source": str(tmp_path / "none.csv"), "target": "y"}
     with pytest.raises(DataInvalid, match=r"none\.csv"):
-        prepare(told(tmp_path, data=data), tmp_path)
+        prepare(told(tmp_path, data=data), tmp_path, MemoryStore())
 
 
 def test_everything_is_stored_when_the_trial_has_ended(tmp_path: Path):
     store = MemoryStore()
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     (tmp_path / "metrics.json").write_text('{"accuracy": 1}')
     (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
     (tmp_path / "output/deep").mkdir()
@@ -60,7 +61,7 @@ def test_everything_is_stored_when_the_trial_has_ended(tmp_path: Path):
 
 def test_the_model_of_a_failed_trial_is_not_stored_but_what_it_reported_is(tmp_path: Path):
     store = MemoryStore()
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     (tmp_path / "output/model.bin").write_text("weights")
     (tmp_path / "metrics.json").write_text("{}")
     ended(store, keep=False)
@@ -70,7 +71,7 @@ def test_the_model_of_a_failed_trial_is_not_stored_but_what_it_reported_is(tmp_p
 
 def test_the_stream_is_stored_while_it_grows(tmp_path: Path):
     store = MemoryStore()
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     thread = threading.Thread(target=watch, args=(store, TRIAL, 1, tmp_path, 0.01), daemon=True)
     thread.start()
     for number in (1, 2):
@@ -92,7 +93,7 @@ def test_the_stream_is_stored_while_it_grows(tmp_path: Path):
 
 def test_a_link_to_the_keys_of_the_container_is_not_followed(tmp_path: Path):
     store = MemoryStore()
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     secret = tmp_path.parent / "environ"
     secret.write_text("AWS_SECRET_ACCESS_KEY=hush")
     (tmp_path / "metrics.json").symlink_to(secret)
@@ -106,10 +107,12 @@ def test_a_link_to_the_keys_of_the_container_is_not_followed(tmp_path: Path):
 
 
 def test_a_report_that_is_too_large_shows_as_too_large(tmp_path: Path):
+    store = MemoryStore()
+    prepare(told(tmp_path), tmp_path, store)
     (tmp_path / "metrics.json").write_bytes(b" " * (2**20 + 500))
-    found = read_plain(tmp_path / "metrics.json", job_pod.SMALL["metrics.json"])
-    assert found is not None
-    assert len(found[0]) == 2**20 + 1
+    ended(store)
+    watch(store, TRIAL, 1, tmp_path, poll=0.01)
+    assert len(store.get(box(TRIAL, 1, "metrics.json")).data) == 2**20 + 1
 
 
 class Away(MemoryStore):
@@ -132,7 +135,7 @@ class Away(MemoryStore):
 def test_a_store_that_is_away_is_asked_again(tmp_path: Path):
     store = Away()
     store.left = 0
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
     (tmp_path / "metrics.json").write_text("{}")
     ended(store)
     store.left = 6
@@ -143,7 +146,7 @@ def test_the_stream_of_a_trial_that_is_stopped_is_stored_at_the_last_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     store = MemoryStore()
-    prepare(told(tmp_path), tmp_path)
+    prepare(told(tmp_path), tmp_path, MemoryStore())
 
     def terminated(_: float) -> None:
         (tmp_path / "metrics.jsonl").write_text("last\n")
@@ -153,3 +156,29 @@ def test_the_stream_of_a_trial_that_is_stopped_is_stored_at_the_last_moment(
     with pytest.raises(Terminated):
         watch(store, TRIAL, 1, tmp_path)
     assert store.get(box(TRIAL, 1, "metrics.jsonl")).data == b"last\n"
+
+
+def test_a_checkpoint_is_stored_and_the_next_attempt_gets_it_back(tmp_path: Path):
+    store, first, second = MemoryStore(), tmp_path / "first", tmp_path / "second"
+    prepare(told(first), first, store)
+    (first / "checkpoint/deep").mkdir()
+    (first / "checkpoint/deep/state.bin").write_text("epoch 3")
+    ended(store, keep=False)
+    watch(store, TRIAL, 1, first, poll=0.01)
+    found = layout.read(store, Checkpoint, layout.attempt(TRIAL, 1, "checkpoint.json"))
+    prepare(told(second, resumes=found.model_dump(mode="json")), second, store)
+    assert (second / "checkpoint/deep/state.bin").read_text() == "epoch 3"
+
+
+def test_event_files_are_a_stream_too(tmp_path: Path):
+    store = MemoryStore()
+    prepare(told(tmp_path), tmp_path, store)
+    event = b"\x09" + bytes(8) + b"\x10\x02\x2a\x0c\x0a\x0a\x0a\x03acc\x15\x00\x00\x00\x3f"  # step 2, acc 0.5
+    record = struct.pack("<Q", len(event)) + bytes(4) + event + bytes(4)
+    ended(store)
+    thread = threading.Thread(target=watch, args=(store, TRIAL, 1, tmp_path, 0.01), daemon=True)
+    (tmp_path / "output/events.out.tfevents.1").write_bytes(record)
+    thread.start()
+    thread.join(10)
+    assert json.loads(store.get(box(TRIAL, 1, "metrics.jsonl")).data) == {"step": 2, "acc": 0.5}
+    assert json.loads(store.get(box(TRIAL, 1, "events.json")).data) == {"acc": 0.5}

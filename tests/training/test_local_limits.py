@@ -13,6 +13,8 @@ import psutil
 import pytest
 from tests.training.trials import TRIAL, job, marked, run, script, shell
 
+from tunewright.errors import AttemptLost
+from tunewright.training import local
 from tunewright.training.local import LocalRunner, reap
 from tunewright.training.processes import MARKER
 from tunewright.training.runner import StopTrial
@@ -168,7 +170,7 @@ def test_left_overs_of_an_attempt_whose_guard_was_killed_too_are_reaped(tmp_path
     assert gone(word)
 
 
-def test_a_runner_cleans_up_when_only_the_guard_was_killed(tmp_path: Path) -> None:
+def test_a_runner_cleans_up_when_only_the_guard_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     word = f"unguarded-{os.getpid()}"
     source = DAEMON.format(word=word, seconds=300).replace("os.environ.clear()", "pass")
 
@@ -177,8 +179,9 @@ def test_a_runner_cleans_up_when_only_the_guard_was_killed(tmp_path: Path) -> No
             if any(argument.endswith("guard.py") for argument in child.cmdline()):
                 child.kill()
 
-    finished = LocalRunner(beat_seconds=0.3).run(job(script(source), tmp_path / "job"), beat)
-    assert finished.state == "FAILED"
+    monkeypatch.setattr(local, "memory_kills", lambda: 0)
+    with pytest.raises(AttemptLost, match="killed by SIGKILL from outside"):
+        LocalRunner(beat_seconds=0.3).run(job(script(source), tmp_path / "job"), beat)
     assert gone(word)
 
 

@@ -36,14 +36,16 @@ def xgboost_study(source: str = "sklearn:breast_cancer", trial: dict[str, Any] |
 
 def train(of: Study, directory: Path, configuration: Configuration = SMALL, seed: int = 3) -> dict[str, float]:
     directory.mkdir()
-    trainer.train(of, configuration, seed, directory)
+    kept = directory.parent / f"{directory.name}-kept"
+    kept.mkdir()
+    trainer.train(of, configuration, seed, directory, kept / "metrics.jsonl", kept)
     return evaluate(of, configuration, directory, seed)
 
 
 def test_scores_of_k_folds_are_those_of_scikit_learn(tmp_path: Path) -> None:
     scores = train(xgboost_study(validation={"folds": 4}, split_seed=5), tmp_path / "m")
     x, y = load_breast_cancer(return_X_y=True)
-    model = xgboost.XGBClassifier(**SMALL, random_state=3, n_jobs=1)
+    model = xgboost.XGBClassifier(**SMALL, random_state=3, n_jobs=1, seed_per_iteration=True)
     names = {"accuracy": "accuracy", "log_loss": "neg_log_loss", "f1": "f1_macro", "roc_auc": "roc_auc"}
     expected = cross_validate(model, x, y, cv=StratifiedKFold(4, shuffle=True, random_state=5), scoring=names)
     for name in names:
@@ -56,7 +58,7 @@ def test_scores_of_a_regression_are_those_of_scikit_learn(tmp_path: Path) -> Non
     scores = train(of, tmp_path / "m")
     x, y = load_diabetes(return_X_y=True)
     names = {"rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error", "r2": "r2"}
-    model = xgboost.XGBRegressor(**SMALL, random_state=3, n_jobs=1)
+    model = xgboost.XGBRegressor(**SMALL, random_state=3, n_jobs=1, seed_per_iteration=True)
     expected = cross_validate(model, x, y, cv=KFold(3, shuffle=True, random_state=0), scoring=names)
     assert scores["rmse"] == pytest.approx(-expected["test_rmse"].mean(), rel=1e-5)
     assert scores["mae"] == pytest.approx(-expected["test_mae"].mean(), rel=1e-5)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from ..trial import Result
 
 LAST = 5  #: failures shown
 
@@ -35,6 +38,9 @@ def command(study: str, store: str, as_json: bool) -> None:
         click.echo(
             f"surrogate {surrogate['model']}: held-out R2 {r2} on {surrogate['observations']} observations; {surrogate['horizon']}"
         )
+    for trial in state["running"]:
+        click.echo(f"running: trial {trial['trial']}, step {trial['step']}, {state['metric']} {trial['value']:.6g}")
+    click.echo(_cost(state["cost"]))
     for failure in state["failures"]:
         click.echo(f"\ntrial {failure['trial']} (round {failure['round']}) {failure['status']}: {failure['reason']}")
         for line in failure["log_tail"].splitlines()[-LAST:]:
@@ -43,6 +49,30 @@ def command(study: str, store: str, as_json: bool) -> None:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status.lower()}" for status, count in counts.items()) or "none has ended"
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    gpu = f", {cost['gpu_seconds']:.0f} s on GPUs" if cost["gpu_seconds"] else ""
+    lost = (
+        f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were lost"
+        if cost["lost_attempts"]
+        else ""
+    )
+    return f"cost: {cost['train_seconds']:.0f} s training in {cost['attempts']} attempts{gpu}, {cost['evaluate_seconds']:.0f} s evaluating{lost}"
+
+
+def _costs(results: list[Result]) -> dict[str, Any]:
+    """What all trials of the study have cost, every attempt counted."""
+    attempts = [attempt for result in results for attempt in result.cost.attempts]
+    lost = [attempt for attempt in attempts if attempt.ended in ("LOST", "GIVEN-BACK")]
+    return {
+        "train_seconds": sum(result.cost.train_seconds for result in results),
+        "evaluate_seconds": sum(result.cost.evaluate_seconds for result in results),
+        "gpu_seconds": sum(result.cost.gpu_seconds for result in results),
+        "attempts": len(attempts),
+        "lost_attempts": len(lost),
+        "lost_seconds": sum(attempt.seconds for attempt in lost),
+    }
 
 
 def describe(ledger: Any) -> dict[str, Any]:
@@ -67,6 +97,13 @@ def describe(ledger: Any) -> dict[str, Any]:
         "counts": dict(Counter(result.status.value for result in results)),
         "metric": history.study.study.objective.metric,
         "best": head.best.model_dump() if head.best else None,
+        "stopping": session.stopping.rule,
+        "running": [
+            {"trial": trial, "step": curve[-1][0], "value": curve[-1][1]}
+            for round_ in history.rounds
+            for trial, curve in round_.running.items()
+        ],
+        "cost": _costs(results),
         "surrogate": {
             "model": last.surrogate.model,
             "r2": last.surrogate.r2,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..study import Objective
-from ..trial import Origin, Status
+from ..trial import Origin, Result, Status
 from .record import StudyHistory
 from .trials import PENDING, Trial, best, number, scored
 
@@ -38,6 +38,9 @@ class CostFacts:
     evaluate: float
     gpu: float
     wasted: float  #: of trials that brought no value: FAILED, INFEASIBLE, LOST
+    repeated: float  #: of attempts that something outside ended, whatever became of their trials
+    repeats: int  #: such attempts
+    stopped: float  #: of trials that were stopped early
 
     @property
     def total(self) -> float:
@@ -134,12 +137,18 @@ def _origins(trials: Sequence[Trial], objective: Objective) -> list[OriginFacts]
 
 def _cost(trials: Sequence[Trial]) -> CostFacts:
     results = [trial.result for trial in trials if trial.result]
+    lost = [each for result in results for each in result.cost.attempts if each.ended in ("LOST", "GIVEN-BACK")]
     without = (Status.FAILED, Status.INFEASIBLE, Status.LOST)
     return CostFacts(
         train=sum(result.cost.train_seconds for result in results),
         evaluate=sum(result.cost.evaluate_seconds for result in results),
         gpu=sum(result.cost.gpu_seconds for result in results),
-        wasted=sum(
-            result.cost.train_seconds + result.cost.evaluate_seconds for result in results if result.status in without
-        ),
+        wasted=sum(_seconds(result) for result in results if result.status in without),
+        repeated=sum(each.seconds for each in lost),
+        repeats=len(lost),
+        stopped=sum(_seconds(result) for result in results if result.status is Status.STOPPED),
     )
+
+
+def _seconds(result: Result) -> float:
+    return result.cost.train_seconds + result.cost.evaluate_seconds

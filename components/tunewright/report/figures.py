@@ -35,6 +35,16 @@ def incumbent_over_time(history: StudyHistory) -> Figure:
     return _section(history, "progress", "over-time")
 
 
+def incumbent_over_cost(history: StudyHistory) -> Figure:
+    """Every trial's value and the best so far, over what all trials cost: the view of equal cost."""
+    return _section(history, "progress", "over-cost")
+
+
+def learning_curves(history: StudyHistory) -> Figure:
+    """The objective's metric of every trial over the steps of its training; stopped trials are marked."""
+    return _section(history, "curves")
+
+
 def parallel_coordinates(history: StudyHistory) -> Figure:
     """Every complete trial as a line over parallel axes; drag a box to keep the lines through it."""
     return _section(history, "parameters", "parallel")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ class RoundHistory:
 
     plan: Plan
     results: Sequence[Result | None]  #: one per slot of the plan, in order; None while there is none
+    running: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    """By trial: curve of the objective's metric of those that have no result yet."""
     surrogate: SurrogateRecord | None = None
     policy: PolicyRecord | None = None
 

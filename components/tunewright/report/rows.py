@@ -26,6 +26,7 @@ Row: TypeAlias = dict[str, Any]
 ABSENT = -0.14  #: height on a parallel axis of trials in which the parameter was not active
 MOST_BARS = 20  #: importances that are drawn
 MOST_OTHERS = 300  #: lines of trials that are not among the best quarter
+MOST_CURVES = 100  #: learning curves that are drawn
 MOST_KL = 3000  #: updates whose KL is drawn
 
 
@@ -48,11 +49,12 @@ def trial_rows(
     axes: Sequence[str],
     objective: Objective,
     second: float,
+    coin: float,
 ) -> list[Row]:
-    """One row a trial, elapsed time in units of ``second`` seconds. The objective keeps all its digits."""
+    """One row a trial, elapsed time in units of ``second`` seconds, cost in units of ``coin`` seconds. The objective keeps all its digits."""
     groups = _groups(trials, objective)
     heights = _heights(trials, objective)
-    by_time = _incumbents_over_time(trials, objective)
+    by_time, spent = _incumbents_over_time(trials, objective), _spent(trials)
     rows: list[Row] = []
     for trial in shown:
         row: Row = {
@@ -60,6 +62,7 @@ def trial_rows(
             "origin": trial.origin, "status": trial.status or PENDING, "objective": trial.objective,
             "incumbent": trial.incumbent, "improved": trial.improved,
             "elapsed": None if trial.elapsed is None else round(trial.elapsed / second, 4), "incumbent_then": by_time.get(trial.id),
+            "spent": round(spent[trial.id] / coin, 4) if trial.id in spent else None,
             "seconds": round(trial.seconds, 3) if trial.result else None, "group": groups.get(trial.id),
         }  # fmt: skip
         for name, parameter in space:
@@ -132,6 +135,31 @@ def _incumbents_over_time(trials: Sequence[Trial], objective: Objective) -> dict
         if incumbent is not None:
             then[trial.id] = incumbent
     return then
+
+
+def _spent(trials: Sequence[Trial]) -> dict[str, float]:
+    """Seconds that all trials had cost when each ended, its own among them, by trial id."""
+    total, then = 0.0, {}
+    for trial in sorted((t for t in trials if t.elapsed is not None), key=lambda t: t.elapsed or 0.0):
+        total += trial.seconds
+        then[trial.id] = total
+    return then
+
+
+def curve_rows(trials: Sequence[Trial], objective: Objective, shrink: float) -> list[Row]:
+    """One row a point of a learning curve; of many trials the best, those that run, and the latest."""
+    known = [trial for trial in trials if len(trial.curve) > 1]
+    most = max(1, int(MOST_CURVES * shrink))
+    best = sorted(scored(known), key=lambda trial: -objective.reward(trial.objective or 0.0))[: most // 4]
+    chosen = {trial.id for trial in best} | {trial.id for trial in known if trial.result is None}
+    latest = [trial for trial in reversed(known) if trial.id not in chosen][: max(0, most - len(chosen))]
+    chosen |= {trial.id for trial in latest}
+    return [
+        {"number": trial.number, "status": trial.status or PENDING, "step": step, "value": float(f"{value:.6g}"),
+         "end": trial.result is not None and index == len(trial.curve) - 1}
+        for trial in known if trial.id in chosen
+        for index, (step, value) in enumerate(trial.curve)
+    ]  # fmt: skip
 
 
 def session_rows(shown: Sequence[Trial]) -> list[Row]:

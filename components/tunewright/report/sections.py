@@ -39,7 +39,7 @@ def sections(history: StudyHistory, tables: Tables) -> list[Section]:
     if not any(trial.result for trial in trials):
         return [_trials(tables)] if trials else []
     return [
-        _best(tables), _over(tables), _parameters(tables), _importance(tables), _slices(tables), _trust(history, tables),
+        _best(tables), _over(tables), *_curves(tables), _parameters(tables), _importance(tables), _slices(tables), _trust(history, tables),
         _origins(tables), _trials(tables), _cost(tables),
     ]  # fmt: skip
 
@@ -58,6 +58,18 @@ def _best(tables: Tables) -> Section:
 def _over(tables: Tables) -> Section:
     empty = "" if any(trial.objective is not None for trial in tables.facts.trials) else "No trial has a value yet."
     return Section(id="progress", title="Progress", empty=empty, notes=_thinned(tables))
+
+
+def _curves(tables: Tables) -> list[Section]:
+    """Left out when no trial streams its metric."""
+    drawn, known = tables.data["curves"], sum(len(trial.curve) > 1 for trial in tables.facts.trials)
+    if not drawn:
+        return []
+    shown = len({row["number"] for row in drawn})
+    notes = (
+        [] if shown == known else [f"{shown} of {known:,} curves are drawn: the best, those that run, and the latest."]
+    )
+    return [Section(id="curves", title="Learning curves", notes=notes)]
 
 
 def _parameters(tables: Tables) -> Section:
@@ -205,15 +217,24 @@ def _cost(tables: Tables) -> Section:
         scopes.append(("The study", facts.cost))
     rows = [
         (name, words.duration(c.train), words.duration(c.evaluate), words.duration(c.gpu), words.duration(c.total),
-         f"{words.duration(c.wasted)} ({words.share(c.wasted_share)})")
+         f"{words.duration(c.wasted)} ({words.share(c.wasted_share)})", f"{words.duration(c.repeated)} in {c.repeats}", words.duration(c.stopped))
         for name, c in scopes
     ]  # fmt: skip
-    columns = ("", "Training", "Evaluation", "of it on GPU", "Together", "In trials without a value")
+    columns = (
+        "",
+        "Training",
+        "Evaluation",
+        "of it on GPU",
+        "Together",
+        "In trials without a value",
+        "In attempts that were repeated",
+        "In trials stopped early",
+    )
     table = Table(
         title="Time of all trials added up; trials that run side by side count each",
         columns=columns,
         rows=rows,
-        numbers=(1, 2, 3, 4, 5),
+        numbers=(1, 2, 3, 4, 5, 6, 7),
     )
     return Section(id="cost", title="Cost", tables=[table])
 

@@ -36,6 +36,7 @@ class Tables:
     slice_names: Sequence[str]
     axes: Sequence[str]  #: parameters with a parallel axis
     clock: tuple[str, float]  #: unit of elapsed time, and its seconds
+    purse: tuple[str, float]  #: the same of time that was spent, all trials added up
     kl_limit: float
     r2_limit: float | None
     data: dict[str, list[Row]]  #: named rows, as the pictures name them
@@ -53,13 +54,16 @@ def build(history: StudyHistory, belief: Belief | None, *, shrink: float = 1.0) 
     axes = [name for name in space.names if name in by_importance[:MOST_AXES]]
     shown = thin(facts.trials, int(MOST_CELLS * shrink) // (len(space) + len(axes) + 14))
     clock = unit_of_time(max((trial.elapsed or 0.0 for trial in facts.trials), default=0.0))
+    purse = unit_of_time(sum(trial.seconds for trial in facts.trials))
     slices = believe(space, slice_names, facts.trials, objective, belief)
     latest = history.rounds[-MOST_ROUNDS:]
     return Tables(
         space=space, objective=objective, facts=facts, shown=shown, rounds=latest, ranking=ranking, slices=slices,
-        slice_names=slice_names, axes=axes, clock=clock, kl_limit=history.session.agent.kl_limit, r2_limit=history.session.agent.r2_limit,
+        slice_names=slice_names, axes=axes, clock=clock, purse=purse,
+        kl_limit=history.session.agent.kl_limit, r2_limit=history.session.agent.r2_limit,
         data={
-            "trials": rows.trial_rows(shown, facts.trials, space, axes, objective, clock[1]),
+            "trials": rows.trial_rows(shown, facts.trials, space, axes, objective, clock[1], purse[1]),
+            "curves": rows.curve_rows(facts.trials, objective, shrink),
             "axes": [{"axis": i, "name": name, "label": shorten(name, 13)} for i, name in enumerate([*axes, objective.metric])],
             "sessions": rows.session_rows(shown),
             "levels": rows.level_rows(facts, objective),

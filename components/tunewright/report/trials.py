@@ -5,7 +5,7 @@ The incumbent is the best objective of the trials that are COMPLETE; a STOPPED t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -28,6 +28,7 @@ class Trial:
     origin: Origin
     configuration: Configuration
     result: Result | None  #: None while it has none
+    curve: Sequence[tuple[int, float]] = ()  #: of the objective's metric; of a trial that runs, as far as it is known
     incumbent: float | None = None  #: best objective of the trials up to and including this one
     improved: bool = False  #: True when this trial made the incumbent better
     elapsed: float | None = None  #: seconds of running until it ended; pauses between sessions are left out
@@ -62,6 +63,7 @@ def number(history: StudyHistory) -> list[Trial]:
         Trial(
             number=0, id=slot.trial, round=round_.plan.round, session=round_.plan.session, origin=slot.origin,
             configuration=slot.configuration, result=result,
+            curve=result.curve if result else round_.running.get(slot.trial, ()),
         )
         for round_ in history.rounds
         for slot, result in zip(round_.plan.slots, round_.results, strict=True)

@@ -11,10 +11,13 @@ from typing import Any
 
 from ..errors import ArtifactCorrupt, NotFound
 from ..space import Configuration
+from ..stopping.curve import thin
 from ..store import layout
 from ..study import CommandTrial, Study
-from ..trial import AttemptStart, Cost, Outcome, Result, Status
+from ..trial import Outcome, Result, Status
+from .costs import cost_of
 from .ledger import Clock, Ledger
+from .peers import stream_of
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +59,8 @@ def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clo
         slot=slot,
         log_tail=outcome.log_tail,
         attempt=outcome.attempt,
-        cost=_cost(ledger, outcome, ended - began),
+        curve=_curve(ledger, outcome),
+        cost=cost_of(ledger.store, place.trial, evaluate_seconds=ended - began),
         started=outcome.started,
         ended=ended,
     )
@@ -70,6 +74,11 @@ def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
         ledger.store, Outcome, [layout.attempt(trial, number, "outcome.json") for number in numbers]
     )
     return next((outcome for outcome in reversed(found) if outcome is not None), None)
+
+
+def _curve(ledger: Ledger, outcome: Outcome) -> list[tuple[int, float]]:
+    metric = ledger.record().study.objective.metric
+    return thin(stream_of(ledger.store, outcome.trial, outcome.attempt, metric))
 
 
 def _judge(ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int) -> dict[str, Any]:
@@ -110,20 +119,3 @@ def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: O
                 )
             )
         return measure(study, configuration, Path(scratch), seed)
-
-
-def _cost(ledger: Ledger, outcome: Outcome, evaluated: float) -> Cost:
-    """Seconds of all attempts; one that died is charged until its last sign of life."""
-    ends: dict[int, float] = {}
-    prefix = layout.attempts(outcome.trial)
-    for entry in ledger.store.list(prefix):
-        number = int(entry.key[len(prefix) :].split("/")[0])
-        ends[number] = max(ends.get(number, 0.0), entry.modified)
-    ends[outcome.attempt] = outcome.ended
-    starts = layout.find_all(
-        ledger.store, AttemptStart, [layout.attempt(outcome.trial, number, "start.json") for number in sorted(ends)]
-    )
-    seconds = sum(max(0.0, ends[start.attempt] - start.started) for start in starts if start is not None)
-    return Cost(
-        train_seconds=seconds, evaluate_seconds=max(0.0, evaluated), gpu_seconds=seconds if outcome.gpu else 0.0
-    )

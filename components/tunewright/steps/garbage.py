@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..early import HalvingStopping
 from ..store import layout
-from ..trial import Champion, PolicyRecord, Result, SurrogateRecord
+from ..trial import Champion, PolicyRecord, Result, Status, SurrogateRecord
 from .ledger import Ledger
 
 GRACE_SECONDS = 3600.0  #: younger blobs may belong to a step that has not named them yet
@@ -22,7 +23,7 @@ class Garbage:
 
 
 def garbage(ledger: Ledger, *, now: float, keep_models: int | None = None) -> Iterator[Garbage]:
-    """Unreferenced weights, checkpoints of trials that have ended, and, if asked, models beyond the best ``keep_models``.
+    """Unreferenced weights, checkpoints of ended trials that nothing goes on from, and, if asked, models beyond the best ``keep_models``.
 
     Args:
         now: UTC seconds since the epoch, by a clock close to the store's.
@@ -30,6 +31,7 @@ def garbage(ledger: Ledger, *, now: float, keep_models: int | None = None) -> It
     """
     referenced = _referenced(ledger)
     ended, kept = _trials(ledger, keep_models)
+    resumable = _resumable(ledger)
     for entry in ledger.store.list():
         parts = entry.key.split("/")
         if entry.key.startswith("blobs/") and parts[-1] not in referenced and now - entry.modified > GRACE_SECONDS:
@@ -37,7 +39,7 @@ def garbage(ledger: Ledger, *, now: float, keep_models: int | None = None) -> It
         elif entry.key.startswith("probe/") and now - entry.modified > GRACE_SECONDS:
             yield Garbage(key=entry.key, size=entry.size, why="left over by a check of the store")
         elif parts[0] == "trials" and len(parts) > 4 and parts[1] in ended:
-            if parts[4] == "checkpoint":
+            if parts[4] in ("checkpoint", "checkpoint.json") and parts[1] not in resumable:
                 yield Garbage(key=entry.key, size=entry.size, why="checkpoint of a trial that has ended")
             elif parts[4] == "model" and keep_models is not None and parts[1] not in kept:
                 yield Garbage(
@@ -66,3 +68,15 @@ def _trials(ledger: Ledger, keep: int | None) -> tuple[set[str], set[str]]:
     kept = {result.trial for _, result in scored[: keep if keep is not None else len(scored)]}
     champion = layout.find(ledger.store, Champion, layout.CHAMPION)
     return {result.trial for result in results}, kept | ({champion.trial} if champion else set())
+
+
+def _resumable(ledger: Ledger) -> set[str]:
+    """Stopped trials that a session like the latest may still promote, and those that a trial of the open round goes on from."""
+    head, _ = ledger.head()
+    sealed, plan = ledger.sealed(range(head.round)), ledger.plan(head.round)
+    under_way = {slot.resumes for slot in plan.slots} if plan else set()
+    if not isinstance(ledger.session(head.session).stopping, HalvingStopping):
+        return {trial for trial in under_way if trial is not None}
+    resumed = {slot.resumes for round_ in sealed for slot in round_.slots}
+    stopped = {result.trial for round_ in sealed for result in round_.results if result.status is Status.STOPPED}
+    return (stopped - resumed) | {trial for trial in under_way if trial is not None}

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..agent.verbs import Observation
+from ..stopping.curve import Peer
+from ..stopping.fidelity import believed_reward
 from ..study import Study
 from ..trial import Result, SealedRound, Slot, Status
+from .peers import peer
 
 
-def observations(study: Study, rounds: Iterable[SealedRound]) -> list[Observation]:
-    """One observation a trial, in order: larger rewards are better, None for failed and infeasible ones. LOST trials teach nothing."""
+def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observation]:
+    """One observation a trial, in order: larger rewards are better, None for failed and infeasible ones.
+
+    A stopped trial counts with the full reward that goes with its standing (`fidelity`). LOST trials teach nothing, and a stopped one
+    nothing any more once a promoted one has gone on from it.
+    """
+    known = [(slot, result) for sealed in rounds for slot, result in _known(sealed)]
+    resumed = {slot.resumes for slot, _ in known}
+    complete = [peer(study, result) for _, result in known if result.status is Status.COMPLETE]
     return [
-        Observation(configuration=slot.configuration, reward=_reward(study, result), round=sealed.round)
-        for sealed in rounds
-        for slot, result in _known(sealed)
+        Observation(configuration=slot.configuration, reward=_reward(study, result, complete), round=result.round)
+        for slot, result in known
+        if slot.trial not in resumed
     ]
 
 
@@ -26,5 +36,7 @@ def _known(sealed: SealedRound) -> Iterable[tuple[Slot, Result]]:
     )
 
 
-def _reward(study: Study, result: Result) -> float | None:
+def _reward(study: Study, result: Result, complete: Sequence[Peer]) -> float | None:
+    if result.status is Status.STOPPED and result.curve:
+        return believed_reward(peer(study, result), complete)
     return None if result.objective is None else study.objective.reward(result.objective)

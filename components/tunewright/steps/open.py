@@ -119,6 +119,7 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
                 goal=study.objective.goal,
                 seed=study.seed,
                 agent=_settings(ledger, study),
+                stopping=study.stopping,
                 source=study.data.source if study.data else None,
                 job=study.trial.job,
             ),

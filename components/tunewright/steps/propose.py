@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..stopping.verbs import promotions
 from ..store import layout
-from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, StudyRecord, trial_id
+from ..study import Study
+from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, trial_id
 from .ledger import Ledger, seed_for
+from .peers import ended_peers
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
@@ -24,38 +27,59 @@ def propose(ledger: Ledger, session: str) -> dict[str, Any]:
 
 
 def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:
-    from ..agent.verbs import propose as suggest
-    from .observation import observations
-
     record = ledger.record()
     sealed = ledger.sealed(range(head.round))
     seed = seed_for(session, record.digest, head.round, "propose")
-    suggestions = suggest(
-        space=record.study.search_space(),
-        settings=session.agent,
-        history=observations(record.study, sealed),
-        pending=[],
-        policy=layout.get_blob(ledger.store, head.policy) if head.policy else None,
-        surrogate=layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None,
-        count=_count(session, head, sealed),
-        seed=seed,
-    )
-    default = record.study.search_space().default()  # as the user wrote it, without a detour over unit coordinates
+    count = _count(session, head, sealed)
+    promoted = _promoted(record.study, session, sealed, (count + 1) // 2)
+    chosen = [*promoted, *_new(ledger, head, session, sealed, count - len(promoted), seed)]
     slots = [
-        Slot(
-            trial=_trial(record, head.round, index),
-            configuration=default if default is not None and chosen.origin == "default" else chosen.configuration,
-            log_prob=chosen.log_prob,
-            origin=chosen.origin,
-        )
-        for index, chosen in enumerate(suggestions)
+        slot.model_copy(update={"trial": trial_id(record.digest, head.round, index)})
+        for index, slot in enumerate(chosen)
     ]
     plan = Plan(round=head.round, session=session.id, generation=head.generation, seed=seed, slots=slots)
     return layout.create(ledger.store, plan, layout.plan(head.round))[0]
 
 
-def _trial(record: StudyRecord, round_: int, slot: int) -> str:
-    return trial_id(record.digest, round_, slot)
+def _promoted(study: Study, session: SessionRecord, sealed: list[SealedRound], most: int) -> list[Slot]:
+    """Stopped trials that go on after all, at most ``most``: half of a round, so that the search goes on beside them."""
+    wanted = promotions(session.stopping, ended_peers(study, sealed))[:most]
+    slots = {slot.trial: slot for round_ in sealed for slot in round_.slots}
+    return [
+        Slot(trial="", configuration=slots[trial].configuration, origin="promotion", resumes=trial) for trial in wanted
+    ]
+
+
+def _new(
+    ledger: Ledger, head: Head, session: SessionRecord, sealed: list[SealedRound], count: int, seed: int
+) -> list[Slot]:
+    """Configurations that the agent wants to try."""
+    if count == 0:
+        return []
+    from ..agent.verbs import propose as suggest
+    from .observation import observations
+
+    study = ledger.record().study
+    suggestions = suggest(
+        space=study.search_space(),
+        settings=session.agent,
+        history=observations(study, sealed),
+        pending=[],
+        policy=layout.get_blob(ledger.store, head.policy) if head.policy else None,
+        surrogate=layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None,
+        count=count,
+        seed=seed,
+    )
+    default = study.search_space().default()  # as the user wrote it, without a detour over unit coordinates
+    return [
+        Slot(
+            trial="",
+            configuration=default if default is not None and chosen.origin == "default" else chosen.configuration,
+            log_prob=chosen.log_prob,
+            origin=chosen.origin,
+        )
+        for chosen in suggestions
+    ]
 
 
 def _count(session: SessionRecord, head: Head, sealed: list[SealedRound]) -> int:

@@ -14,11 +14,13 @@ import numpy.typing as npt
 from ..errors import ArtifactCorrupt, Conflict, InputError, NotFound, SchemaUnknown
 from ..report.record import Belief, RoundHistory, StudyHistory
 from ..space import Configuration
+from ..stopping.curve import thin
 from ..store import layout
 from ..study import CommandTrial, Study
-from ..trial import Champion, Head, Outcome, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
+from ..trial import Champion, Head, Outcome, Plan, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
 from .evaluate import score
 from .ledger import Clock, Ledger
+from .peers import latest_stream
 
 LOG = logging.getLogger(__name__)
 CANDIDATES = 5  #: best trials tried as champion, in order, until one's model loads and scores as it did
@@ -57,7 +59,8 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
     rounds = [_round(ledger, round_) for round_ in range(head.round)]
     plan = ledger.plan(head.round)
     if plan is not None:
-        rounds.append(RoundHistory(plan=plan, results=ledger.results(plan), surrogate=None, policy=None))
+        results = ledger.results(plan)
+        rounds.append(RoundHistory(plan=plan, results=results, running=_running(ledger, plan, results)))
     return StudyHistory(
         study=ledger.record(),
         session=ledger.session(session or head.session),
@@ -65,6 +68,13 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
         rounds=rounds,
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
     )
+
+
+def _running(ledger: Ledger, plan: Plan, results: Sequence[Result | None]) -> dict[str, list[tuple[int, float]]]:
+    """Curves of the trials of an open round that have no result yet."""
+    metric = ledger.record().study.objective.metric
+    trials = [slot.trial for slot, result in zip(plan.slots, results, strict=True) if result is None]
+    return {trial: curve for trial in trials if (curve := thin(latest_stream(ledger.store, trial, metric)))}
 
 
 def _round(ledger: Ledger, round_: int) -> RoundHistory:

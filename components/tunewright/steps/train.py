@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import AttemptLost, InputError
+from ..errors import AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
+from ..training.checkpoints import latest, restore
 from ..training.job import runner_for
 from ..training.keeping import keep_model, left_out_note
-from ..training.runner import LOG, OUTPUT, STREAM, Finished, Job, Runner
-from ..trial import AttemptStart, Outcome, SessionRecord, Slot
+from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
+from ..training.stream import Growing, kept
+from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
 from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
+from .peers import Peers
+from .watch import Rule, Watch
 
 
 def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
@@ -38,7 +44,7 @@ def train(
     Raises:
         SessionFenced: a newer session has claimed the study.
         DataInvalid: the data cannot be trained on.
-        AttemptLost: something outside ended the attempt; the next call makes another.
+        AttemptLost: something outside ended the attempt; the step may be run again.
     """
     place = _open_trial(ledger, session, round_, slot)
     if place is None:
@@ -51,9 +57,7 @@ def train(
         if _open_trial(ledger, session, round_, slot) is None:  # taking the lease may have waited for hours
             give_back(ledger.store, start)
             return None
-        outcome = _attempt(
-            ledger, ledger.session(session), place, start, runner, ledger.trial_seed(round_, slot), clock
-        )
+        outcome = _attempt(ledger, ledger.session(session), round_, slot, start, runner, clock)
     except AttemptLost as lost:
         lose(ledger.store, start, lost, now=clock())
         raise
@@ -76,32 +80,54 @@ def _open_trial(ledger: Ledger, session: str, round_: int, slot: int) -> Slot | 
 
 
 def _attempt(
-    ledger: Ledger, session: SessionRecord, place: Slot, start: AttemptStart, runner: Runner, seed: int, clock: Clock
+    ledger: Ledger, session: SessionRecord, round_: int, slot: int, start: AttemptStart, runner: Runner, clock: Clock
 ) -> Outcome:
+    place = ledger.slot(round_, slot)
     if not runner.goes_on(place.trial, start.attempt):
         runner.discard(place.trial)  # whatever dead attempts may have left
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
             configuration=place.configuration,
-            seed=seed,
+            seed=ledger.trial_seed(round_, slot),
             directory=Path(scratch),
             trial=place.trial,
             attempt=start.attempt,
         )
-        finished = runner.run(job, lambda: None)
+        found = _checkpoint(ledger.store, place)
+        since = _resume(ledger.store, place, job, found)
+        rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
+        with Watch(ledger.store, start, job, rule) as watch:
+            finished = runner.run(replace(job, resumes=found), watch.beat)
         return _save(ledger.store, start, finished, job.directory, clock())
+
+
+def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:
+    """What an attempt goes on from."""
+    return latest(store, place.trial) or (latest(store, place.resumes) if place.resumes else None)
+
+
+def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None) -> int:
+    """Bring the stream and the checkpoint that this attempt goes on from; returns the step up to which the trial was judged before."""
+    if found is not None and restore(store, found, job.directory / CHECKPOINT):
+        with suppress(NotFound):
+            stream = store.get(layout.attempt(found.trial, found.attempt, STREAM)).data
+            (job.directory / STREAM).write_bytes(stream)
+    curve = Growing(job.directory / STREAM, job.study.objective.metric)
+    curve.look()
+    stopped = layout.find(store, Result, layout.result(place.resumes)) if place.resumes else None
+    return max([*curve.points, *(step for step, _ in (stopped.curve if stopped else []))], default=0)
 
 
 def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path, now: float) -> Outcome:
     """Files first, the outcome that names them last."""
-    for name in (LOG, STREAM):
-        if (directory / name).is_file():
-            store.put(layout.attempt(start.trial, start.attempt, name), (directory / name).read_bytes())
+    for name, data in ((LOG, _bytes(directory / LOG)), (STREAM, kept(directory / STREAM))):
+        if data:
+            store.put(layout.attempt(start.trial, start.attempt, name), data)
     model, left_out = finished.model, list(finished.left_out)
     if model is None:
-        kept = finished.state in ("TRAINED", "STOPPED")
-        model, left_out = keep_model(store, start.trial, start.attempt, directory / OUTPUT) if kept else ({}, [])
+        keeps = finished.state in ("TRAINED", "STOPPED")
+        model, left_out = keep_model(store, start.trial, start.attempt, directory / OUTPUT) if keeps else ({}, [])
     outcome = Outcome(
         trial=start.trial,
         attempt=start.attempt,
@@ -115,3 +141,7 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
         gpu=finished.gpu,
     )
     return layout.create(store, outcome, layout.attempt(start.trial, start.attempt, "outcome.json"))[0]
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -73,11 +73,12 @@ def _learn(
     from ..agent.verbs import update
     from .observation import observations
 
+    history = observations(record.study, rounds)
     updated = update(
         space=record.study.search_space(),
         settings=session.agent,
-        history=observations(record.study, rounds),
-        batch=observations(record.study, rounds[-1:]),
+        history=history,
+        batch=[observation for observation in history if observation.round == rounds[-1].round],
         policy=layout.get_blob(ledger.store, head.policy) if head.policy else None,
         surrogate=layout.get_blob(ledger.store, surrogate.blob) if surrogate.blob else None,
         fitted=surrogate.fitted,

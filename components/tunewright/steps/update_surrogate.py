@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InputError
 from ..store import layout
 from ..trial import Loss, Plan, Result, SealedRound, Status, SurrogateRecord
+from .costs import cost_of
 from .lease import LOST
 from .ledger import Clock, Ledger, seed_for
 
@@ -58,8 +59,8 @@ def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
     trial = plan.slots[slot].trial
     numbers = layout.attempt_numbers(ledger.store, trial)
     reason = f"no result when the round was sealed, after {len(numbers)} attempt{'s' if len(numbers) != 1 else ''}"
-    losses = layout.find_all(ledger.store, Loss, [layout.attempt(trial, number, LOST) for number in numbers])
-    last = next((loss for loss in reversed(losses) if loss is not None), None)
+    found = layout.find_all(ledger.store, Loss, [layout.attempt(trial, number, LOST) for number in numbers])
+    last = next((loss for loss in reversed(found) if loss is not None), None)
     lost = Result(
         trial=trial,
         round=plan.round,
@@ -68,6 +69,7 @@ def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
         reason=f"{reason}; {last.reason}"[:2000] if last else reason,
         log_tail=last.log_tail if last else "",
         attempt=max(numbers, default=0),
+        cost=cost_of(ledger.store, trial),
         started=now,
         ended=now,
     )

@@ -19,7 +19,7 @@ from torch import nn
 from ..errors import ArtifactCorrupt, InputError
 from ..space import Configuration
 from ..study import CNNTrial, Data, Study
-from . import artifact, device, metrics
+from . import artifact, checkpoint, device, metrics
 from .artifact import Manifest
 from .images import Images, load_images
 from .layout import Layout, plan, whole
@@ -43,8 +43,11 @@ class _Fold:
     target: torch.Tensor  #: (N,)
 
 
-def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path) -> bool:
+def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> bool:
     """Train one network a fold into ``output``, a line an epoch into ``stream``; returns True when a GPU was used.
+
+    Args:
+        checkpoints: folder of the checkpoint, which is resumed if it is one of this configuration, seed and data.
 
     Raises:
         TrialInfeasible: the layout leaves nothing of the image; found before training.
@@ -65,15 +68,20 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
         for number, part in enumerate(parts(data, images.target, stratified=True))
     ]
     batch = whole(values, "batch_size")
+    trained = {"configuration": configuration, "seed": seed}
+    owner = artifact.digest([trained, values, trial.layers, _describe(images), len(images.target), where])
+    begun = _resume(folds, checkpoints, owner)
     with stream.open("a") as lines:
-        for epoch in range(1, trial.epochs + 1):
+        for epoch in range(begun + 1, trial.epochs + 1):
             loss = float(np.mean([_epoch(fold, batch) for fold in folds]))
             if not math.isfinite(loss):
                 raise TrialFailed(f"training loss must be finite, got {loss} in epoch {epoch}; lower learning_rate")
             scores = metrics.mean([_score(fold.network, fold.x, fold.part, images) for fold in folds])
             lines.write(json.dumps({"step": epoch, "train_loss": loss, **scores}) + "\n")
             lines.flush()
-    _save(output, folds, images, {"configuration": configuration, "seed": seed})
+            if epoch < trial.epochs:
+                checkpoint.write(checkpoints, owner, _state(folds, epoch))
+    _save(output, folds, images, trained)
     return where == "cuda"
 
 
@@ -196,6 +204,45 @@ def _score(network: nn.Sequential, x: torch.Tensor, part: Part, images: Images) 
     if not np.isfinite(probability).all():
         raise TrialFailed("predictions must be finite, got NaN; lower learning_rate")
     return metrics.classification(images.target[part.score], probability)
+
+
+def _state(folds: list[_Fold], epoch: int) -> dict[str, bytes]:
+    """Weights, Adam's moments and the state of the shuffling of every fold."""
+    from safetensors.torch import save
+
+    files = {"epoch": str(epoch).encode()}
+    for number, fold in enumerate(folds):
+        moments = fold.optimizer.state_dict()["state"]
+        tensors = {
+            **{f"network.{name}": tensor for name, tensor in fold.network.state_dict().items()},
+            **{f"adam.{index}.{name}": tensor for index, some in moments.items() for name, tensor in some.items()},
+            "shuffle": fold.shuffle.get_state(),
+        }
+        files[f"fold-{number}"] = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    return files
+
+
+def _resume(folds: list[_Fold], checkpoints: Path, owner: str) -> int:
+    """Set the folds to their checkpoint, if there is one; returns the epochs they have seen."""
+    from safetensors.torch import load as parse
+
+    saved = checkpoint.read(checkpoints, owner)
+    if saved is None:
+        return 0
+    for number, fold in enumerate(folds):
+        tensors = parse(saved[f"fold-{number}"])
+        fold.network.load_state_dict(_below("network.", tensors))
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in _below("adam.", tensors).items():
+            index, _, kind = name.partition(".")
+            moments.setdefault(int(index), {})[kind] = tensor
+        fold.optimizer.load_state_dict({**fold.optimizer.state_dict(), "state": moments})
+        fold.shuffle.set_state(tensors["shuffle"])
+    return int(saved["epoch"])
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _save(output: Path, folds: list[_Fold], images: Images, trained: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from ..space import Configuration
 from ..study import CommandTrial, Study
-from .runner import OUTPUT, STREAM
+from .runner import CHECKPOINT, OUTPUT, STREAM
 from .template import render, text
 
 PARAMS = "params.json"
@@ -51,6 +51,7 @@ def variables(place: PurePath, seed: int) -> Mapping[str, str]:
         "TUNEWRIGHT_OUTPUT": str(place / OUTPUT),
         "TUNEWRIGHT_METRICS": str(place / METRICS),
         "TUNEWRIGHT_STREAM": str(place / STREAM),
+        "TUNEWRIGHT_CHECKPOINT": str(place / CHECKPOINT),
         "TUNEWRIGHT_SEED": str(seed),
     }
 

@@ -7,6 +7,7 @@ session is ended, and by Kubernetes when the Workflow goes.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -17,18 +18,19 @@ from typing import Any, TypeVar
 from ..container import JobSettings
 from ..errors import AttemptLost, InputError, NotFound, TransientError
 from ..store import layout
-from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
 from ..study import Study
 from ..trial import Saved
+from .command import ERROR, METRICS
 from .job_cluster import Absent, Cluster, Taken, own_namespace
 from .job_log import Follower
 from .job_manifest import Site, job_name, manifest, selector
-from .job_pod import ENDED, SAVED, SMALL, box
+from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
 from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
 from .local import LocalRunner, _Ended, _finished
 from .parameters import check_parameters
+from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
 
 BEAT_SECONDS = 0.5
@@ -68,8 +70,7 @@ class JobRunner:
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
-        place, name = split_study(self.site.address)
-        object.__setattr__(self, "store", study_store(open_store(place), name))
+        object.__setattr__(self, "store", study_at(self.site.address))
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         """See `Runner.run`."""
@@ -158,14 +159,15 @@ class _Watch:
         self.runner = runner
         self.job = job
         self.name = job_name(runner.site, job.trial, job.attempt)
-        self.log = Follower(runner.cluster, job.study.trial.limits.log)
+        self.log = Follower(runner.cluster, job)
         self.saved: Saved | None = None
         self._beat = beat
         self._settings = job.study.trial.job or JobSettings()
         self._begun = self._asked = self._read = time.monotonic()
         self._waited = self._begun
         self._told = False
-        self._etags: dict[str, str] = {}
+        self._offset = 0
+        self._events: dict[str, float] = {}
 
     def until_ended(self) -> _Ended:
         """Wait for the end of the trial.
@@ -184,7 +186,7 @@ class _Watch:
             pause = min(max(age / 50, POLL_SECONDS[0]), POLL_SECONDS[1])  # late by two hundredths at most
             end = time.monotonic() + pause
             while time.monotonic() < end:
-                self._patiently(self._mirror_stream)
+                self._patiently(self._mirror_now_and_then)
                 self._beat()
                 time.sleep(min(BEAT_SECONDS, max(0.0, end - time.monotonic())))
 
@@ -194,8 +196,8 @@ class _Watch:
         end = time.monotonic() + GONE_SECONDS
         while self.runner.newest_pod(self.name) is not None and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
-        self._mirror(STREAM)
-        return _Ended(code=-15, log=self.log.finish(), state=state, reason=reason)
+        self._mirror_stream()
+        return _Ended(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
 
     def finished(self, ended: _Ended) -> Finished:
         """The verdict on a trial that has ended."""
@@ -258,13 +260,14 @@ class _Watch:
                         "what it left could not be stored; it is tried again", log_tail=self.log.last_lines()
                     )
                 return None
-            for name in SMALL:
-                self._patiently(lambda name=name: self._mirror(name))  # type: ignore[misc]
+            self._patiently(self._fetch)
         code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
         reason, most = state.reason, self.job.study.trial.limits.time
         if code and not reason and 0 < state.since < state.until - most:
             reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
-        return _Ended(code=code, log=self.log.finish(), state="FAILED" if reason else None, reason=reason)
+        return _Ended(
+            code=code, log=self.log.finish(), events=self._events, state="FAILED" if reason else None, reason=reason
+        )
 
     def _tell(self, *, keep: bool) -> None:
         """Tell the pod that its trial has ended, and whether its model is worth keeping."""
@@ -274,20 +277,34 @@ class _Watch:
             )
             self._told = True
 
-    def _mirror_stream(self) -> None:
+    def _mirror_now_and_then(self) -> None:
         if time.monotonic() - self._read >= STREAM_SECONDS:
-            self._mirror(STREAM)
+            self._mirror_stream()
             self._read = time.monotonic()
 
-    def _mirror(self, name: str) -> None:
-        """Bring a small file of the trial here."""
+    def _mirror_stream(self) -> None:
+        """Bring here by what the stream has grown. What is here stays: others are reading it, and it may begin with what is resumed."""
+        data = self._get(STREAM)
+        grown = data[self._offset : data.rfind(b"\n") + 1]
+        if grown:
+            with (self.job.directory / STREAM).open("ab") as stream:
+                stream.write(grown)
+            self._offset += len(grown)
+
+    def _fetch(self) -> None:
+        """Bring what the trial has reported."""
+        self._mirror_stream()
+        for name in (METRICS, ERROR):
+            if data := self._get(name):
+                (self.job.directory / name).write_bytes(data)
+        self._events = finite(json.loads(self._get(EVENTS) or b"{}"))
+
+    def _get(self, name: str) -> bytes:
+        """A small file of the trial; nothing when there is none."""
         try:
-            found = self.runner.store.get(self._box(name))
+            return self.runner.store.get(self._box(name)).data
         except NotFound:
-            return
-        if self._etags.get(name) != found.etag:
-            (self.job.directory / name).write_bytes(found.data)
-            self._etags[name] = found.etag
+            return b""
 
     def _box(self, name: str) -> str:
         return box(self.job.trial, self.job.attempt, name)

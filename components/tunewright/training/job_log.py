@@ -8,6 +8,8 @@ from ..errors import TunewrightError
 from .job_cluster import Cluster
 from .job_manifest import TRIAL
 from .output import CappedLog
+from .runner import Job
+from .stream import printed_stream
 
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ended
@@ -16,10 +18,10 @@ PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ende
 class Follower:
     """Follows one log. A connection that breaks begins again at the first byte."""
 
-    def __init__(self, cluster: Cluster, limit: int) -> None:
+    def __init__(self, cluster: Cluster, job: Job) -> None:
         self._cluster = cluster
-        self._limit = limit
-        self._log = CappedLog(limit)
+        self._job = job
+        self._log = CappedLog(job.study.trial.limits.log)
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -43,10 +45,12 @@ class Follower:
     def _run(self, pod: str) -> None:
         while True:
             ending = self._over.is_set()
-            log = CappedLog(self._limit)
+            log, printed = CappedLog(self._job.study.trial.limits.log), printed_stream(self._job)
             try:
                 for chunk in self._cluster.log(pod, TRIAL):
                     log.write(chunk)
+                    if printed is not None:
+                        printed.write(chunk)
                     if log.size >= self._log.size:
                         self._log = log
             except TunewrightError:

@@ -121,7 +121,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
                 **placement.get("securityContext", {}),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job))}, [])],
+            "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site))}, [])],
             "containers": [
                 _own(SAVE, site, {}, ["--study", site.address, "--trial", job.trial, "--attempt", str(job.attempt)]),
                 _trial(job, site, settings, limits),
@@ -227,8 +227,8 @@ def data_place(data: Data | None) -> str | None:
     return f"{SHARED}/data{Path(data.source).suffix}"
 
 
-def _to_load(job: Job) -> dict[str, Any]:
-    """What ``load`` is told: texts by file name, and the data to fetch."""
+def _to_load(job: Job, site: Site) -> dict[str, Any]:
+    """What ``load`` is told: texts by file name, the data to fetch, and the checkpoint to go on from."""
     trial, data = job.study.trial, job.study.data
     if isinstance(trial, CommandTrial):
         texts = {PARAMS: json.dumps(job.configuration)}
@@ -238,4 +238,9 @@ def _to_load(job: Job) -> dict[str, Any]:
         study = job.study.model_copy(update={"data": moved})
         request = {"study": study.model_dump(mode="json"), "configuration": job.configuration, "seed": job.seed}
         texts = {REQUEST: json.dumps(request)}
-    return {"texts": texts, "data": None if data is None else data.model_dump(mode="json")}
+    return {
+        "study": site.address,
+        "texts": texts,
+        "data": None if data is None else data.model_dump(mode="json"),
+        "resumes": None if job.resumes is None else job.resumes.model_dump(mode="json"),
+    }

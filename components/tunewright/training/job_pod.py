@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,17 +25,19 @@ from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
 from ..study import Data
 from ..termination import Terminated, raise_on_signals
-from ..trial import Saved
+from ..trial import Checkpoint, Saved
+from .checkpoints import CheckpointKeeper, restore
 from .command import ERROR, METRICS, write_files
 from .data import local
 from .job_manifest import LOAD_VARIABLE
-from .keeping import keep_model
+from .keeping import keep_model, read_below
 from .reported import MAX_BYTES
-from .runner import OUTPUT, STREAM
+from .runner import CHECKPOINT, OUTPUT, STREAM
+from .stream import MAX_STREAM
+from .tensorboard import EventFiles
 
 T = TypeVar("T")
 POLL_SECONDS = 1.0
-MAX_STREAM = 2**24  #: bytes of a stream that are kept
 SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
 
@@ -45,8 +47,15 @@ def box(trial: str, attempt: int, name: str) -> str:
     return layout.attempt(trial, attempt, f"pod/{name}")
 
 
+def study_at(address: str) -> Store:
+    """The documents of the study at an address."""
+    place, name = split_study(address)
+    return study_store(open_store(place), name)
+
+
 ENDED = "ended.json"
 SAVED = "saved.json"
+EVENTS = "events.json"  #: last values in TensorBoard's event files
 
 
 @click.group()
@@ -59,17 +68,19 @@ def load() -> None:
     """Write what the trial needs into the shared folder, for whichever user it runs as."""
     os.umask(0o002)
     told = json.loads(os.environ[LOAD_VARIABLE])
-    prepare(told, Path(SHARED))
+    prepare(told, Path(SHARED), study_at(told["study"]))
 
 
-def prepare(told: dict[str, Any], place: Path) -> None:
+def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
     """Fill the folder of a trial. Raises DataInvalid when its data is not there or is other data."""
     write_files(place, told["texts"])
-    for folder in (OUTPUT, "home"):
+    for folder in (OUTPUT, CHECKPOINT, "home"):
         (place / folder).mkdir(exist_ok=True)
         (place / folder).chmod(0o2775)
     if told["data"] is not None:
         local(Data.model_validate(told["data"]), place)
+    if told["resumes"] is not None:
+        restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
 
 
 @main.command()
@@ -77,38 +88,30 @@ def prepare(told: dict[str, Any], place: Path) -> None:
 @click.option("--trial", required=True)
 @click.option("--attempt", required=True, type=int)
 def save(study: str, trial: str, attempt: int) -> None:
-    """Store the stream while the trial runs, and what it left when it has ended."""
-    address, name = split_study(study)
-    watch(study_store(open_store(address), name), trial, attempt, Path(SHARED))
+    """Store stream and checkpoints while the trial runs, and what it left when it has ended."""
+    os.umask(0o002)
+    watch(study_at(study), trial, attempt, Path(SHARED))
 
 
 def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS) -> Saved:
     """Returns when everything is stored. A store that is away is asked again: the Job's deadline ends it, not this."""
-    sender = _Sender(store, trial, attempt, place)
+    keeper = _Keeper(store, trial, attempt, place)
     ended: bytes | None = None
     try:
         while ended is None:
-            _try(lambda: sender.send(STREAM))
+            _try(keeper.look)
             ended = _try(lambda: _find(store, box(trial, attempt, ENDED)))
             if ended is None:
                 time.sleep(poll)
     except Terminated:
-        sender.send(STREAM)  # of a trial that was stopped, this is what counts
+        keeper.look()  # of a trial that was stopped, this is what counts
         raise
-    model = place / OUTPUT if json.loads(ended)["keep"] else None
+    model = json.loads(ended)["keep"]
     while True:
-        saved = _try(lambda: _store(sender, trial, attempt, model))
+        saved = _try(lambda: keeper.finish(model=model))
         if saved is not None:
             return saved
         time.sleep(poll)
-
-
-def _store(sender: _Sender, trial: str, attempt: int, folder: Path | None) -> Saved:
-    model, left_out = keep_model(sender.store, trial, attempt, folder) if folder is not None else ({}, [])
-    for name in SMALL:
-        sender.send(name)
-    document = Saved(trial=trial, attempt=attempt, model=model, left_out=left_out)
-    return layout.create(sender.store, document, box(trial, attempt, SAVED))[0]
 
 
 def _try(act: Callable[[], T]) -> T | None:
@@ -127,33 +130,47 @@ def _find(store: Store, key: str) -> bytes | None:
         return None
 
 
-class _Sender:
-    """Sends the small files of a trial, each when it has changed."""
+class _Keeper:
+    """Stores what a trial writes, each part when it has changed."""
 
     def __init__(self, store: Store, trial: str, attempt: int, place: Path) -> None:
-        self.store = store
-        self._place = place
-        self._key = {name: box(trial, attempt, name) for name in SMALL}
+        self._store, self._trial, self._attempt, self._place = store, trial, attempt, place
         self._sent: dict[str, tuple[int, int]] = {}
+        self._events = EventFiles(place / OUTPUT, place / STREAM)
+        # the trial may be quicker than this container, so what lies there now may be its own
+        self._checkpoints = CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False)
 
-    def send(self, name: str) -> None:
-        found = read_plain(self._place / name, SMALL[name])
-        if found is not None and self._sent.get(name) != found[1]:
-            self.store.put(self._key[name], found[0])
-            self._sent[name] = found[1]
+    def look(self) -> None:
+        """While the trial runs. Raises StoreUnavailable."""
+        with suppress(OSError):  # of files that a trial of another user has closed to others
+            self._events.look()
+        self._send(STREAM)
+        self._checkpoints.look(ended=False)
 
+    def finish(self, *, model: bool) -> Saved:
+        """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
+        self.look()
+        self._checkpoints.look(ended=True)
+        self._store.put(box(self._trial, self._attempt, EVENTS), json.dumps(self._events.last).encode())
+        for name in SMALL:
+            self._send(name)
+        folder = self._place / OUTPUT
+        files, left_out = keep_model(self._store, self._trial, self._attempt, folder) if model else ({}, [])
+        document = Saved(trial=self._trial, attempt=self._attempt, model=files, left_out=left_out)
+        return layout.create(self._store, document, box(self._trial, self._attempt, SAVED))[0]
 
-def read_plain(path: Path, most: int) -> tuple[bytes, tuple[int, int]] | None:
-    """The beginning of a file, and what changes when it is written; None unless it is a regular file that can be read."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        return file.read(most), (status.st_size, status.st_mtime_ns)
+    def _send(self, name: str) -> None:
+        path = self._place / name
+        try:
+            state = path.lstat()
+            now = (state.st_size, state.st_mtime_ns)
+            if self._sent.get(name) == now:
+                return
+            data = read_below(self._place, name, SMALL[name])
+        except OSError:
+            return
+        self._store.put(box(self._trial, self._attempt, name), data)
+        self._sent[name] = now
 
 
 def run(arguments: list[str]) -> int:

@@ -1,9 +1,14 @@
-"""Files of a finished trial, put into the store."""
+"""Files of trials, read without following links and put into the store.
+
+A trial may live on beside the process that reads: what was a file a moment ago can be a link to that process's own secrets now.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import os
+import stat
+from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 from ..store import layout
@@ -20,14 +25,15 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
         be read.
     """
     model, left_out = {}, []
-    for path in _files(folder):
+    for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
         try:
             key = layout.attempt(trial, attempt, f"model/{name}")
-            data = path.read_bytes() if path.stat().st_size <= MAX_FILE else None
+            data = read_below(folder, name, MAX_FILE + 1)
         except (InputError, OSError):
-            data = None
-        if data is None:
+            left_out.append(name)
+            continue
+        if len(data) > MAX_FILE:
             left_out.append(name)
             continue
         store.put(key, data)
@@ -41,10 +47,30 @@ def left_out_note(names: list[str]) -> str:
     return f"files were not kept, {rule}: {', '.join(names)}"[:2000] if names else ""
 
 
-def _files(folder: Path) -> list[Path]:
+def read_below(folder: Path, name: str, most: int = -1) -> bytes:
+    """The first ``most`` bytes of a regular file below a folder; all with -1.
+
+    Raises:
+        OSError: it is no regular file, or a part of its name is a link.
+    """
+    *parents, last = PurePosixPath(name).parts
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for parent in parents:
+            below = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = below
+        handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{name} must be a regular file")
+        return file.read(most)
+
+
+def files_below(folder: Path) -> list[Path]:
     """Files below a folder, by name; links lead elsewhere and do not count."""
-    return (
-        [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-        if folder.is_dir()
-        else []
-    )
+    if not folder.is_dir():
+        return []
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]

@@ -14,16 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataInvalid, InputError
+from ..errors import AttemptLost, DataInvalid, InputError
 from ..study import CommandTrial
 from . import processes
 from .command import FILES, PARAMS, user_command, variables, write_files
 from .data import local
+from .memory_kills import memory_kills
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
-from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, read_stream, sound
-from .runner import LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
+from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .stream import last_values, printed_stream
+from .tensorboard import EventFiles
 
 POLL_SECONDS = 0.2
 CHUNK = 2**16
@@ -56,24 +59,53 @@ class _Ended:
 
     code: int
     log: CappedLog
+    events: dict[str, float]  #: last values in TensorBoard's event files
     state: State | None = None
     reason: str = ""
+
+
+class _Output:
+    """What a trial prints and writes while it lives: to its log, and by pattern or as event files to its stream."""
+
+    def __init__(self, job: Job) -> None:
+        trial = job.study.trial
+        self.log = CappedLog(trial.limits.log)
+        self.events: EventFiles | None = None
+        self._printed = printed_stream(job)
+        if isinstance(trial, CommandTrial):
+            self.events = EventFiles(job.directory / OUTPUT, job.directory / STREAM)
+
+    def write(self, chunk: bytes) -> None:
+        self.log.write(chunk)
+        if self._printed is not None:
+            self._printed.write(chunk)
+
+    def look(self) -> None:
+        if self.events is not None:
+            self.events.look()
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRunner:
     """Runs trials as subprocesses with limits on time, memory and output; leaves no process behind."""
 
-    beat_seconds: float = 2.0
+    beat_seconds: float = 0.5
     """Time between two beats of a live trial."""
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         """See `Runner.run`."""
         check_parameters(job.study)
         (job.directory / OUTPUT).mkdir()
+        (job.directory / CHECKPOINT).mkdir(exist_ok=True)
         command = _user_command(job) if job.study.trial.kind == "command" else _worker_command(job)
+        kills = memory_kills()
         ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds))
         (job.directory / LOG).write_bytes(ended.log.content())
+        if ended.state is None and ended.code == -signal.SIGKILL and kills is not None and memory_kills() == kills:
+            raise AttemptLost(
+                "killed by SIGKILL from outside: the kernel has ended nothing for want of memory; it is tried again",
+                log_tail=ended.log.last_lines(),
+            )
         return _finished(job, ended)
 
     def goes_on(self, trial: str, attempt: int) -> bool:
@@ -127,32 +159,40 @@ def _environment(job: Job, command: _Command) -> dict[str, str]:
 
 def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
-    log = CappedLog(job.study.trial.limits.log)
+    output = _Output(job)
     state: State = "FAILED"
     process = processes.start(command.arguments, env=_environment(job, command), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
         try:
-            reason = _watch(job, process, log, pulse)
+            reason = _watch(job, process, output, pulse)
         except StopTrial as stop:
             reason, state = str(stop), "STOPPED"
         finally:
             processes.end(process, f"{job.trial}/{job.attempt}")
-        _drain(process, log)
-    return _Ended(code=process.wait(), log=log, reason=reason or "", state=state if reason is not None else None)
+        _drain(process, output)
+    output.look()
+    return _Ended(
+        code=process.wait(),
+        log=output.log,
+        events=output.events.last if output.events else {},
+        reason=reason or "",
+        state=state if reason is not None else None,
+    )
 
 
-def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _Pulse) -> str | None:
+def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _Pulse) -> str | None:
     """Read output until the process ends; the limit it broke, if any."""
     limits = job.study.trial.limits
     most = limits.memory or processes.container_memory()
     begun = polled = beaten = time.monotonic()
     while process.poll() is None:
-        _read(process, log, POLL_SECONDS)
+        _read(process, output, POLL_SECONDS)
         now = time.monotonic()
         if now - begun > limits.time:
             return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time"
         if now - beaten >= pulse.seconds:
+            output.look()
             pulse.beat()
             beaten = now
         if most is not None and now - polled >= POLL_SECONDS:
@@ -164,22 +204,22 @@ def _watch(job: Job, process: subprocess.Popen[bytes], log: CappedLog, pulse: _P
     return None
 
 
-def _read(process: subprocess.Popen[bytes], log: CappedLog, timeout: float) -> bool:
-    """Move what the trial has printed into the log; False when nothing came."""
+def _read(process: subprocess.Popen[bytes], output: _Output, timeout: float) -> bool:
+    """Move what the trial has printed into its log and stream; False when nothing came."""
     assert process.stdout is not None  # noqa: S101 - for the type checker
     ready, _, _ = select.select([process.stdout], [], [], timeout)
     chunk = os.read(process.stdout.fileno(), CHUNK) if ready else b""
     if ready and not chunk:  # closed by the trial, which may live on
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout)
-    log.write(chunk)
+    output.write(chunk)
     return bool(chunk)
 
 
-def _drain(process: subprocess.Popen[bytes], log: CappedLog) -> None:
+def _drain(process: subprocess.Popen[bytes], output: _Output) -> None:
     """Read what the pipe still holds, and no more: nobody is left who ought to write."""
     for _ in range(MOST_IN_PIPE // CHUNK):
-        if not _read(process, log, 0.0):
+        if not _read(process, output, 0.0):
             return
 
 
@@ -187,7 +227,7 @@ def _finished(job: Job, ended: _Ended) -> Finished:
     tail = ended.log.last_lines()
     if ended.state == "STOPPED":
         return Finished(
-            state="STOPPED", reason=ended.reason, metrics=read_stream(job.directory / STREAM), log_tail=tail
+            state="STOPPED", reason=ended.reason, metrics=last_values(job.directory / STREAM), log_tail=tail
         )
     if not isinstance(job.study.trial, CommandTrial):
         _raise_input_error(job.directory / "error.json")
@@ -205,7 +245,7 @@ def _finished(job: Job, ended: _Ended) -> Finished:
     if not reason and reported and reported.infeasible is not None:
         return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
     if not reason and isinstance(job.study.trial, CommandTrial):
-        reported = reported or _printed(job.study.trial, ended.log)
+        reported = reported or _printed(job.study.trial, ended.log) or _events(ended.events)
         metrics = reported.metrics if reported else {}
         reason = missing_reason(job.study.objective, reported) or ""
     return Finished(
@@ -215,6 +255,10 @@ def _finished(job: Job, ended: _Ended) -> Finished:
 
 def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:
     return None if trial.stdout_pattern is None else match_output(trial.stdout_pattern, log.content())
+
+
+def _events(last: dict[str, float]) -> Reported | None:
+    return Reported(metrics=last, written=dict(last)) if last else None
 
 
 def _exit_reason(code: int) -> str:

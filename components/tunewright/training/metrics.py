@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,34 +28,36 @@ def check_objective(objective: Objective, task: Task) -> None:
         )
 
 
-def classification(target: Array, probability: Array) -> dict[str, float]:
-    """Metrics of class probabilities ``(N, K)`` against class indices ``(N,)``.
+def classification(target: Array, probability: Array, names: Sequence[str] | None = None) -> dict[str, float]:
+    """Metrics of class probabilities ``(N, K)`` against class indices ``(N,)``: all, or those ``names``.
 
     f1 is the macro mean; roc_auc is one against rest, and left out when a class is absent from the target.
     """
     from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
     labels = np.arange(probability.shape[1])
-    predicted = probability.argmax(axis=1)
-    scores = {
-        "accuracy": accuracy_score(target, predicted),
-        "log_loss": log_loss(target, probability, labels=labels),
-        "f1": f1_score(target, predicted, labels=labels, average="macro", zero_division=0.0),
+    scores: dict[str, Callable[[], float]] = {
+        "accuracy": lambda: accuracy_score(target, probability.argmax(axis=1)),
+        "log_loss": lambda: log_loss(target, probability, labels=labels),
+        "f1": lambda: f1_score(target, probability.argmax(axis=1), labels=labels, average="macro", zero_division=0.0),
     }
     if len(np.unique(target)) == len(labels):
-        binary = len(labels) == 2
-        scores["roc_auc"] = roc_auc_score(target, probability[:, 1] if binary else probability, multi_class="ovr")
-    return {name: float(value) for name, value in scores.items()}
+        positive = probability[:, 1] if len(labels) == 2 else probability
+        scores["roc_auc"] = lambda: roc_auc_score(target, positive, multi_class="ovr")
+    return {name: float(score()) for name, score in scores.items() if names is None or name in names}
 
 
-def regression(target: Array, predicted: Array) -> dict[str, float]:
-    """Metrics of predictions ``(N,)`` against values ``(N,)``; r2 is left out for a single row."""
+def regression(target: Array, predicted: Array, names: Sequence[str] | None = None) -> dict[str, float]:
+    """Metrics of predictions ``(N,)`` against values ``(N,)``: all, or those ``names``; r2 is left out for a single row."""
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-    scores = {"rmse": root_mean_squared_error(target, predicted), "mae": mean_absolute_error(target, predicted)}
+    scores: dict[str, Callable[[], float]] = {
+        "rmse": lambda: root_mean_squared_error(target, predicted),
+        "mae": lambda: mean_absolute_error(target, predicted),
+    }
     if len(target) > 1:
-        scores["r2"] = r2_score(target, predicted)
-    return {name: float(value) for name, value in scores.items()}
+        scores["r2"] = lambda: r2_score(target, predicted)
+    return {name: float(score()) for name, score in scores.items() if names is None or name in names}
 
 
 def mean(folds: list[dict[str, float]]) -> dict[str, float]:

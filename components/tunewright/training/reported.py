@@ -99,22 +99,6 @@ def _number(text: str | None) -> float | str | None:
         return text
 
 
-def read_stream(path: Path) -> dict[str, float]:
-    """The last finite value of every metric in a stream of ``{"step": 3, "accuracy": 0.8}`` lines; bad lines count not."""
-    last: dict[str, float] = {}
-    if not path.is_file():
-        return last
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                entry = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(entry, dict):
-                last.update({name: value for name, value in finite(entry).items() if name != "step"})
-    return last
-
-
 def missing_reason(objective: Objective, reported: Reported | None) -> str | None:
     """Why the objective has no finite value in the report; None when it has one."""
     name = objective.metric

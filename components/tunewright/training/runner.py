@@ -5,6 +5,10 @@ A runner leaves what should be kept under the job's directory, or says what it h
     output/          files of the model
     log.txt          what the trial printed, capped by `limits.log`
     metrics.jsonl    stream of the trial's metrics, when it wrote one
+    checkpoint/      what the trial keeps to go on from
+
+Stream and checkpoint may be there before the run: what the trial resumes. Both are read while it lives, so a runner whose trial lives
+elsewhere brings them here before each beat.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ from typing import Literal, Protocol, TypeAlias
 
 from ..space import Configuration
 from ..study import Study
+from ..trial import Checkpoint
 
 State: TypeAlias = Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED"]
 
 OUTPUT = "output"
 LOG = "log.txt"
 STREAM = "metrics.jsonl"
+CHECKPOINT = "checkpoint"
 
 
 class StopTrial(Exception):  # noqa: N818 - a request, not an error
@@ -39,9 +45,12 @@ class Job:
     study: Study
     configuration: Configuration
     seed: int
-    directory: Path  #: scratch directory; exists and is empty
+    directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
+    resumes: Checkpoint | None = (
+        None  #: what has been put into the directory's checkpoint folder, by its place in the store
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +76,7 @@ class Runner(Protocol):
 
         Args:
             job: what to train.
-            beat: called about every two seconds while the job lives. It may raise `StopTrial`, which ends the trial as
+            beat: called about twice a second while the job lives; it does not block. It may raise `StopTrial`, which ends the trial as
                 STOPPED; any other exception ends the processes of the trial and passes through.
 
         Raises:

@@ -23,15 +23,12 @@ def main(request: Path) -> int:
     output = request.parent / OUTPUT
     metrics = Path(os.environ["TUNEWRIGHT_METRICS"])
     try:
+        stream, checkpoints = Path(os.environ["TUNEWRIGHT_STREAM"]), Path(os.environ["TUNEWRIGHT_CHECKPOINT"])
         if isinstance(study.trial, CNNTrial):
-            from . import cnn
-
-            stream = Path(os.environ["TUNEWRIGHT_STREAM"])
-            gpu = cnn.train(study, content["configuration"], content["seed"], output, stream)
+            from . import cnn as trainer
         else:
-            from . import xgboost
-
-            gpu = xgboost.train(study, content["configuration"], content["seed"], output)
+            from . import xgboost as trainer  # type: ignore[no-redef]
+        gpu = trainer.train(study, content["configuration"], content["seed"], output, stream, checkpoints)
     except TrialInfeasible as error:
         metrics.write_text(json.dumps({"infeasible": str(error)}))
         return 0

@@ -1,32 +1,41 @@
 """Boosted trees on tables.
 
-One booster a fold, trained on the fold's training part only. With early stopping a tenth of that part decides when to
+One booster a fold, trained on the fold's training part only; all folds grow together. With early stopping a tenth of that part decides when to
 stop; the scored part is never seen.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ArtifactCorrupt, InputError
 from ..space import Configuration, Value
 from ..study import Data, Study, XGBoostTrial
-from . import artifact, device, metrics
+from . import artifact, checkpoint, device, metrics
 from .artifact import Manifest
 from .metrics import Array, check_objective
 from .runner import TrialFailed
-from .split import Rows, parts, watch_rows
+from .split import Part, Rows, parts, watch_rows
 from .table import Table, load_table
+
+if TYPE_CHECKING:
+    from .boosting import Fold
 
 KIND = "xgboost"
 DEFAULT_ROUNDS = 100  #: what XGBClassifier calls n_estimators
 
 
-def train(study: Study, configuration: Configuration, seed: int, output: Path) -> bool:
+def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> bool:
     """Train one booster a fold into ``output``; returns True when a GPU was used.
+
+    Args:
+        stream: file of learning curve, a line a point is added.
+        checkpoints: folder of the checkpoint, which is resumed if it is one of this configuration, seed and data.
 
     Raises:
         DataInvalid: the table cannot be trained on.
@@ -41,27 +50,32 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path) -
     where = device.choose(trial.device, built=bool(xgboost.build_info().get("USE_CUDA")))
     parameters = {**_settings(table, trial, seed, where), **trial.fixed, **configuration}
     rounds = int(parameters.pop("n_estimators", DEFAULT_ROUNDS))
+    trained = {"configuration": configuration, "seed": seed}
+    owner = artifact.digest(
+        [trained, parameters, rounds, trial.early_stopping_rounds, _describe(table), len(table.target)]
+    )
+    split = parts(data, table.target, stratified=table.classes is not None)
+    try:
+        curve = _Curve(table, split, study.objective.metric, trial.threads, stream)
+        boosters = _boost(table, split, parameters, rounds, trial, curve, checkpoints, owner)
+    except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
+        raise TrialFailed(f"XGBoost: {_first_line(error)}") from error
+    _write(output, table, boosters, trained)
+    return where == "cuda"
+
+
+def _write(output: Path, table: Table, boosters: list[Any], trained: dict[str, Any]) -> None:
     files = {}
-    for fold, part in enumerate(parts(data, table.target, stratified=table.classes is not None)):
-        try:
-            booster = _boost(table, part.train, parameters, rounds, trial)
-        except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-            raise TrialFailed(f"XGBoost: {_first_line(error)}") from error
+    for fold, booster in enumerate(boosters):
         path = output / f"fold-{fold}.ubj"
         booster.save_model(path)
         files[path.name] = artifact.file_digest(path)
     artifact.write(
         output,
         Manifest(
-            kind=KIND,
-            task=table.task,
-            classes=table.classes,
-            features=_describe(table),
-            trained={"configuration": configuration, "seed": seed},
-            files=files,
+            kind=KIND, task=table.task, classes=table.classes, features=_describe(table), trained=trained, files=files
         ),
     )
-    return where == "cuda"
 
 
 def evaluate(study: Study, configuration: Configuration, model: Path, seed: int) -> dict[str, float]:
@@ -102,7 +116,13 @@ def _parts(study: Study) -> tuple[XGBoostTrial, Data]:
 
 
 def _settings(table: Table, trial: XGBoostTrial, seed: int, where: str) -> dict[str, Value]:
-    settings: dict[str, Value] = {"device": where, "nthread": trial.threads, "seed": seed % 2**31, "verbosity": 1}
+    settings: dict[str, Value] = {
+        "device": where,
+        "nthread": trial.threads,
+        "seed": seed % 2**31,
+        "seed_per_iteration": True,  # see boosting.py
+        "verbosity": 1,
+    }
     if table.classes is None:
         return {**settings, "objective": "reg:squarederror"}
     if len(table.classes) == 2:
@@ -110,21 +130,55 @@ def _settings(table: Table, trial: XGBoostTrial, seed: int, where: str) -> dict[
     return {**settings, "objective": "multi:softprob", "num_class": len(table.classes)}
 
 
-def _boost(table: Table, rows: Rows, parameters: dict[str, Value], rounds: int, trial: XGBoostTrial) -> Any:
-    import xgboost
+class _Curve:
+    """Writes the objective's metric, mean over the scored parts, a line a point."""
+
+    def __init__(self, table: Table, split: list[Part], metric: str, threads: int, stream: Path) -> None:
+        self._table, self._split, self._metric, self._stream = table, split, metric, stream
+        self._matrices = [_matrix(table, part.score, threads) for part in split]
+
+    def add(self, step: int, boosters: list[Any]) -> None:
+        scores = [
+            _score(self._table, part.score, booster.predict(matrix), (self._metric,))
+            for booster, part, matrix in zip(boosters, self._split, self._matrices, strict=True)
+        ]
+        with self._stream.open("a") as stream:
+            stream.write(json.dumps({"step": step, **metrics.mean(scores)}) + "\n")
+
+
+def _boost(
+    table: Table,
+    split: list[Part],
+    parameters: dict[str, Value],
+    rounds: int,
+    trial: XGBoostTrial,
+    curve: _Curve,
+    checkpoints: Path,
+    owner: str,
+) -> list[Any]:
+    """The boosters of all folds."""
+    from .boosting import boost
+
+    folds = [_fold(table, part.train, trial) for part in split]
+    saved = checkpoint.read(checkpoints, owner)
+    for step in boost(
+        folds, parameters, rounds, saved=saved, save=lambda files: checkpoint.write(checkpoints, owner, files)
+    ):
+        curve.add(step, [fold.booster for fold in folds])
+    return [fold.finished() for fold in folds]
+
+
+def _fold(table: Table, rows: Rows, trial: XGBoostTrial) -> Fold:
+    from .boosting import Fold
 
     if trial.early_stopping_rounds is None:
-        return xgboost.train(parameters, _matrix(table, rows, trial.threads), num_boost_round=rounds)
+        return Fold(train=_matrix(table, rows, trial.threads), watched=None, patience=0)
     part = watch_rows(rows)
-    booster = xgboost.train(
-        parameters,
-        _matrix(table, part.train, trial.threads),
-        num_boost_round=rounds,
-        evals=[(_matrix(table, part.score, trial.threads), "watched")],
-        early_stopping_rounds=trial.early_stopping_rounds,
-        verbose_eval=False,
+    return Fold(
+        train=_matrix(table, part.train, trial.threads),
+        watched=_matrix(table, part.score, trial.threads),
+        patience=trial.early_stopping_rounds,
     )
-    return booster[: booster.best_iteration + 1]
 
 
 def _matrix(table: Table, rows: Rows, threads: int) -> Any:
@@ -135,13 +189,13 @@ def _matrix(table: Table, rows: Rows, threads: int) -> Any:
     )
 
 
-def _score(table: Table, rows: Rows, predicted: Array) -> dict[str, float]:
+def _score(table: Table, rows: Rows, predicted: Array, names: Sequence[str] | None = None) -> dict[str, float]:
+    """All metrics of the task that apply, or those ``names``."""
     target = table.target[rows]
     if table.classes is None:
-        return metrics.regression(target, predicted)
-    return metrics.classification(
-        target, np.column_stack([1 - predicted, predicted]) if predicted.ndim == 1 else predicted
-    )
+        return metrics.regression(target, predicted, names)
+    probability = np.column_stack([1 - predicted, predicted]) if predicted.ndim == 1 else predicted
+    return metrics.classification(target, probability, names)
 
 
 def _describe(table: Table) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
+from urllib3 import PoolManager, Retry, Timeout
 
 BUCKET = os.environ["BUCKET"]
 USER, PASSWORD = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
@@ -26,7 +27,12 @@ POLICY = {
 }
 
 endpoint = urlsplit(os.environ["TUNEWRIGHT_S3_ENDPOINT"])
-place = {"secure": endpoint.scheme == "https", "region": os.environ["TUNEWRIGHT_S3_REGION"]}
+place = {
+    "secure": endpoint.scheme == "https",
+    "region": os.environ["TUNEWRIGHT_S3_REGION"],
+    # The server may still be starting. The client itself would wait five minutes for a connection that nobody answers.
+    "http_client": PoolManager(timeout=Timeout(connect=5, read=30), retries=Retry(total=12, backoff_factor=0.5)),
+}
 
 client = Minio(endpoint.netloc, credentials=ROOT, **place)
 if not client.bucket_exists(BUCKET):

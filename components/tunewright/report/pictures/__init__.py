@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..tables import Tables
-from . import agent, parameters, progress
+from . import agent, curves, parameters, progress
 from .picture import Palette, Picture
 
 
@@ -12,7 +12,14 @@ def draw(tables: Tables, palette: Palette) -> dict[str, list[Picture]]:
     facts, data = tables.facts, tables.data
     valued = [trial for trial in facts.trials if trial.objective is not None]
     sections: dict[str, list[Picture]] = {
-        "progress": [progress.over_trials(tables, palette), progress.over_time(tables, palette)] if valued else [],
+        "progress": [
+            progress.over_trials(tables, palette),
+            progress.over_time(tables, palette),
+            progress.over_cost(tables, palette),
+        ]
+        if valued
+        else [],
+        "curves": [curves.curves(tables, palette)] if data["curves"] else [],
         "parameters": [parameters.parallel(tables, palette)] if sum(map(bool, _grouped(tables))) > 1 else [],
         "importance": [parameters.importance(tables, palette)] if tables.ranking.importances else [],
         "slices": [parameters.slice_(name, tables, palette) for name in tables.slice_names] if len(valued) > 1 else [],

@@ -54,6 +54,28 @@ def over_time(tables: Tables, palette: Palette) -> Picture:
     )
 
 
+def over_cost(tables: Tables, palette: Palette) -> Picture:
+    spent = max((row["spent"] or 0.0 for row in tables.data["trials"]), default=0.0)
+    x = alt.X(
+        field="spent", type="quantitative", title=f"{tables.purse[0]} spent on trials",
+        scale=alt.Scale(domain=[0, spent * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
+    )  # fmt: skip
+    layers = [*_levels(tables, palette), *_points(tables, palette, x, "spent", "incumbent_then")]
+    return Picture(
+        name="over-cost",
+        title="Incumbent over cost",
+        reading="The same trials by what all trials had cost when each ended, every attempt counted: compare searches of equal cost here.",
+        chart=layered(
+            *layers,
+            height=HEIGHT,
+            width=560,
+            description=f"Best {tables.objective.metric} known over the cost of all trials.",
+        ),
+        data=("trials", "levels"),
+        half=True,
+    )
+
+
 def _legend(tables: Tables) -> str:
     more = []
     if any(trial.result and trial.objective is None for trial in tables.facts.trials):

@@ -1,0 +1,130 @@
+"""Boosted trees of all folds, grown together round by round, so that their mean is one learning curve.
+
+XGBoost keeps random state that no saved model holds. Here every round draws from (seed, round), and at fixed rounds the boosters are saved
+and begun anew from what was saved, in every training alike: one that was broken off there goes on to the same trees.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import xgboost
+from xgboost.callback import EarlyStopping
+
+from ..space import Value
+
+FIRST_SAVED = 14  #: rounds before which a checkpoint saves nothing worth it
+SAVED_EVERY = 3  #: points of the curve between two checkpoints; 1.5 times as many rounds
+
+
+def curve_steps(rounds: int) -> list[int]:
+    """Rounds after which the curve has a point: every one at first, then a seventh more each time, and the last. The same for all trials."""
+    steps, step = [], 1
+    while step < rounds:
+        steps.append(step)
+        step += max(1, step // 7)
+    return [*steps, rounds]
+
+
+def saved_steps(rounds: int) -> list[int]:
+    """Rounds after which a checkpoint is made."""
+    return [step for step in curve_steps(rounds)[:-1][::SAVED_EVERY] if step >= FIRST_SAVED]
+
+
+@dataclass(kw_only=True)
+class Fold:
+    """One booster in training."""
+
+    train: xgboost.DMatrix
+    watched: xgboost.DMatrix | None  #: decides when to stop; None: never
+    patience: int
+    booster: xgboost.Booster = field(init=False)
+    metric: str = ""  #: watched
+    history: list[float] = field(default_factory=list)  #: of it, a value a round
+    over: bool = False
+    _rule: EarlyStopping = field(init=False, repr=False)
+
+    def begin(self, parameters: Mapping[str, Value], saved: bytes | None = None) -> None:
+        """Start from nothing, or from a saved booster whose ``history`` was given back before."""
+        self.booster = xgboost.Booster(dict(parameters), [self.train])
+        if saved is not None:
+            self.booster.load_model(bytearray(saved))
+        if self.watched is not None:
+            self._rule = EarlyStopping(rounds=self.patience)
+            for number in range(len(self.history)):
+                self._ask(number)
+
+    def grow(self, first: int, last: int) -> None:
+        """Rounds ``first`` to ``last``, the latter excluded, unless the watched part says stop."""
+        for number in range(first, last):
+            if self.over:
+                return
+            self.booster.update(self.train, number)
+            if self.watched is not None:
+                text = self.booster.eval_set([(self.watched, "watched")], number)
+                self.metric, _, value = text.rsplit("\t", 1)[1].removeprefix("watched-").rpartition(":")
+                self.history.append(float(value))
+                self.over = self._ask(number)
+
+    def _ask(self, number: int) -> bool:
+        """What XGBoost's own rule says after a round; it marks the best round in the booster."""
+        return bool(
+            self._rule.after_iteration(self.booster, number, {"watched": {self.metric: [self.history[number]]}})
+        )
+
+    def finished(self) -> xgboost.Booster:
+        """The booster up to its best round."""
+        return self.booster if self.watched is None else self.booster[: self.booster.best_iteration + 1]
+
+
+def boost(
+    folds: Sequence[Fold],
+    parameters: Mapping[str, Value],
+    rounds: int,
+    *,
+    saved: Mapping[str, bytes] | None,
+    save: Callable[[dict[str, bytes]], None],
+) -> Iterator[int]:
+    """Train all folds to their end; yields the number of rounds at every point of the curve.
+
+    Args:
+        parameters: XGBoost's.
+        rounds: the most a fold may have.
+        saved: what ``save`` was given in an earlier life.
+        save: keeps a checkpoint.
+    """
+    begun = _begin(folds, parameters, saved)
+    checkpoints = set(saved_steps(rounds))
+    for step in (step for step in curve_steps(rounds) if step > begun):
+        for fold in folds:
+            fold.grow(begun, step)
+        begun = step
+        yield step
+        if all(fold.over for fold in folds):
+            return
+        if step in checkpoints:
+            state = _state(folds, step)
+            save(state)
+            _begin(folds, parameters, state)
+
+
+def _state(folds: Sequence[Fold], step: int) -> dict[str, bytes]:
+    files = {f"fold-{number}.ubj": bytes(fold.booster.save_raw("ubj")) for number, fold in enumerate(folds)}
+    told: dict[str, Any] = {"step": step, "folds": [[fold.metric, fold.history, fold.over] for fold in folds]}
+    return {**files, "state.json": json.dumps(told).encode()}
+
+
+def _begin(folds: Sequence[Fold], parameters: Mapping[str, Value], saved: Mapping[str, bytes] | None) -> int:
+    """Set all folds to a state; returns the rounds they have."""
+    if saved is None:
+        for fold in folds:
+            fold.begin(parameters)
+        return 0
+    state = json.loads(saved["state.json"])
+    for number, fold in enumerate(folds):
+        fold.metric, fold.history, fold.over = state["folds"][number]
+        fold.begin(parameters, saved[f"fold-{number}.ubj"])
+    return int(state["step"])

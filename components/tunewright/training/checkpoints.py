@@ -1,0 +1,116 @@
+"""Checkpoints of attempts in the store: files under their digests, then the document that names them.
+
+A checkpoint is what lies in the trial's folder once that has stopped changing. Whoever dies between leaves the old one whole. Only the
+newest of an attempt is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from ..errors import ArtifactCorrupt, InputError, NotFound
+from ..store import layout
+from ..store.port import Store
+from ..trial import Checkpoint
+from .keeping import files_below, read_below
+
+LOG = logging.getLogger(__name__)
+NAME = "checkpoint.json"
+FOLDER = "checkpoint"
+MOST_BYTES = 2**31  #: of one checkpoint; a larger one is not kept
+
+
+class CheckpointKeeper:
+    """Keeps the newest checkpoint of one attempt.
+
+    Args:
+        stored: what lies in the folder now is what was resumed, and in the store already.
+    """
+
+    def __init__(self, store: Store, trial: str, attempt: int, folder: Path, *, stored: bool = True) -> None:
+        self._store, self._trial, self._attempt, self._folder = store, trial, attempt, folder
+        self._seen = self._look()
+        self._kept = self._seen if stored else {}
+
+    def look(self, *, ended: bool) -> None:
+        """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, or the trial has ended.
+
+        Raises StoreUnavailable.
+        """
+        now = self._look()
+        if now != self._kept and now and (now == self._seen or ended):
+            self._keep(now)
+            self._kept = now
+        self._seen = now
+
+    def _look(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        for path in files_below(self._folder):
+            name = path.relative_to(self._folder).as_posix()
+            try:
+                state = path.stat()
+            except OSError:
+                continue
+            if not any(part.startswith(".") for part in PurePosixPath(name).parts):
+                found[name] = (state.st_size, state.st_mtime_ns)
+        return found
+
+    def _keep(self, files: Iterable[str]) -> None:
+        try:
+            contents = {name: read_below(self._folder, name) for name in files}
+        except OSError:  # it went on changing
+            return
+        size = sum(map(len, contents.values()))
+        if size > MOST_BYTES:
+            LOG.warning(
+                "checkpoint of %s: must be at most %s bytes, got %s; it is not kept",
+                self._trial,
+                MOST_BYTES,
+                size,
+            )
+            return
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        for name, data in contents.items():
+            self._store.put(self._key(digests[name]), data)
+        document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size)
+        self._store.put(layout.attempt(self._trial, self._attempt, NAME), layout.encode(document))
+        for entry in list(self._store.list(self._key(""))):
+            if entry.key.rsplit("/", 1)[1] not in digests.values():
+                self._store.delete(entry.key)
+
+    def _key(self, digest: str) -> str:
+        return f"{layout.attempts(self._trial)}{self._attempt}/{FOLDER}/{digest}"
+
+
+def latest(store: Store, trial: str) -> Checkpoint | None:
+    """The newest checkpoint of any attempt of a trial."""
+    numbers = layout.attempt_numbers(store, trial)
+    found = layout.find_all(store, Checkpoint, [layout.attempt(trial, number, NAME) for number in numbers])
+    return next((document for document in reversed(found) if document is not None), None)
+
+
+def restore(store: Store, found: Checkpoint, folder: Path) -> bool:
+    """Put a checkpoint's files where the trial looks for them; False, and no file, when it is damaged or gone."""
+    contents = {}
+    try:
+        for name, digest in found.files.items():
+            key = layout.attempt(found.trial, found.attempt, f"{FOLDER}/{digest}")
+            contents[_inside(name)] = layout.get_verified(store, key, digest)
+    except (ArtifactCorrupt, NotFound, InputError) as error:
+        LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", found.trial, error)
+        return False
+    for name, data in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return True
+
+
+def _inside(name: str) -> str:
+    """The name itself. Raises InputError when it leads out of the folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise InputError(f"a checkpoint's file must lie in its folder, got {name!r:.80}")
+    return name

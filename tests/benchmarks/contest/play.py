@@ -1,0 +1,118 @@
+"""One run: the first round is given, then the method asks and is told until the budget is spent.
+
+Notation: a trial is one line of ``trials``; its ``cost`` is what it added in CPU seconds, the way from the share it had before when it goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tests.benchmarks.contest.request import BATCH, INITIAL, ROUNDS, Request, initial, problem
+from tests.benchmarks.evaluation.trial import Answer, Score
+from tests.benchmarks.tasks.listing import named
+
+from tunewright.space import Configuration
+
+Ask = Callable[[Configuration], Answer]
+MOST_TRIALS = 600  #: of one run under the budget of cost, so that a method that only tries the cheapest ends
+MEASURES = ("accuracy", "log_loss", "held_out", "expected", "cost", "share")
+
+
+class Player(Protocol):
+    """What is needed of a `Client`."""
+
+    def start(self, method: str, problem: dict[str, Any], settings: dict[str, Any] | None = None) -> None: ...
+    def ask(self, count: int) -> tuple[list[dict[str, Any]], float]: ...
+    def tell(self, observed: list[dict[str, Any]]) -> float: ...
+
+
+@dataclass
+class Record:
+    """What a run leaves."""
+
+    trials: dict[str, list[float | None]] = field(default_factory=lambda: {name: [] for name in MEASURES})
+    optimiser: list[float] = field(default_factory=list)  #: CPU seconds of the method, a value a round
+    rounds: list[int] = field(default_factory=list)  #: trials after each round
+
+    @property
+    def count(self) -> int:
+        return len(self.trials["cost"])
+
+    @property
+    def cost(self) -> float:
+        return sum(value or 0.0 for value in self.trials["cost"])
+
+
+class Evaluated:
+    """Answers as losses; remembers how far a configuration is trained."""
+
+    def __init__(self, request: Request, ask: Ask, record: Record) -> None:
+        self.request, self.ask, self.record = request, ask, record
+        self.spent: dict[str, float] = {}
+
+    def __call__(self, configuration: Configuration, share: float) -> float | None:
+        """The loss of a configuration after a share of its training; None when it is infeasible."""
+        answer = self.ask(configuration)
+        score = at(answer, share)
+        self._note(answer, score, share, self._cost(configuration, answer, score))
+        if score is None:
+            return None
+        return 1.0 - score.accuracy if self.request.objective == "accuracy" else score.log_loss
+
+    def _cost(self, configuration: Configuration, answer: Answer, score: Score | None) -> float:
+        name = json.dumps(configuration, sort_keys=True)
+        until = answer.seconds if score is None else score.seconds
+        before = self.spent.get(name, 0.0)
+        self.spent[name] = until
+        return until - before if until > before else until  # what is asked again is trained anew
+
+    def _note(self, answer: Answer, score: Score | None, share: float, cost: float) -> None:
+        whole = score is not None and score.share == 1.0
+        line = {
+            "accuracy": score and score.accuracy,
+            "log_loss": score and score.log_loss,
+            "held_out": answer.held_out_accuracy if whole else None,
+            "expected": answer.expected if whole else None,
+            "cost": cost,
+            "share": share,
+        }
+        for name, value in line.items():
+            self.record.trials[name].append(value)
+
+
+def at(answer: Answer, share: float) -> Score | None:
+    """The score at a share of the training, the nearest that was measured."""
+    return min(answer.curve, key=lambda score: abs(score.share - share), default=None)
+
+
+def play(
+    request: Request, player: Player, ask: Ask, most_cost: float, settings: dict[str, Any] | None = None
+) -> Record:
+    """Run a method to the end of its budget: ROUNDS rounds of BATCH trials, or ``most_cost`` CPU seconds of training."""
+    record = Record()
+    evaluated = Evaluated(request, ask, record)
+    player.start(request.method, problem(request), settings)
+    proposals = [
+        {"configuration": given, "share": 1.0} for given in initial(named([request.task])[0], request.seed)[:INITIAL]
+    ]
+    seconds = 0.0
+    while True:
+        observed = [
+            {**proposal, "loss": evaluated(proposal["configuration"], proposal["share"])} for proposal in proposals
+        ]
+        seconds += player.tell(observed)
+        record.optimiser.append(seconds)
+        record.rounds.append(record.count)
+        if spent(request, record, most_cost):
+            return record
+        proposals, seconds = player.ask(BATCH)
+
+
+def spent(request: Request, record: Record, most_cost: float) -> bool:
+    """Whether the budget is used up."""
+    if request.budget == "count":
+        return len(record.rounds) >= ROUNDS
+    return record.cost >= most_cost or record.count >= MOST_TRIALS

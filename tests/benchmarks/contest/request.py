@@ -1,0 +1,131 @@
+"""One run of one method on one task: what it is, and what it begins with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import qmc
+from tests.benchmarks.evaluation.trial import space_of
+from tests.benchmarks.rivals.methods import METHODS, Method
+from tests.benchmarks.tables import interpolator, store
+from tests.benchmarks.tasks.listing import Task, named
+from tests.benchmarks.tasks.prepared import digests
+
+from tunewright.space import Configuration
+
+AGENT = Path(__file__).parents[3] / "components" / "tunewright"
+BATCH = 4
+ROUNDS = 25
+INITIAL = (
+    BATCH  #: configurations of the first round; the seed decides them for all methods alike, differently for every task
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A run that is wanted."""
+
+    task: str
+    method: str
+    seed: int
+    kind: Literal["table", "real"]
+    budget: Literal["count", "cost"] = "count"
+    objective: Literal["accuracy", "log_loss"] = "accuracy"
+
+    def id(self) -> str:
+        """What identifies a finished run: the release of its method and the objective function that it searched included."""
+        return digest({**asdict(self), "version": release(METHODS[self.method]), "function": self.function()})
+
+    def function(self) -> str:
+        """The objective function: a table grows, and a grown one is another function; real ones are those of the data."""
+        task = named([self.task])[0]
+        return table_digest(task) if self.kind == "table" else digests()[task.name].content[:16]
+
+
+def digest(content: Any) -> str:
+    """Sixteen characters for something of JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def agent_release() -> str:
+    """A digest of the agent's sources, because it changes between releases and old runs must not stand for it."""
+    sources = [*sorted((AGENT / "agent").rglob("*.py")), AGENT / "preset.py"]
+    return digest([source.read_text() for source in sources])
+
+
+def release(method: Method) -> str:
+    """The release of a method: of its package in the rivals' lock, or of the agent's sources and the settings."""
+    if method.made_by.startswith("ours:"):
+        return digest([agent_release(), dict(method.settings)])
+    return locked(method.package) if method.package else "1"
+
+
+@cache
+def table_digest(task: Task) -> str:
+    """A digest of a table's runs and of how they are interpolated."""
+    path = store.path(task)
+    return digest([interpolator.VERSION, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None])
+
+
+@cache
+def locked(package: str) -> str:
+    """The version of a package in the lock of the rivals' environment."""
+    import tomllib
+
+    lock = tomllib.loads((Path(__file__).parents[1] / "rivals" / "uv.lock").read_text())
+    return next(str(entry["version"]) for entry in lock["package"] if entry["name"] == package)
+
+
+def machine() -> dict[str, str | int | None]:
+    """What made a run: figures of time mean little without it."""
+    import os
+    import platform
+
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "xgboost": version("xgboost"),
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def initial(task: Task, seed: int) -> list[Configuration]:
+    """The first round of every method."""
+    space = space_of(task)
+    rng = np.random.default_rng([zlib.crc32(task.name.encode()), seed, 1])
+    return [space.decode(u) for u in qmc.Sobol(len(space), scramble=True, rng=rng).random(INITIAL)]
+
+
+def problem(request: Request) -> dict[str, Any]:
+    """What the method is told at the start."""
+    task = named([request.task])[0]
+    space = [
+        {"name": name, **parameter.model_dump(include={"type", "low", "high", "choices"})}
+        for name, parameter in space_of(task)
+    ]
+    return {
+        "space": space,
+        "seed": zlib.crc32(f"{request.task}/{request.seed}".encode()) % 2**31,
+        "trials": BATCH * ROUNDS,
+        "batch": BATCH,
+        "worst": worst(request, task),
+    }
+
+
+def worst(request: Request, task: Task) -> float:
+    """Loss of a configuration that cannot be trained, for methods that know no failures: nothing right, or guessing."""
+    return 1.0 if request.objective == "accuracy" else float(np.log(digests()[task.name].classes))

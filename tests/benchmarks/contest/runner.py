@@ -1,0 +1,93 @@
+"""Plays the runs of a contest that are still missing, side by side, and keeps each as it ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
+
+import numpy as np
+from tests.benchmarks.contest import runs
+from tests.benchmarks.contest.client import Client, MethodFailedError
+from tests.benchmarks.contest.play import Ask, play
+from tests.benchmarks.contest.request import BATCH, ROUNDS, Request
+from tests.benchmarks.evaluation.evaluator import evaluator
+from tests.benchmarks.rivals.methods import METHODS
+from tests.benchmarks.tables import store
+from tests.benchmarks.tables.interpolator import Interpolator
+from tests.benchmarks.tasks.listing import Task, named
+
+_CLIENTS: dict[str, Client] = {}
+
+
+def do(request: Request) -> str:
+    """Play one run in this process and keep it; what became of it, in words."""
+    began = time.monotonic()
+    try:
+        record = play(request, _client(METHODS[request.method].environment), objective(request), budget(request))
+        line = runs.line_of(request, record)
+    except MethodFailedError as error:
+        _CLIENTS.pop(METHODS[request.method].environment).close()
+        line = runs.line_of(request, None, str(error))
+    runs.add(request, line)
+    words = line["failure"].splitlines()[0] if line["failure"] else f"{max(runs.row(line)['best']):.4f}"
+    return f"{request.kind} {request.task} {request.method} seed {request.seed}: {words} in {time.monotonic() - began:.0f} s"
+
+
+def _client(environment: str) -> Client:
+    if environment not in _CLIENTS:
+        _CLIENTS[environment] = Client(environment)
+    return _CLIENTS[environment]
+
+
+def objective(request: Request) -> Ask:
+    """What answers for a configuration."""
+    return _table(request.task) if request.kind == "table" else evaluator(request.task, request.seed)
+
+
+@lru_cache(maxsize=8)
+def _table(task: str) -> Interpolator:
+    return Interpolator(named([task])[0])
+
+
+@lru_cache(maxsize=256)
+def _median_seconds(task: str) -> float:
+    """CPU seconds of the median trial in the space, from real runs."""
+    seconds = store.read(named([task])[0])[f"seconds_{store.FINAL}"].to_numpy(dtype=np.float64)
+    if not (seconds > 0).any():
+        raise ValueError(f"{task}: a budget of cost needs a table, got none; grow it")
+    return float(np.nanmedian(seconds))
+
+
+def budget(request: Request) -> float:
+    """CPU seconds of training that a run may spend: those of 100 median trials."""
+    return BATCH * ROUNDS * _median_seconds(request.task) if request.budget == "cost" else np.inf
+
+
+def requests(chosen: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str) -> list[Request]:
+    """All runs of a contest; seeds outermost, so that an unfinished contest covers all tasks."""
+    return [
+        Request(task=task.name, method=method, seed=seed, **kind)  # type: ignore[arg-type]
+        for seed in seeds
+        for task in chosen
+        for method in methods
+    ]
+
+
+def run(wanted: Sequence[Request], workers: int, minutes: float) -> None:
+    """Play what is not finished yet, until it is or the time is over."""
+    done = runs.finished(wanted)
+    left = [request for request in wanted if request.id() not in done]
+    print(f"{len(wanted) - len(left)} of {len(wanted)} runs are finished", flush=True)
+    stop = time.monotonic() + 60 * minutes
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(do, request) for request in left]
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            print(future.result(), flush=True)
+            if time.monotonic() > stop:
+                for other in futures:
+                    other.cancel()

@@ -1,0 +1,119 @@
+"""Finished runs: a JSON line each, in the cache; what the analysis needs of them as Parquet, committed.
+
+A run is finished once: the same request under the same release is never made again, wherever its line or its row is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tests.benchmarks.cache import folder
+from tests.benchmarks.contest.play import Record
+from tests.benchmarks.contest.request import Request, machine, release
+from tests.benchmarks.evaluation.kept import append, entries
+from tests.benchmarks.rivals.methods import METHODS
+
+HOME = Path(__file__).with_name("runs")
+KEYS = ("task", "method", "seed", "kind", "budget", "objective")
+CURVES = ("best", "held_out", "expected", "cost", "optimiser")
+"""A value a round: the incumbent's objective, its score on held-out rows, its value without noise, CPU seconds of training and of the method."""
+
+
+def name(request: Request) -> str:
+    """The file of a request."""
+    return f"{request.kind}-{request.budget}-{request.objective}"
+
+
+def line_of(request: Request, record: Record | None, failure: str = "") -> dict[str, Any]:
+    """A finished run, completed or not."""
+    return {
+        "id": request.id(),
+        **asdict(request),
+        "version": release(METHODS[request.method]),
+        "function": request.function(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "failure": failure,
+        **({} if record is None else asdict(record)),
+    }
+
+
+def add(request: Request, line: dict[str, Any]) -> None:
+    """Keep a finished run."""
+    import json
+
+    append(folder("runs") / f"{name(request)}.jsonl", json.dumps(line))
+
+
+def finished(requests: Sequence[Request], committed: Path = HOME) -> set[str]:
+    """Which of the requests need not be made, by id."""
+    names = {name(request) for request in requests}
+    done = {entry["id"] for wanted in names for entry in entries(folder("runs") / f"{wanted}.jsonl")}
+    for wanted in names:
+        if (committed / f"{wanted}.parquet").is_file():
+            done |= set(pd.read_parquet(committed / f"{wanted}.parquet", columns=["id"])["id"])
+    return done
+
+
+def row(line: dict[str, Any]) -> dict[str, Any]:
+    """What the analysis needs of a line."""
+    about = {key: line[key] for key in ("id", *KEYS, "version", "function", "finished", "failure")}
+    if line["failure"]:
+        return {**about, "trials": 0, **{curve: [] for curve in CURVES}}
+    return {**about, "trials": len(line["trials"]["cost"]), **curves(line)}
+
+
+def curves(line: dict[str, Any]) -> dict[str, list[float]]:
+    """The curves of a completed run. Only configurations that are trained to the end can be the incumbent; ties go to the first."""
+    trials = {name: np.array(values, dtype=np.float64) for name, values in line["trials"].items()}
+    sign = 1.0 if line["objective"] == "accuracy" else -1.0
+    value = sign * trials[line["objective"]]
+    value = np.where((trials["share"] >= 1.0) & ~np.isnan(value), value, -np.inf)
+    ends = np.array(line["rounds"])
+    incumbents = [int(value[:end].argmax()) for end in ends]
+    held = {name: trials[name][incumbents] for name in ("held_out", "expected")}
+    best = sign * value[incumbents]
+    return {
+        "best": np.where(np.isfinite(best), best, np.nan).tolist(),
+        **{name: values.tolist() for name, values in held.items()},
+        "cost": np.cumsum(trials["cost"])[ends - 1].tolist(),
+        "optimiser": np.cumsum(line["optimiser"]).tolist(),
+    }
+
+
+def commit(names: Iterable[str], home: Path = HOME) -> None:
+    """Merge the lines of the cache into the committed tables."""
+    for wanted in names:
+        rows = [row(line) for line in entries(folder("runs") / f"{wanted}.jsonl")]
+        path = home / f"{wanted}.parquet"
+        before = pd.read_parquet(path) if path.is_file() else pd.DataFrame(columns=["id"])
+        new = pd.DataFrame([entry for entry in rows if entry["id"] not in set(before["id"])])
+        if len(new):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            both = pd.concat([before, new]) if len(before) else new
+            _write(both.drop_duplicates("id").sort_values([*KEYS, "finished"]), path)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    short = {curve: [np.asarray(values, dtype=np.float32) for values in table[curve]] for curve in CURVES}
+    scratch = path.with_suffix(".part")
+    table.assign(**short).to_parquet(scratch, index=False, compression="zstd", compression_level=19)
+    scratch.replace(path)
+
+
+def read(wanted: str, home: Path = HOME) -> pd.DataFrame:
+    """All finished runs of a file's name: committed ones, and those in the cache."""
+    path = home / f"{wanted}.parquet"
+    kept = pd.DataFrame([row(line) for line in entries(folder("runs") / f"{wanted}.jsonl")])
+    parts = [
+        part for part in (pd.read_parquet(path) if path.is_file() else None, kept) if part is not None and len(part)
+    ]
+    return (
+        pd.concat(parts).drop_duplicates("id").reset_index(drop=True) if parts else pd.DataFrame(columns=["id", *KEYS])
+    )

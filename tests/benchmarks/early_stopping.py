@@ -1,0 +1,240 @@
+"""``python -m tests.benchmarks.early_stopping``: the same search with and without a stopping rule, what it finds and what its training costs.
+
+Every step is the product's own, on the three slowest development tasks of the list (``--rank`` measures which they are), in the paper's
+spaces. Cost is CPU time of the trials' processes, user and system, so that other work on the machine does not count. A trial's process
+takes a second to begin, whatever it trains; the table has the cost with and without that start (that of a trial of one round or epoch,
+measured here). Values are of the trials' own validation, alike for both arms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewright.space import Configuration
+from tunewright.steps.evaluate import evaluate
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.steps.train import train
+from tunewright.steps.update_policy import update_policy
+from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store.opening import open_store, study_store
+from tunewright.study import Study
+from tunewright.study_file import load_study
+from tunewright.training.local import LocalRunner
+from tunewright.training.runner import Finished, Job
+from tunewright.trial import Status
+
+SLOWEST = ("fashion-mnist-1k", "modeldata-pd_speech", "keel-led7digit")
+"""What ``--rank`` printed."""
+STUDIES = Path(__file__).parents[2] / "components" / "tunewright" / "studies"
+RULES: dict[str, dict[str, Any]] = {
+    "xgboost": {"rule": "asha", "min_steps": 30, "eta": 3},  # of 50 to 1200 rounds
+    "cnn": {"rule": "asha", "min_steps": 1, "eta": 3},  # of 5 epochs
+}
+WIDTH = 4
+HEAD = "task                   seed best without  best with  training     with   share      cost     with   share  stopped  promoted"
+
+
+@dataclass
+class Arm:
+    """What one search found and cost."""
+
+    best: float
+    cost: float  #: CPU seconds of all trials' processes
+    statuses: Counter[str] = field(default_factory=Counter)
+    trials: int = 0
+
+
+@dataclass
+class Metered:
+    """The local runner, with the CPU time of what it ran: that of children that have been waited for."""
+
+    seconds: float = 0.0
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        before = _children()
+        try:
+            return LocalRunner().run(job, beat)
+        finally:
+            self.seconds += _children() - before
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[str, Any] | None) -> Study:
+    """The study of a task of the list, with its data in ``folder``."""
+    from tests.benchmarks.tasks.listing import named
+    from tests.benchmarks.tasks.prepared import images, table
+
+    (task,) = named([name])
+    if task.model == "cnn":
+        found = images(task)
+        path = folder / f"{name}.npz"
+        np.savez(path, x=found.x, y=found.y)
+        data: dict[str, Any] = {
+            "source": str(path),
+            "validation": {"holdout": 2 / 3},
+        }  # 1000 to train on, 2000 to score
+    else:
+        path = folder / f"{name}.parquet"
+        table(task).to_parquet(path, index=False)
+        data = {"source": str(path), "target": "target", "task": "classification", "validation": {"folds": 3}}
+    paper = load_study(STUDIES / f"{task.model}-paper.yaml").model_dump(mode="json", exclude_unset=True)
+    changes: dict[str, Any] = {
+        "name": name.replace("_", "-"),
+        "data": {**data, "split_seed": seed},
+        "seed": seed,
+        "budget": {"trials": trials, "parallel_trials": WIDTH},
+        "agent": {},
+        "stopping": stopping or {"rule": "none"},
+    }
+    return Study.model_validate({**paper, **changes})
+
+
+def search(study: Study, store: Path) -> Arm:
+    """Run a session in this process, one trial after another."""
+    open_session(str(store), study, "one", base=store, now=time.time())
+    ledger = Ledger(study_store(open_store(str(store)), study.name))
+    meter = Metered()
+    while not (proposed := propose(ledger, "one"))["done"]:
+        for slot in proposed["slots"]:
+            train(ledger, "one", proposed["round"], slot, runner=meter)
+            evaluate(ledger, "one", proposed["round"], slot)
+        update_surrogate(ledger, "one", proposed["round"])
+        update_policy(ledger, "one", proposed["round"])
+    head, _ = ledger.head()
+    results = [result for sealed in ledger.sealed(range(head.round)) for result in sealed.results]
+    promoted = sum(slot.origin == "promotion" for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots)
+    statuses = Counter(result.status.value for result in results) + Counter({"promoted": promoted})
+    best = head.best.objective if head.best else float("nan")
+    return Arm(best=best, cost=meter.seconds, statuses=statuses, trials=len(results))
+
+
+def one_trial(study: Study, configuration: Configuration) -> float:
+    """CPU seconds of the process of one trial."""
+    meter = Metered()
+    with tempfile.TemporaryDirectory() as scratch:
+        meter.run(
+            Job(study=study, configuration=configuration, seed=0, directory=Path(scratch), trial="0" * 16, attempt=1),
+            lambda: None,
+        )
+    return meter.seconds
+
+
+def middle(study: Study) -> Configuration:
+    """The middle of the space; of networks one whose strides leave something of the image."""
+    found = study.search_space().decode(np.full(len(study.space), 0.5))
+    return {name: 1 if name.endswith("_stride") else value for name, value in found.items()}
+
+
+def start_of(study: Study) -> float:
+    """CPU seconds that a trial's process takes to begin, to read its data and to do next to nothing."""
+    if study.trial.kind == "cnn":
+        study = study.model_copy(update={"trial": study.trial.model_copy(update={"epochs": 1})})
+        chosen = {
+            **middle(study),
+            **{name: p.low for name, p in study.space.items() if name.startswith(("conv", "fc"))},
+        }
+        chosen |= {"conv1_stride": 5}
+    else:
+        chosen = {**middle(study), "n_estimators": 1}
+    return statistics.median(one_trial(study, chosen) for _ in range(3))
+
+
+def rank() -> None:
+    """Print the cost of the middle of the paper's space on every development task."""
+    from tests.benchmarks.tasks.listing import of_role
+
+    costs = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for task in of_role("dev"):
+            study = study_of(task.name, Path(scratch), trials=1, seed=0, stopping=None)
+            costs[task.name] = one_trial(study, middle(study))
+            print(f"{costs[task.name]:8.2f} s  {task.name}", flush=True)
+    slowest = sorted(costs, key=lambda name: -costs[name])[:3]
+    print("the slowest:", ", ".join(slowest))
+
+
+def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
+    """Both arms on one task."""
+    from tests.benchmarks.tasks.listing import named
+
+    (task,) = named([name])
+    arms, start = {}, 0.0
+    for arm, rule in (("without", None), ("with", RULES[task.model])):
+        with tempfile.TemporaryDirectory() as scratch:
+            study = study_of(name, Path(scratch), trials=trials, seed=seed, stopping=rule)
+            start = start or start_of(study)
+            arms[arm] = search(study, Path(scratch) / "store")
+    net = {arm: found.cost - found.trials * start for arm, found in arms.items()}
+    return {
+        "task": name,
+        "seed": seed,
+        "trials": trials,
+        "best_without": arms["without"].best,
+        "best_with": arms["with"].best,
+        "start": start,
+        "cost_without": arms["without"].cost,
+        "cost_with": arms["with"].cost,
+        "training_without": net["without"],
+        "training_with": net["with"],
+        "statuses": dict(arms["with"].statuses),
+    }
+
+
+def tell(row: dict[str, Any]) -> str:
+    stopped = row["statuses"].get(Status.STOPPED.value, 0)
+    return (
+        f"{row['task']:22} {row['seed']:4d} {row['best_without']:12.4f} {row['best_with']:10.4f} "
+        f"{row['training_without']:9.0f} {row['training_with']:8.0f} {row['training_with'] / row['training_without']:7.2f} "
+        f"{row['cost_without']:9.0f} {row['cost_with']:8.0f} {row['cost_with'] / row['cost_without']:7.2f} "
+        f"{stopped:8d} {row['statuses'].get('promoted', 0):9d}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rank", action="store_true", help="measure all development tasks and name the slowest")
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--tasks", nargs="+", default=list(SLOWEST))
+    parser.add_argument("--json", type=Path, help="also append one line a comparison to this file")
+    arguments = parser.parse_args()
+    if arguments.rank:
+        rank()
+        return
+    print(
+        f"accuracy of the best of {arguments.trials} trials, CPU seconds: training alone, and with the start of every process"
+    )
+    print(HEAD)
+    rows = []
+    for seed in arguments.seeds:
+        for name in arguments.tasks:
+            rows.append(compare(name, seed, arguments.trials))
+            print(tell(rows[-1]), flush=True)
+            if arguments.json:
+                with arguments.json.open("a") as file:
+                    file.write(json.dumps(rows[-1]) + "\n")
+    spent, without = (sum(row[key] for row in rows) for key in ("training_with", "training_without"))
+    gap = statistics.mean(row["best_with"] - row["best_without"] for row in rows)
+    print(f"in all: {spent / without:.2f} of the training cost; best value on the mean {gap:+.4f} with the rule")
+
+
+if __name__ == "__main__":
+    main()

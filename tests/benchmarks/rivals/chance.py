@@ -1,0 +1,29 @@
+"""Random search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .port import Observed, Problem, Proposal
+
+
+class Chance:
+    """Uniform in the space."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.rng = np.random.default_rng(problem.seed)
+
+    def ask(self, count: int) -> list[Proposal]:
+        space = self.problem.space
+        return [
+            Proposal(
+                configuration={p.name: p.value(u) for p, u in zip(space, self.rng.random(len(space)), strict=True)}
+            )
+            for _ in range(count)
+        ]
+
+    def tell(self, observed: Sequence[Observed]) -> None:
+        pass

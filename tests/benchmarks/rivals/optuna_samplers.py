@@ -1,0 +1,97 @@
+"""Optuna 5: TPE and the Gaussian process, each with its defaults; Hyperband over TPE, which is BOHB, for the budget of cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import Trial, TrialState, create_trial
+
+from .port import Configuration, Observed, Parameter, Problem, Proposal
+
+RUNGS = {1: 1 / 9, 3: 1 / 3, 9: 1.0}  #: resource of Hyperband → share of the training
+
+
+class OptunaSearch:
+    """A sampler of Optuna behind ask and tell; trials of a batch run at the same time, as its samplers expect of parallel workers."""
+
+    def __init__(self, problem: Problem, sampler: type[optuna.samplers.BaseSampler]) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.distributions = {parameter.name: _distribution(parameter) for parameter in problem.space}
+        self.study = optuna.create_study(sampler=sampler(seed=problem.seed))
+        self.waiting: list[Trial] = []
+
+    def ask(self, count: int) -> list[Proposal]:
+        self.waiting = [self.study.ask(self.distributions) for _ in range(count)]
+        return [Proposal(configuration=dict(trial.params)) for trial in self.waiting]
+
+    def tell(self, observed: Sequence[Observed]) -> None:
+        if not self.waiting:
+            self.study.add_trials([self._foreign(result) for result in observed])
+        for trial, result in zip(self.waiting, observed, strict=bool(self.waiting)):
+            if result.loss is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+            else:
+                self.study.tell(trial, result.loss)
+        self.waiting = []
+
+    def _foreign(self, result: Observed) -> optuna.trial.FrozenTrial:
+        state = TrialState.FAIL if result.loss is None else TrialState.COMPLETE
+        return create_trial(
+            state=state, value=result.loss, params=dict(result.configuration), distributions=self.distributions
+        )
+
+
+class OptunaHyperband:
+    """Hyperband's rungs decide how long a configuration of TPE trains. A trial that is not cut off goes on in the next batch."""
+
+    def __init__(self, problem: Problem) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.distributions = {parameter.name: _distribution(parameter) for parameter in problem.space}
+        pruner = optuna.pruners.HyperbandPruner(min_resource=min(RUNGS), max_resource=max(RUNGS), reduction_factor=3)
+        self.study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=problem.seed), pruner=pruner)
+        self.alive: list[tuple[Trial, int]] = []  #: trials with the resource that they get next
+
+    def ask(self, count: int) -> list[Proposal]:
+        while len(self.alive) < count:
+            self.alive.append((self.study.ask(self.distributions), min(RUNGS)))
+        return [Proposal(configuration=dict(trial.params), share=RUNGS[resource]) for trial, resource in self.alive]
+
+    def tell(self, observed: Sequence[Observed]) -> None:
+        if not self.alive:
+            for result in observed:
+                self._initial(result.configuration, result.loss)
+            return
+        going_on = []
+        for (trial, resource), result in zip(self.alive, observed, strict=True):
+            if result.loss is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+                continue
+            trial.report(result.loss, resource)
+            if resource == max(RUNGS):
+                self.study.tell(trial, result.loss)
+            elif trial.should_prune():
+                self.study.tell(trial, state=TrialState.PRUNED)
+            else:
+                going_on.append((trial, resource * 3))
+        self.alive = going_on
+
+    def _initial(self, configuration: Configuration, loss: float | None) -> None:
+        state = TrialState.FAIL if loss is None else TrialState.COMPLETE
+        self.study.add_trial(
+            create_trial(state=state, value=loss, params=dict(configuration), distributions=self.distributions)
+        )
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    if parameter.type == "categorical":
+        return CategoricalDistribution(parameter.choices)
+    if parameter.type == "int":
+        return IntDistribution(int(parameter.low), int(parameter.high))
+    return FloatDistribution(parameter.low, parameter.high)
+
+
+tpe = partial(OptunaSearch, sampler=optuna.samplers.TPESampler)
+gp = partial(OptunaSearch, sampler=optuna.samplers.GPSampler)

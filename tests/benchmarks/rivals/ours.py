@@ -1,0 +1,67 @@
+"""The product's agent, through its public verbs, as a step of a study calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tunewright.agent.verbs import Observation, fit, propose, update
+from tunewright.preset import AgentSettings
+from tunewright.space import Parameter as ProductParameter
+from tunewright.space import Space
+
+from .port import Observed, Parameter, Problem, Proposal
+
+_PARAMETER: TypeAdapter[ProductParameter] = TypeAdapter(ProductParameter)
+
+
+class Agent:
+    """Proposals of the agent under some settings. A round of the runner is a round of the agent."""
+
+    def __init__(self, problem: Problem, settings: Mapping[str, Any]) -> None:
+        self.space = Space({parameter.name: _parameter(parameter) for parameter in problem.space})
+        self.settings = AgentSettings(**{"seed": problem.seed, **settings})
+        self.seed, self.round = problem.seed, 0
+        self.history: list[Observation] = []
+        self.policy: bytes | None = None
+        self.surrogate: bytes | None = None
+
+    def ask(self, count: int) -> list[Proposal]:
+        suggestions = propose(**self._state(), pending=[], policy=self.policy, surrogate=self.surrogate, count=count)
+        return [Proposal(configuration=dict(suggestion.configuration)) for suggestion in suggestions]
+
+    def tell(self, observed: Sequence[Observed]) -> None:
+        batch = [
+            Observation(
+                configuration=result.configuration,
+                reward=None if result.loss is None else -result.loss,
+                round=self.round,
+            )
+            for result in observed
+        ]
+        self.history += batch
+        fitted = fit(**self._state(), previous=self.surrogate)
+        self.surrogate = fitted.weights
+        self.policy = update(
+            **self._state(),
+            batch=batch,
+            policy=self.policy,
+            surrogate=self.surrogate,
+            fitted=fitted.fitted,
+            r2=fitted.r2,
+        ).weights
+        self.round += 1
+
+    def _state(self) -> dict[str, Any]:
+        seed = self.seed * 1000 + self.round
+        return {"space": self.space, "settings": self.settings, "history": self.history, "seed": seed}
+
+
+def _parameter(parameter: Parameter) -> ProductParameter:
+    if parameter.type == "categorical":
+        return _PARAMETER.validate_python({"type": "categorical", "choices": list(parameter.choices)})
+    whole = parameter.type == "int"
+    low, high = (int(end) if whole else end for end in (parameter.low, parameter.high))
+    return _PARAMETER.validate_python({"type": parameter.type, "low": low, "high": high})

@@ -1,0 +1,123 @@
+"""Real evaluations: kept whole, by content, by several processes at once, whatever is killed when."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+from sklearn.metrics import log_loss as sklearn_log_loss
+from tests.benchmarks.evaluation.kept import Kept, append, entries, key
+from tests.benchmarks.evaluation.metrics import accuracy, log_loss, mean
+from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, space, split_seed, valid_rows
+from tests.benchmarks.tasks.listing import named
+
+QUESTION = Question(task="keel-iris", seed=0, configuration={"max_depth": 3, "learning_rate": 0.1})
+SCORE = Score(share=1.0, accuracy=0.75, log_loss=0.5, seconds=0.25)
+ANSWER = Answer(curve=(SCORE,), held_out_accuracy=0.5, held_out_log_loss=1.0, seconds=0.5)
+VERSIONS = {"xgboost": "1"}
+
+
+def test_an_answer_is_found_again_by_another_reader(tmp_path):
+    Kept("t", tmp_path).add("k", QUESTION, ANSWER, VERSIONS)
+    assert Kept("t", tmp_path).get("k") == ANSWER
+
+
+def test_what_another_process_adds_later_is_found_too(tmp_path):
+    reader = Kept("t", tmp_path)
+    assert reader.get("k") is None
+    Kept("t", tmp_path).add("k", QUESTION, ANSWER, VERSIONS)
+    assert reader.get("k") == ANSWER
+
+
+def test_a_line_torn_by_a_kill_is_skipped_and_the_next_line_is_whole(tmp_path):
+    kept = Kept("t", tmp_path)
+    kept.add("first", QUESTION, ANSWER, VERSIONS)
+    with kept.path.open("ab") as lines:
+        lines.write(b'{"key": "torn", "answer": {"cur')
+    reader = Kept("t", tmp_path)
+    assert reader.get("torn") is None
+    kept.add("second", QUESTION, ANSWER, VERSIONS)
+    assert (reader.get("first"), reader.get("second")) == (ANSWER, ANSWER)
+    assert [entry["key"] for entry in entries(kept.path)] == ["first", "second"]
+
+
+def _write(path, number):
+    for line in range(50):
+        append(path, json.dumps({"from": number, "line": line, "long": "x" * 5000}))
+
+
+def test_lines_of_several_processes_do_not_mix(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write, args=(path, number)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert sorted((entry["from"], entry["line"]) for entry in entries(path)) == [
+        (n, i) for n in range(3) for i in range(50)
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"replicate": 1},
+        {"configuration": {"max_depth": 3, "learning_rate": 0.10000000001}},
+    ],
+)
+def test_whatever_changes_the_answer_changes_the_key(other):
+    assert key(QUESTION, "data", VERSIONS) != key(replace(QUESTION, **other), "data", VERSIONS)
+
+
+def test_other_data_or_another_release_changes_the_key_and_the_order_of_parameters_does_not():
+    turned = replace(QUESTION, configuration=dict(reversed(QUESTION.configuration.items())))
+    name = key(QUESTION, "data", VERSIONS)
+    assert name == key(turned, "data", VERSIONS)
+    assert len({name, key(QUESTION, "other", VERSIONS), key(QUESTION, "data", {"xgboost": "2"})}) == 3
+
+
+def test_metrics_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    target, probability = rng.integers(0, 3, 50), rng.dirichlet(np.ones(3), 50)
+    probability[0] = np.eye(3)[(target[0] + 1) % 3]
+    assert accuracy(target, probability) == pytest.approx(accuracy_score(target, probability.argmax(1)))
+    assert log_loss(target, probability) == pytest.approx(sklearn_log_loss(target, probability, labels=[0, 1, 2]))
+
+
+def test_scores_of_folds_are_averaged_and_their_seconds_added():
+    other = Score(share=1.0, accuracy=0.25, log_loss=1.5, seconds=0.75)
+    assert mean([SCORE, other]) == Score(share=1.0, accuracy=0.5, log_loss=1.0, seconds=1.0)
+
+
+def test_folds_differ_between_seeds_and_tasks():
+    assert len({split_seed("a", 0), split_seed("a", 1), split_seed("b", 0)}) == 3
+
+
+def test_every_row_that_is_not_held_out_is_validated_once():
+    iris, network = named(["keel-iris", "fashion-mnist-1k"])
+    assert (valid_rows(iris), valid_rows(network)) == (112, 2000)
+
+
+def test_the_spaces_are_the_papers():
+    assert (len(space("xgboost")), len(space("cnn"))) == (10, 16)
+
+
+@pytest.mark.data
+def test_a_real_evaluation_answers_the_same_twice_and_improves_on_guessing():
+    from tests.benchmarks.evaluation.trees import TreeEvaluator
+
+    task = named(["keel-iris"])[0]
+    configuration = {**space("xgboost").sample(np.random.default_rng(0))[0], "learning_rate": 0.1, "n_estimators": 60}
+    question = Question(task=task.name, seed=0, configuration=configuration)
+    first, again = (TreeEvaluator(task, 0)(question) for _ in range(2))
+    assert [score.share for score in first.curve] == list(SHARES)
+    assert [score.accuracy for score in first.curve] == [score.accuracy for score in again.curve]
+    assert first.curve[-1].accuracy > 0.85
+    assert first.held_out_accuracy == again.held_out_accuracy
+    assert sorted(score.seconds for score in first.curve) == [score.seconds for score in first.curve]

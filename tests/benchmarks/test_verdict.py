@@ -1,0 +1,153 @@
+"""Who wins: the rule, ranks, corrections and regret on cases that can be worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+from tests.benchmarks.verdict import ranks, regret, wins
+from tests.benchmarks.verdict.__main__ import plain
+from tests.benchmarks.verdict.field import Field
+from tests.benchmarks.verdict.page import render
+from tests.benchmarks.verdict.summary import summary, verdict
+
+ROWS = np.array([100.0, 100.0, 1000.0])
+
+
+def test_a_method_within_half_a_row_of_the_best_wins_too():
+    means = np.array([[0.900, 0.905, 0.899], [0.5, 0.4, 0.3], [0.900, 0.9005, 0.899]])
+    assert wins.wins(means, ROWS).tolist() == [[True, True, False], [True, False, False], [True, True, False]]
+
+
+def test_a_win_that_is_shared_is_not_a_strict_one():
+    means = np.array([[0.900, 0.905, 0.899], [0.5, 0.4, 0.3], [0.900, 0.9006, 0.899]])
+    assert wins.strict_wins(means, ROWS).tolist() == [[False] * 3, [True, False, False], [False, True, False]]
+
+
+def test_everybody_wins_where_nothing_differs():
+    assert wins.wins(np.full((3, 4), 0.9), ROWS).all()
+    assert not wins.strict_wins(np.full((3, 4), 0.9), ROWS).any()
+
+
+def test_duels_count_every_task_once_and_mirror_each_other():
+    means = np.array([[0.9, 0.8], [0.9, 0.903], [0.9, 0.9006]])
+    found = wins.duels(means, ROWS)
+    assert found[0, 1].tolist() == [1, 1, 1]
+    assert found[1, 0].tolist() == found[0, 1].tolist()[::-1]
+    assert found.sum(axis=-1).tolist() == [[3, 3], [3, 3]]
+
+
+def test_the_best_has_rank_one_and_equals_share():
+    assert ranks.mean_ranks(np.array([[0.9, 0.8, 0.8], [0.7, 0.9, 0.6]])).tolist() == [1.5, 1.75, 2.75]
+
+
+def test_sums_in_another_order_are_equal():
+    first, second = np.mean([0.1, 0.2, 0.3]), np.mean([0.3, 0.2, 0.1])
+    assert ranks.mean_ranks(np.array([[first, second]])).tolist() == [1.5, 1.5]
+    assert ranks.signed_rank(np.array([first]), np.array([second])) == 1.0
+
+
+def test_holm_multiplies_step_by_step_and_never_falls():
+    assert ranks.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert ranks.holm(np.array([0.5, 0.6])).tolist() == [1.0, 1.0]
+    assert ranks.holm(np.array([0.02])).tolist() == [0.02]
+
+
+def test_the_signed_rank_test_is_scipys_with_zeros_kept_in_the_ranking():
+    rng = np.random.default_rng(0)
+    first, second = rng.random(20), rng.random(20)
+    second[:5] = first[:5]
+    expected = wilcoxon(first - second, zero_method="pratt", method="approx").pvalue
+    assert ranks.signed_rank(first, second) == pytest.approx(expected)
+
+
+def test_friedman_sees_a_method_that_always_wins_and_none_where_all_are_equal():
+    rng = np.random.default_rng(0)
+    means = rng.random((20, 4))
+    assert ranks.friedman(means) > 0.05
+    assert ranks.friedman(means + np.array([1.0, 0, 0, 0])) < 0.001
+    assert ranks.friedman(np.ones((20, 4))) == 1.0
+
+
+def test_cliques_join_what_cannot_be_told_apart():
+    rng = np.random.default_rng(0)
+    means = rng.random((40, 4)) * 0.01 + np.array([0.5, 0.5, 0.1, 0.1])
+    assert [set(group) for group in ranks.cliques(means, ["a", "b", "c", "d"])] == [{"a", "b"}, {"c", "d"}]
+
+
+def field(**curves) -> Field:
+    """Two tasks, two methods, one seed, three rounds."""
+    best = np.array([[[[0.5, 0.6, 0.8]], [[0.5, 0.7, 0.7]]], [[[0.4, 0.4, 0.4]], [[0.4, 0.4, 0.4]]]])
+    cost = np.broadcast_to(np.array([4.0, 8.0, 100.0]), best.shape)
+    others = {
+        "held_out": best,
+        "expected": best,
+        "cost": cost,
+        "optimiser": np.broadcast_to(np.array([0.0, 4.0, 8.0]), best.shape),
+    }
+    return Field(
+        tasks=["keel-iris", "keel-wine"],
+        methods=["tunewright", "random"],
+        seeds=[0],
+        curves={"best": best, **others, **curves},
+        rows=np.array([112.0, 133.0]),
+        median=np.array([0.6, 0.4]),
+        seconds=np.array([1.0, 1.0]),
+    )
+
+
+def test_regret_is_zero_at_the_best_known_and_one_at_the_median_and_unknown_where_nothing_matters():
+    found = regret.regret(field())
+    assert found[0, :, 0].round(9).tolist() == [[1.5, 1.0, 0.0], [1.5, 0.5, 0.5]]
+    assert np.isnan(found[1]).all()
+
+
+def test_regret_over_cost_steps_when_a_round_is_paid():
+    grid, found = regret.over_cost(field())
+    assert found[0, 0, np.searchsorted(grid, 0.06)] == pytest.approx(1.5)
+    assert found[0, 0, np.searchsorted(grid, 0.5)] == pytest.approx(1.0)
+    assert found[0, 0, -1] == pytest.approx(0.0)
+
+
+def test_trials_count_until_the_mean_is_where_the_best_rival_ends():
+    trials, seconds = regret.reached(field(), "tunewright")
+    assert trials.tolist() == [12.0, 4.0]
+    assert seconds.tolist() == [100.0, 4.0]
+    assert np.isnan(
+        regret.reached(
+            field(best=field().curves["best"] * 0 + [[[[0.1]], [[0.9]]]] * np.ones((2, 2, 1, 3))), "tunewright"
+        )[0]
+    ).all()
+
+
+def test_an_interval_holds_its_mean_and_leaves_out_what_is_unknown():
+    mean, low, high = regret.interval(np.array([0.1, 0.2, 0.3, np.nan]))
+    assert mean == pytest.approx(0.2)
+    assert low < mean < high
+
+
+@pytest.mark.filterwarnings("ignore:Unknown category")
+def test_the_page_and_the_file_hold_what_was_counted():
+    import pandas as pd
+
+    found = pd.DataFrame({"method": ["tunewright", "random"], "failure": ["", "broken"]})
+    made = [(field(), summary(field(), found))]
+    told = plain(verdict("dev", "table", "count", "accuracy", made))
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert (told["win_share"], told["tasks"], told["seeds"], told["rivals"], told["kind"]) == (
+        1.0,
+        2,
+        1,
+        ["random"],
+        "table",
+    )
+    content = told["blocks"][0]
+    assert content["flat_tasks"] == ["keel-wine"]
+    assert (content["completed"], content["failed"]) == ({"tunewright": 1, "random": 0}, {"tunewright": 0, "random": 1})
+    assert content["overhead"]["tunewright"] == pytest.approx(1.0)
+    page = render(told, made)
+    assert "tunewright is best or within half a row of the best on 2 of 2 tasks" in page
+    assert page.count("<svg") == 5
+    assert "<script" not in page

@@ -1,0 +1,70 @@
+"""``python -m tests.benchmarks.verdict``: who wins, in tables, one page and one file.
+
+    python -m tests.benchmarks.verdict --role dev
+    python -m tests.benchmarks.verdict --role test --kind real
+
+Writes ``results/<role>-<kind>-<budget>-<objective>.json`` and the page beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tests.benchmarks.contest import runs
+from tests.benchmarks.contest.quick import QUICK_TASKS
+from tests.benchmarks.tasks.listing import ROLES, of_role
+from tests.benchmarks.verdict.field import blocks, present
+from tests.benchmarks.verdict.page import render
+from tests.benchmarks.verdict.printed import show
+from tests.benchmarks.verdict.summary import summary, verdict
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--role", default="dev", choices=ROLES)
+    parser.add_argument("--kind", default="table", choices=["table", "real"])
+    parser.add_argument("--budget", default="count", choices=["count", "cost"])
+    parser.add_argument("--objective", default="accuracy", choices=["accuracy", "log_loss"])
+    parser.add_argument(
+        "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
+    )
+    arguments = parser.parse_args()
+    kind = (arguments.kind, arguments.budget, arguments.objective)
+    tasks = list(QUICK_TASKS) if arguments.quick else [task.name for task in of_role(arguments.role)]
+    found = runs.read("-".join(kind))
+    found = present(found[found["task"].isin(tasks)])
+    made = [(field, summary(field, found)) for field in blocks(found, tasks)]
+    if not made:
+        raise SystemExit("no method has finished a run on these tasks yet; play a contest first")
+    console = Console(width=160)
+    for field, content in made:
+        show(content, f"{arguments.role} tasks, {len(field.rivals)} rivals", console)
+    told = plain(verdict(arguments.role, *kind, made))
+    home = Path("demo") if arguments.quick else RESULTS
+    home.mkdir(exist_ok=True)
+    name = "benchmark-quick" if arguments.quick else "-".join((arguments.role, *kind))
+    (home / f"{name}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
+    (home / f"{name}.html").write_text(render(told, made))
+    console.print(f"written: {home / name}.json and .html")
+
+
+def plain(content: Any) -> Any:
+    """JSON knows no NaN: what has no value is null. Six digits are enough for everybody."""
+    if isinstance(content, dict):
+        return {key: plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [plain(value) for value in content]
+    if isinstance(content, float):
+        return None if math.isnan(content) else float(f"{content:.6g}")
+    return content
+
+
+if __name__ == "__main__":
+    main()

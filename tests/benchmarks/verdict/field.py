@@ -1,0 +1,123 @@
+"""The runs that are compared: one a task, method and seed, of the present releases and functions.
+
+Notation: ``T`` tasks, ``M`` methods, ``S`` seeds, ``R`` rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tests.benchmarks.contest import runs
+from tests.benchmarks.contest.request import Request
+from tests.benchmarks.evaluation.trial import valid_rows
+from tests.benchmarks.rivals.methods import ABLATIONS, METHODS, OURS
+from tests.benchmarks.tables import store
+from tests.benchmarks.tasks.listing import named
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A complete block: every method has run on every task with every seed."""
+
+    tasks: list[str]
+    methods: list[str]
+    seeds: list[int]
+    curves: dict[str, Array]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; larger ``best`` is better
+    rows: Array  #: ``(T,)`` rows of validation, which set the width of a tie
+    median: Array  #: ``(T,)`` objective of the median random configuration, from the table of real runs
+    seconds: Array  #: ``(T,)`` CPU seconds of the median trial
+
+    @property
+    def rivals(self) -> list[str]:
+        """Methods of others."""
+        return [name for name in self.methods if name not in (OURS, *ABLATIONS)]
+
+    @property
+    def ours(self) -> list[str]:
+        """The agent and what is left of it without a part."""
+        return [name for name in self.methods if name in (OURS, *ABLATIONS)]
+
+    def best(self, trials: int, batch: int = 4) -> Array:
+        """``(T, M, S)``: the incumbent after a number of trials, whole rounds counted."""
+        return self.curves["best"][..., trials // batch - 1]
+
+    def column(self, method: str) -> int:
+        return self.methods.index(method)
+
+
+def present(found: pd.DataFrame) -> pd.DataFrame:
+    """Runs of the present releases and functions, the failed ones too."""
+    known = found[found["method"].isin(METHODS)]
+    ids = [Request(**{key: row[key] for key in runs.KEYS}).id() for row in known.to_dict("records")]
+    return known[known["id"].to_numpy() == np.array(ids)] if len(known) else known
+
+
+def completed(found: pd.DataFrame) -> pd.DataFrame:
+    """Runs without a failure."""
+    return found[found["failure"] == ""]
+
+
+def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
+    """The largest complete block with all methods, and, where it is larger, the one of the methods that answer quickly."""
+    done = completed(found)
+    methods = [name for name in METHODS if (done["method"] == name).any()]
+    quick = [name for name in methods if not METHODS[name].slow]
+    fields = [field for names in (methods, quick) if (field := block(done, tasks, names)) is not None]
+    return [
+        field for place, field in enumerate(fields) if field.methods not in [other.methods for other in fields[:place]]
+    ]
+
+
+def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> Field | None:
+    """The complete block of some methods: the set of seeds that keeps most runs, on the tasks where all methods have them."""
+    index = done.set_index(["task", "method", "seed"])
+    have = {task: _seeds(done[done["task"] == task], methods) for task in tasks}
+    sizes = {count: [task for task in tasks if len(have[task]) >= count] for count in range(1, 11)}
+    count = max(sizes, key=lambda size: (size * len(sizes[size]), size))
+    chosen = sizes[count]
+    if not chosen or not methods:
+        return None
+    rounds = min(len(row) for row in index["best"])
+    curves = {
+        name: np.array(
+            [
+                [
+                    [
+                        np.asarray(index.at[(task, method, seed), name], dtype=np.float64)[:rounds]
+                        for seed in have[task][:count]
+                    ]
+                    for method in methods
+                ]
+                for task in chosen
+            ]
+        )
+        for name in runs.CURVES
+    }
+    listed = named(chosen)
+    objective = str(done["objective"].iloc[0])
+    sign = 1.0 if objective == "accuracy" else -1.0
+    curves["best"] = sign * curves["best"]
+    tables = [store.read(task) for task in listed]
+    return Field(
+        tasks=chosen,
+        methods=list(methods),
+        seeds=sorted({seed for task in chosen for seed in have[task][:count]}),
+        curves=curves,
+        rows=np.array([valid_rows(task) for task in listed], dtype=np.float64),
+        median=np.array(
+            [sign * np.nanmedian(table[f"{objective}_{store.FINAL}"]) if len(table) else np.nan for table in tables]
+        ),
+        seconds=np.array([np.nanmedian(table[f"seconds_{store.FINAL}"]) if len(table) else np.nan for table in tables]),
+    )
+
+
+def _seeds(done: pd.DataFrame, methods: Sequence[str]) -> list[int]:
+    """Seeds with which all methods have run on one task."""
+    sets = [set(done.loc[done["method"] == method, "seed"]) for method in methods]
+    return sorted(set.intersection(*sets)) if sets else []

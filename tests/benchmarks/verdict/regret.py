@@ -1,0 +1,67 @@
+"""How far from the best that is known, on a scale that tasks share: 0 is the best, 1 the median random configuration.
+
+Notation: ``T`` tasks, ``M`` methods, ``S`` seeds, ``R`` rounds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import bootstrap
+from tests.benchmarks.verdict.field import Field
+
+Array = npt.NDArray[np.float64]
+GRID = 50  #: points of a curve over cost
+
+
+def scale(field: Field) -> tuple[Array, Array]:
+    """Best known value and distance from it to the median, each ``(T,)``; the distance is NaN where no configuration matters."""
+    best = np.nanmax(field.curves["best"], axis=(1, 2, 3))
+    distance = best - field.median
+    return best, np.where(distance > 1e-9, distance, np.nan)
+
+
+def regret(field: Field) -> Array:
+    """``(T, M, S, R)``: normalised regret of the incumbent after every round; NaN on tasks where no configuration matters."""
+    best, distance = scale(field)
+    return np.asarray((best[:, None, None, None] - field.curves["best"]) / distance[:, None, None, None])
+
+
+def over_cost(field: Field) -> tuple[Array, Array]:
+    """Shares of the budget ``(G,)``, and normalised regret ``(T, M, G)`` when so much CPU time of training is spent.
+
+    The budget is that of 100 median trials. Before the first round is paid, regret counts as that of the first round.
+    """
+    grid = np.linspace(0.04, 1.0, GRID)
+    values, spent = regret(field), field.curves["cost"] / (100 * field.seconds[:, None, None, None])
+    found = np.empty((*values.shape[:3], GRID))
+    for place in np.ndindex(*values.shape[:3]):
+        paid = np.searchsorted(spent[place], grid, side="right") - 1
+        found[place] = values[place][np.maximum(paid, 0)]
+    return grid, found.mean(axis=2)
+
+
+def reached(field: Field, method: str) -> tuple[Array, Array]:
+    """Trials and CPU seconds of training ``(T,)`` after which a method's mean is where the best rival ends; NaN where it never is."""
+    means = field.curves["best"].mean(axis=2)
+    others = [field.column(name) for name in field.rivals if name != method]
+    target = means[:, others, -1].max(axis=1, initial=-np.inf)
+    target = np.where(np.isfinite(target), target, np.nan)
+    mine = means[:, field.column(method)]
+    hit = mine >= target[:, None] - 1e-9
+    first = hit.argmax(axis=1)
+    there = hit.any(axis=1)
+    cost = field.curves["cost"].mean(axis=2)[np.arange(len(first)), field.column(method), first]
+    return np.where(there, 4.0 * (first + 1), np.nan), np.where(there, cost, np.nan)
+
+
+def interval(values: Array, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of ``values`` over tasks with a bootstrap interval; NaN is left out."""
+    known = values[~np.isnan(values)]
+    if len(known) < 2 or np.ptp(known) == 0:
+        middle = float(known.mean()) if len(known) else float("nan")
+        return middle, middle, middle
+    found = bootstrap(
+        (known,), np.mean, n_resamples=2000, confidence_level=level, rng=np.random.default_rng(0), method="percentile"
+    )
+    return float(known.mean()), float(found.confidence_interval.low), float(found.confidence_interval.high)

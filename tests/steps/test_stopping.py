@@ -1,0 +1,247 @@
+"""Trials that are stopped, resumed and promoted, step by step, with real programs that stream and keep checkpoints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.steps.studies import shell_study
+from tests.training.trials import marked
+
+from tunewright.embedded.loop import run_study
+from tunewright.errors import AttemptLost
+from tunewright.steps import watch
+from tunewright.steps.evaluate import evaluate
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.steps.train import train
+from tunewright.steps.update_policy import update_policy
+from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store import layout
+from tunewright.store.opening import open_store, study_store
+from tunewright.study import Study
+from tunewright.training import local
+from tunewright.training.local import LocalRunner
+from tunewright.training.runner import Finished, Job
+from tunewright.trial import Plan, Result, Slot, Status, trial_id
+
+SOURCE = """
+import json, os, pathlib, sys, time
+x, journal, pause, word = float(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
+kept = pathlib.Path(os.environ["TUNEWRIGHT_CHECKPOINT"], "step")
+begun = int(kept.read_text()) if kept.exists() else 0
+with open(journal, "a") as file:
+    file.write(f"{x} from {begun} seed {os.environ['TUNEWRIGHT_SEED']}\\n")
+for step in range(begun + 1, 11):
+    time.sleep(pause)
+    with open(os.environ["TUNEWRIGHT_STREAM"], "a") as stream:
+        stream.write(json.dumps({"step": step, "score": x * step / 10}) + "\\n")
+    kept.with_name(".step").write_text(str(step))
+    os.replace(kept.with_name(".step"), kept)
+json.dump({"score": x}, open(os.environ["TUNEWRIGHT_METRICS"], "w"))
+"""
+ASHA = {"rule": "asha", "min_steps": 3, "eta": 4}  #: with ten steps, compared at step 3 only
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "KEEP_SECONDS", 0.1)
+    monkeypatch.setattr(local, "memory_kills", lambda: 0)
+
+
+def slow_study(tmp_path: Path, *, pause: float = 0.15, word: str = "-", **changes: Any) -> Study:
+    """Ten steps; the score rises to x."""
+    path = tmp_path / "train.py"
+    path.write_text(SOURCE)
+    command = [sys.executable, "-S", str(path), "{x}", str(tmp_path / "journal"), str(pause), word]
+    return shell_study(command=command, **{"stopping": ASHA, **changes})
+
+
+def opened(tmp_path: Path, study: Study, xs: list[float]) -> Ledger:
+    """A session whose first round tries these values."""
+    store = str(tmp_path / "store")
+    open_session(store, study, "one", base=Path.cwd(), now=time.time())
+    ledger = Ledger(study_store(open_store(store), study.name))
+    planned(ledger, 0, [Slot(trial="", configuration={"x": x}, origin="initial") for x in xs])
+    return ledger
+
+
+def planned(ledger: Ledger, round_: int, slots: list[Slot]) -> None:
+    digest = ledger.record().digest
+    named = [slot.model_copy(update={"trial": trial_id(digest, round_, i)}) for i, slot in enumerate(slots)]
+    layout.create(
+        ledger.store, Plan(round=round_, session="one", generation=0, seed=0, slots=named), layout.plan(round_)
+    )
+
+
+def run_slot(ledger: Ledger, round_: int, slot: int) -> Result:
+    train(ledger, "one", round_, slot, runner=LocalRunner(beat_seconds=0.05))
+    result = evaluate(ledger, "one", round_, slot)
+    assert result is not None
+    return result
+
+
+def learn(ledger: Ledger, round_: int) -> None:
+    update_surrogate(ledger, "one", round_)
+    update_policy(ledger, "one", round_)
+
+
+def journal(tmp_path: Path) -> list[str]:
+    return (tmp_path / "journal").read_text().splitlines()
+
+
+def test_a_worse_trial_is_stopped_keeps_what_it_reached_and_its_checkpoint(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.2])
+    first, second = run_slot(ledger, 0, 0), run_slot(ledger, 0, 1)
+    assert (first.status, first.objective) == (Status.COMPLETE, 0.9)
+    assert first.curve == [(step, pytest.approx(0.09 * step)) for step in range(1, 11)]
+    assert second.status is Status.STOPPED
+    assert second.reason == "asha: at step 3, 1 of 1 other trials are better, 1 may go on"
+    reached, value = second.curve[-1]
+    assert 3 <= reached < 10
+    assert second.objective == value == pytest.approx(0.02 * reached)
+    assert [attempt.ended for attempt in second.cost.attempts] == ["STOPPED"]
+    keys = [entry.key for entry in ledger.store.list(f"trials/{second.trial}/attempts/1/")]
+    assert {"checkpoint.json", "metrics.jsonl", "outcome.json"} <= {key.rsplit("/", 1)[1] for key in keys}
+
+
+def test_a_trial_is_stopped_by_one_that_still_runs_elsewhere(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.2])
+    elsewhere = ledger.slot(0, 0).trial
+    from tunewright.steps.lease import take
+
+    assert take(ledger.store, elsewhere, 5, now=0.0) is not None
+    ledger.store.put(layout.attempt(elsewhere, 1, "metrics.jsonl"), b'{"step": 3, "score": 0.27}\n')
+    assert run_slot(ledger, 0, 1).status is Status.STOPPED
+
+
+def test_a_promoted_trial_goes_on_from_the_checkpoint_with_the_same_seed(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.5])
+    run_slot(ledger, 0, 0)
+    stopped = run_slot(ledger, 0, 1)
+    learn(ledger, 0)
+    planned(ledger, 1, [Slot(trial="", configuration={"x": 0.5}, origin="promotion", resumes=stopped.trial)])
+    promoted = run_slot(ledger, 1, 0)
+    assert (promoted.status, promoted.objective) == (Status.COMPLETE, 0.5), (
+        "it is not stopped where it was stopped before"
+    )
+    assert [step for step, _ in promoted.curve] == list(range(1, 11)), "one whole curve"
+    _, before, after = (line.split() for line in journal(tmp_path))
+    assert int(after[2]) >= 3
+    assert after[4] == before[4], "the seed of the trial that it resumes"
+
+
+def test_stopped_trials_that_have_become_the_best_of_their_step_stand_first_in_the_next_plan(tmp_path: Path) -> None:
+    study = slow_study(tmp_path, pause=0.04, budget={"trials": 20, "parallel_trials": 2})
+    ledger = opened(tmp_path, study, [0.9, 0.6, *[0.1] * 6])
+    results = [run_slot(ledger, 0, slot) for slot in range(8)]
+    assert [result.status for result in results[:2]] == [Status.COMPLETE, Status.STOPPED]
+    learn(ledger, 0)
+    assert propose(ledger, "one")["slots"] == [0, 1]
+    first, second = ledger.slot(1, 0), ledger.slot(1, 1)
+    assert (first.origin, first.resumes, first.configuration) == ("promotion", results[1].trial, {"x": 0.6})
+    assert second.origin != "promotion", "half of a round searches on"
+    run_slot(ledger, 1, 0)
+    run_slot(ledger, 1, 1)
+    learn(ledger, 1)
+    propose(ledger, "one")
+    plan = ledger.plan(2)
+    assert plan is not None
+    assert results[1].trial not in [slot.resumes for slot in plan.slots], "promoted once"
+
+
+class Killing(LocalRunner):
+    """A runner whose trial is killed from outside when a condition holds."""
+
+    def __init__(self, word: str, when: Callable[[], bool]) -> None:
+        self._word, self._when = word, when
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        def killing() -> None:
+            beat()
+            if self._when():
+                marked(self._word)[-1].kill()
+
+        return LocalRunner(beat_seconds=0.05).run(job, killing)
+
+
+def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_attempts(tmp_path: Path) -> None:
+    word = f"word-{os.getpid()}"
+    ledger = opened(tmp_path, slow_study(tmp_path, word=word), [0.9])
+    key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
+    with pytest.raises(AttemptLost, match="from outside"):
+        train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(list(ledger.store.list(key)))))
+    assert evaluate(ledger, "one", 0, 0) is None, "an attempt that was lost is no result"
+    result = run_slot(ledger, 0, 0)
+    assert (result.status, result.attempt) == (Status.COMPLETE, 2)
+    assert [step for step, _ in result.curve] == list(range(1, 11))
+    assert [attempt.ended for attempt in result.cost.attempts] == ["LOST", "TRAINED"]
+    assert "killed by SIGKILL from outside" in result.cost.attempts[0].reason
+    assert result.cost.train_seconds == sum(attempt.seconds for attempt in result.cost.attempts)
+    assert int(journal(tmp_path)[1].split()[2]) > 0
+
+
+STEP = """
+import sys
+sys.path[:0] = {paths!r}
+from tunewright.steps import watch
+watch.LOOK_SECONDS, watch.KEEP_SECONDS = 0.05, 0.1
+from tunewright.steps.train import main
+main(study={study!r}, session="one", round=0, slot=0)
+"""
+
+
+def test_a_step_that_dies_loses_nothing_that_was_kept(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, slow_study(tmp_path, pause=0.3), [0.9])
+    trial = ledger.slot(0, 0).trial
+    code = STEP.format(paths=sys.path, study=f"{tmp_path}/store/toy")
+    step = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not list(ledger.store.list(layout.attempt(trial, 1, "checkpoint.json"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert list(ledger.store.list(layout.attempt(trial, 1, "metrics.jsonl"))), "seen elsewhere while it runs"
+    step.send_signal(signal.SIGKILL)
+    step.wait()
+    result = run_slot(ledger, 0, 0)
+    assert (result.status, result.objective, result.attempt) == (Status.COMPLETE, 0.9, 2)
+    assert int(journal(tmp_path)[1].split()[2]) > 0, "the checkpoint was resumed"
+    assert [attempt.ended for attempt in result.cost.attempts] == ["LOST", "TRAINED"]
+    assert not [process for process in psutil.process_iter() if process.pid == step.pid]
+
+
+def test_a_trial_lost_for_good_says_what_ended_it_last_and_what_it_cost(tmp_path: Path) -> None:
+    word = f"word-{os.getpid()}"
+    study = slow_study(tmp_path, word=word)
+    trial = study.trial.model_copy(update={"limits": study.trial.limits.model_copy(update={"attempts": 2})})
+    ledger = opened(tmp_path, study.model_copy(update={"trial": trial}), [0.9])
+    for _ in range(2):
+        with pytest.raises(AttemptLost):
+            train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(marked(word))))
+    assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None, "two attempts were allowed"
+    update_surrogate(ledger, "one", 0)
+    lost = ledger.result(ledger.slot(0, 0).trial)
+    assert lost is not None
+    assert lost.status is Status.LOST
+    assert "after 2 attempts; killed by SIGKILL from outside" in lost.reason
+    assert [attempt.ended for attempt in lost.cost.attempts] == ["LOST", "LOST"]
+    assert lost.cost.train_seconds > 0
+
+
+def test_a_whole_session_stops_trials_and_ends_with_exact_counts(tmp_path: Path) -> None:
+    study = slow_study(tmp_path, pause=0.2, budget={"trials": 8, "parallel_trials": 2})
+    found = run_study(study, store=str(tmp_path / "store"))
+    statuses = [result.status for result in found.trials]
+    assert len(statuses) == 8
+    assert set(statuses) == {Status.STOPPED, Status.COMPLETE}
+    assert found.objective == max(result.objective or 0.0 for result in found.trials if result.status == "COMPLETE")

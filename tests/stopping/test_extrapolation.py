@@ -1,0 +1,64 @@
+"""The reward model of learning curves: what it expects, how sure it is, whom it stops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from tests.stopping.curves import complete, straight
+
+from tunewright.early import CurveStopping
+from tunewright.stopping.curve import Curve, Peer
+from tunewright.stopping.extrapolation import Forecast, forecast
+from tunewright.stopping.verbs import verdict
+
+RULE = CurveStopping(rule="curve", min_steps=4)
+
+
+def saturating(end: float, speed: float, steps: int, rng: np.random.Generator, noise: float = 0.003) -> Curve:
+    return [(s, end * (1 - math.exp(-speed * s)) + noise * rng.normal()) for s in range(1, steps + 1)]
+
+
+def past(count: int, rng: np.random.Generator) -> list[Peer]:
+    return [complete(str(i), saturating(rng.uniform(0.5, 0.9), rng.uniform(0.15, 0.25), 30, rng)) for i in range(count)]
+
+
+def test_parallel_lines_are_continued_exactly() -> None:
+    peers = [complete(str(i), straight(0.01, 20, start=i / 10)) for i in range(6)]
+    expected = forecast(straight(0.01, 10, start=0.25), peers)
+    assert expected.mean == pytest.approx(0.45)
+    assert expected.std == pytest.approx(0.0, abs=1e-9)
+    assert expected.chance(0.5) == 0.0
+    assert expected.chance(0.4) == 1.0
+
+
+def test_the_doubt_is_honest_over_many_made_up_studies() -> None:
+    """Four of five ends lie within 1.28 deviations, give or take."""
+    rng = np.random.default_rng(1)
+    inside = []
+    for _ in range(300):
+        whole = saturating(rng.uniform(0.5, 0.9), rng.uniform(0.15, 0.25), 30, rng)
+        expected = forecast(whole[:8], past(12, rng))
+        inside.append(abs(whole[-1][1] - expected.mean) <= 1.28 * expected.std)
+    assert 0.7 < np.mean(inside) < 0.9
+
+
+def test_a_trial_without_a_chance_is_stopped_and_one_with_a_chance_goes_on() -> None:
+    rng = np.random.default_rng(2)
+    peers = past(12, rng)
+    reason = verdict(RULE, saturating(0.4, 0.2, 8, rng), 0, peers)
+    assert reason is not None
+    assert reason.startswith("curve: at step 8 the chance to become the best is ")
+    assert verdict(RULE, saturating(0.95, 0.2, 8, rng), 0, peers) is None
+
+
+def test_nobody_is_stopped_before_enough_trials_are_complete() -> None:
+    rng = np.random.default_rng(3)
+    assert verdict(RULE, saturating(0.1, 0.2, 8, rng), 0, past(7, rng)) is None
+    assert verdict(RULE, saturating(0.1, 0.2, 3, rng), 0, past(12, rng)) is None
+
+
+def test_a_belief_without_doubt_is_for_or_against() -> None:
+    assert Forecast(mean=1.0, std=0.0).chance(0.9) == 1.0
+    assert Forecast(mean=1.0, std=0.1).chance(1.0) == pytest.approx(0.5)

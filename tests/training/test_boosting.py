@@ -1,0 +1,108 @@
+"""Boosted trees that were broken off go on to the same trees, and their curve ends where their score is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xgboost
+from tests.training.test_xgboost import xgboost_study
+
+from tunewright.space import Configuration
+from tunewright.study import Study
+from tunewright.training import checkpoint
+from tunewright.training import xgboost as trainer
+from tunewright.training.boosting import curve_steps, saved_steps
+from tunewright.training.evaluation import evaluate
+
+SAMPLED: Configuration = {"max_depth": 4, "n_estimators": 60, "subsample": 0.6}
+RANDOM: dict[str, Any] = {"colsample_bytree": 0.7, "colsample_bylevel": 0.7}
+
+
+def train(of: Study, place: Path, configuration: Configuration = SAMPLED) -> list[bytes]:
+    for name in ("output", "checkpoint"):
+        (place / name).mkdir(parents=True, exist_ok=True)
+    trainer.train(of, configuration, 3, place / "output", place / "metrics.jsonl", place / "checkpoint")
+    return [path.read_bytes() for path in sorted((place / "output").glob("*.ubj"))]
+
+
+def curve(place: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (place / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_points_of_the_curve_are_the_same_for_all_trials_and_end_with_each() -> None:
+    assert curve_steps(20) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20]
+    assert curve_steps(1) == [1]
+    assert set(curve_steps(17)[:-1]) <= set(curve_steps(1200))
+    assert len(curve_steps(1200)) < 50
+    assert set(saved_steps(1200)) <= set(curve_steps(1200))
+    assert all(later <= 1.6 * earlier for earlier, later in zip(saved_steps(1200), saved_steps(1200)[1:], strict=False))
+
+
+def test_the_last_point_of_the_curve_is_the_score_of_the_model(tmp_path: Path) -> None:
+    of = xgboost_study(validation={"folds": 3})
+    train(of, tmp_path)
+    scores = evaluate(of, SAMPLED, tmp_path / "output", 3)
+    assert curve(tmp_path)[-1] == {"step": 60, "accuracy": pytest.approx(scores["accuracy"])}
+    assert [point["step"] for point in curve(tmp_path)] == curve_steps(60)
+
+
+class Killed(BaseException):
+    """Ends a training as a kill would: nothing after it is done."""
+
+
+@pytest.mark.parametrize(
+    ("trial", "configuration"),
+    [
+        ({"fixed": RANDOM}, SAMPLED),
+        ({"fixed": {**RANDOM, "booster": "dart", "rate_drop": 0.2}}, SAMPLED),
+        ({"early_stopping_rounds": 8, "fixed": {**RANDOM, "learning_rate": 0.3}}, {**SAMPLED, "n_estimators": 300}),
+    ],
+    ids=["sampled", "dart", "early-stopping"],
+)
+@pytest.mark.parametrize("lives", [1, 3])
+def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: dict[str, Any], configuration: Configuration, lives: int
+) -> None:
+    of = xgboost_study(trial=trial, validation={"folds": 2})
+    whole = train(of, tmp_path / "whole", configuration)
+    write, updates = checkpoint.write, [0]
+    update = xgboost.Booster.update
+
+    def dies(*arguments: Any) -> None:
+        write(*arguments)
+        raise Killed
+
+    def counted(self: xgboost.Booster, *arguments: Any) -> None:
+        updates[0] += 1
+        update(self, *arguments)
+
+    for _ in range(lives):
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, "write", dies)
+            with pytest.raises(Killed):
+                train(of, tmp_path / "broken", configuration)
+    monkeypatch.setattr(xgboost.Booster, "update", counted)
+    assert train(of, tmp_path / "broken", configuration) == whole
+    assert 0 < updates[0] < 2 * configuration["n_estimators"], "it did not begin anew"  # type: ignore[operator]
+    points = {point["step"]: point["accuracy"] for point in curve(tmp_path / "broken")}
+    assert points == {point["step"]: point["accuracy"] for point in curve(tmp_path / "whole")}
+
+
+def test_a_checkpoint_of_another_trial_is_not_resumed(tmp_path: Path) -> None:
+    of = xgboost_study()
+    train(of, tmp_path / "a", {**SAMPLED, "max_depth": 2})
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a/checkpoint").rename(tmp_path / "b/checkpoint")
+    assert train(of, tmp_path / "b") == train(of, tmp_path / "c")
+
+
+def test_a_damaged_checkpoint_costs_the_time_not_the_trial(tmp_path: Path) -> None:
+    of = xgboost_study()
+    whole = train(of, tmp_path / "a")
+    path = tmp_path / "a/checkpoint/checkpoint.zip"
+    for content in (path.read_bytes()[:-30], b"", b"PK nonsense"):
+        path.write_bytes(content)
+        assert train(of, tmp_path / "a") == whole

@@ -1,0 +1,128 @@
+"""Checkpoints in the store: whole or not at all, the newest only, and never outside of their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunewright.store import layout
+from tunewright.store.memory import MemoryStore
+from tunewright.training import checkpoints
+from tunewright.training.checkpoints import CheckpointKeeper, latest, restore
+from tunewright.trial import AttemptStart, Checkpoint
+
+TRIAL = "0123456789abcdef"
+
+
+def start(attempt: int = 1) -> AttemptStart:
+    return AttemptStart(trial=TRIAL, attempt=attempt, host="h", boot="b", pid=1, process_started=0.0, started=0.0)
+
+
+def begun(store: MemoryStore, attempt: int = 1) -> AttemptStart:
+    store.create(layout.attempt(TRIAL, attempt, "start.json"), layout.encode(start(attempt)))
+    return start(attempt)
+
+
+def keeper_of(store: MemoryStore, folder: Path, attempt: int = 1) -> CheckpointKeeper:
+    begun(store, attempt)
+    return CheckpointKeeper(store, TRIAL, attempt, folder)
+
+
+def files(store: MemoryStore, attempt: int = 1) -> list[bytes]:
+    return sorted(store.get(entry.key).data for entry in store.list(f"{layout.attempts(TRIAL)}{attempt}/checkpoint/"))
+
+
+def restored(store: MemoryStore, folder: Path) -> dict[str, bytes]:
+    found = latest(store, TRIAL)
+    assert found is not None
+    assert restore(store, found, folder)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_changes_is_kept_once_it_is_at_rest(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "checkpoint"
+    folder.mkdir()
+    keeper = keeper_of(store, folder)
+    keeper.look(ended=False)
+    assert latest(store, TRIAL) is None, "nothing there"
+    (folder / "a").write_bytes(b"half")
+    keeper.look(ended=False)
+    (folder / "a").write_bytes(b"half and half")
+    keeper.look(ended=False)
+    assert latest(store, TRIAL) is None, "it is still being written"
+    keeper.look(ended=False)
+    assert files(store) == [b"half and half"]
+
+
+def test_the_end_of_the_trial_is_rest(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"last")
+    keeper.look(ended=True)
+    assert files(store) == [b"last"]
+
+
+def test_only_the_newest_is_kept_and_it_comes_back_with_its_folders(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "checkpoint"
+    (folder / "deep").mkdir(parents=True)
+    keeper = keeper_of(store, folder)
+    for content in (b"1", b"2", b"3"):
+        (folder / "deep" / "state of it.pt").write_bytes(content)
+        (folder / ".hidden").write_bytes(b"temporary")
+        keeper.look(ended=True)
+    assert files(store) == [b"3"]
+    assert restored(store, tmp_path / "new") == {"deep/state of it.pt": b"3"}
+
+
+def test_what_was_resumed_is_not_kept_again_until_it_changes(tmp_path: Path) -> None:
+    store = MemoryStore()
+    (tmp_path / "a").write_bytes(b"resumed")
+    keeper_of(store, tmp_path).look(ended=True)
+    assert files(store) == []
+
+
+def test_the_newest_of_any_attempt_counts(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for attempt in (1, 2):
+        (tmp_path / str(attempt)).mkdir()
+        keeper = keeper_of(store, tmp_path / str(attempt), attempt)
+        (tmp_path / str(attempt) / "a").write_bytes(str(attempt).encode())
+        keeper.look(ended=True)
+    begun(store, 3)
+    assert restored(store, tmp_path / "new") == {"a": b"2"}
+
+
+def test_a_damaged_or_missing_file_means_to_begin_anew(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path / "c")
+    (tmp_path / "c").mkdir()
+    for name in "ab":
+        (tmp_path / "c" / name).write_bytes(name.encode())
+    keeper.look(ended=True)
+    found = latest(store, TRIAL)
+    assert found is not None
+    key = layout.attempt(TRIAL, 1, f"checkpoint/{found.files['b']}")
+    store.put(key, b"other")
+    assert not restore(store, found, tmp_path / "new")
+    store.delete(key)
+    assert not restore(store, found, tmp_path / "new")
+    assert not (tmp_path / "new").exists(), "not even the file that is sound"
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "b/../../a", ""])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    store = MemoryStore()
+    digest = "0" * 64
+    found = Checkpoint(trial=TRIAL, attempt=1, files={name: digest}, size=1)
+    assert not restore(store, found, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "MOST_BYTES", 3)
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"four")
+    keeper.look(ended=True)
+    assert latest(store, TRIAL) is None

@@ -1,0 +1,58 @@
+"""The stream of metrics: lines of a file, lines of the output, in pieces and with mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.training.trials import run, shell
+
+from tunewright.training.stream import Growing, Printed, last_values, points
+
+
+def test_points_are_read_as_they_come_and_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    curve = Growing(path, "loss")
+    assert not curve.look(), "no file yet"
+    path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "lo')
+    assert curve.look()
+    assert curve.points == {1: 0.5}
+    assert not curve.look()
+    with path.open("a") as file:
+        file.write('ss": 0.25}\n')
+    assert curve.look()
+    assert curve.points == {1: 0.5, 2: 0.25}
+
+
+def test_of_a_step_that_comes_again_the_last_line_counts() -> None:
+    assert points([b'{"step": 2, "a": 1}', b'{"step": 1, "a": 2}', b'{"step": 2, "a": 3}'], "a") == {1: 2.0, 2: 3.0}
+
+
+def test_lines_that_break_a_rule_count_not() -> None:
+    lines = [
+        b"epoch 1", b"[1]", b'{"a": 1}', b'{"step": -1, "a": 1}', b'{"step": NaN, "a": 1}', b'{"step": "3", "a": 1}', b'{"step": true, "a": 1}',
+        b'{"step": 1e300, "a": 1}', b'{"step": 4, "a": NaN}', b'{"step": 5, "a": "x"}', b"[" * 70_000, b'{"step": 6.0, "a": 1}',
+    ]  # fmt: skip
+    assert points(lines, "a") == {6: 1.0}
+
+
+def test_last_values_are_of_every_metric_and_need_no_step(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text('{"step": 1, "a": 1, "b": 2}\n{"a": 3}\nnonsense\n')
+    assert last_values(path) == {"a": 3.0, "b": 2.0}
+    assert last_values(tmp_path / "none") == {}
+
+
+def test_what_is_printed_becomes_a_stream_line_by_line(tmp_path: Path) -> None:
+    printed = Printed(r"epoch (?P<step>\d+) (?P<name>\w+)=(?P<value>\S+)", tmp_path / "s")
+    for chunk in (b"epoch 1 acc=0.", b"5\nother\nepoch 2 acc=bad\nepoch 3", b" acc=0.75\n"):
+        printed.write(chunk)
+    lines = [json.loads(line) for line in (tmp_path / "s").read_text().splitlines()]
+    assert lines == [{"step": 1.0, "acc": 0.5}, {"step": 3.0, "acc": 0.75}]
+
+
+def test_a_pattern_with_steps_streams_what_a_trial_prints(tmp_path: Path) -> None:
+    pattern = r"(?P<step>\d+): (?P<name>\w+) (?P<value>\S+)"
+    finished = run(shell('printf "1: accuracy 0.5\\n2: accuracy 0.75\\n"', stdout_pattern=pattern), tmp_path / "job")
+    assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.75})
+    assert points((tmp_path / "job/metrics.jsonl").read_bytes().splitlines(), "accuracy") == {1: 0.5, 2: 0.75}
