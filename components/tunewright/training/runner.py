@@ -47,6 +47,7 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
+    owner: str = ""  #: tells the stores of a host apart, which may hold the same study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Runner(Protocol):
 
         Args:
             job: what to train.
-            beat: called about twice a second while the job lives; it does not block. It may raise `StopTrial`, which ends the trial as
+            beat: called several times a second while the job lives; it does not block. It may raise `StopTrial`, which ends the trial as
                 STOPPED; any other exception ends the processes of the trial and passes through.
 
         Raises:
