@@ -23,7 +23,11 @@ def main() -> None:
     parser.add_argument("--role", choices=ROLES)
     parser.add_argument("--tasks", nargs="*", default=[])
     parser.add_argument(
-        "--methods", nargs="*", default=[name for name, method in METHODS.items() if not method.partial]
+        "--methods",
+        nargs="*",
+        choices=list(METHODS),
+        metavar="METHOD",
+        default=[name for name, method in METHODS.items() if not (method.partial or method.study)],
     )
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--kind", choices=["table", "real"], default="table")
