@@ -17,7 +17,7 @@ from tests.benchmarks.evaluation.evaluator import evaluator
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tables import store
 from tests.benchmarks.tables.interpolator import Interpolator
-from tests.benchmarks.tasks.listing import Task, named
+from tests.benchmarks.tasks.listing import named
 
 _CLIENTS: dict[str, Client] = {}
 
@@ -64,16 +64,6 @@ def _median_seconds(task: str) -> float:
 def budget(request: Request) -> float:
     """CPU seconds of training that a run may spend: those of as many median trials as it has."""
     return request.trials * _median_seconds(request.task) if request.budget == "cost" else np.inf
-
-
-def requests(chosen: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str | int) -> list[Request]:
-    """All runs of a contest; seeds outermost, so that an unfinished contest covers all tasks."""
-    return [
-        Request(task=task.name, method=method, seed=seed, **kind)  # type: ignore[arg-type]
-        for seed in seeds
-        for task in chosen
-        for method in methods
-    ]
 
 
 def run(wanted: Sequence[Request], workers: int, minutes: float) -> None:

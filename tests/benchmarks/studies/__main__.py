@@ -19,7 +19,8 @@ from markupsafe import Markup
 from rich.console import Console
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import machine, release
-from tests.benchmarks.contest.runner import requests, run
+from tests.benchmarks.contest.runner import run
+from tests.benchmarks.contest.schedule import VARYING, requests
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.studies.study import STUDIES, Finding, Study, lost
 from tests.benchmarks.tasks.listing import named
@@ -29,12 +30,6 @@ from tests.benchmarks.verdict.field import Field, block, completed, present
 from tests.benchmarks.verdict.figures import svg
 
 from tunewright.report.pictures.picture import LIGHT
-
-TASKS = (
-    "keel-monk-2", "mass-birthwt", "mass-crabs", "hsaur-respiratory", "cardata-womenlf", "vcdextra-icu", "keel-banana", "keel-yeast1",
-    "openintro-births14", "survival-colon", "islr-smarket", "keel-ring",
-)  # fmt: skip
-"""Development tasks on which configurations matter, cheap ones first; the paper used 12 for the order too."""
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Study: {{ name }}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -47,7 +42,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stud
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=list(STUDIES))
-    parser.add_argument("--tasks", nargs="*", default=list(TASKS))
+    parser.add_argument("--tasks", nargs="*", default=list(VARYING))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--kind", choices=["table", "real"], default="table")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

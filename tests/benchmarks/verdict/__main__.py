@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 from tests.benchmarks.contest import runs
-from tests.benchmarks.contest.quick import QUICK_TASKS
+from tests.benchmarks.contest.schedule import QUICK_TASKS
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import ROLES, of_role
 from tests.benchmarks.verdict.field import blocks, present
