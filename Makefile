@@ -69,9 +69,11 @@ check: $(READY) ## fail when a generated file is stale
 	$(RUN)python -m pipelines.kfp.compile --check
 	$(RUN)python -m pipelines.argo.compile --check
 
-# METHODS, SEEDS, WORKERS and MINUTES narrow what is played; whatever was finished before is never played again.
+# METHODS, SEEDS, TASKS, WORKERS and MINUTES narrow what is played; whatever was finished before is never played again.
 RIVALS = tests/benchmarks/rivals
-PLAY = $(RUN)python -m tests.benchmarks.contest $(if $(METHODS),--methods $(METHODS)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES))
+NARROW = $(foreach name,METHODS SEEDS TASKS WORKERS MINUTES,$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z) $($(name))))
+PLAY = nice -n 19 $(RUN)python -m tests.benchmarks.contest
+VERDICT = $(RUN)python -m tests.benchmarks.verdict
 
 benchmark-setup: $(READY) ## the rivals' own environment (6 GB, shared with uv's cache) and the data of all 131 tasks
 	cd $(RIVALS) && $(CURDIR)/$(RUN)uv sync --quiet --frozen --python $(CURDIR)/$(RUN)python
@@ -80,15 +82,15 @@ benchmark-setup: $(READY) ## the rivals' own environment (6 GB, shared with uv's
 benchmark-tables: $(READY) ## make the real runs that the tables of scores still lack (hours; kill it, it goes on)
 	nice -n 19 $(RUN)python -m tests.benchmarks.tables.grow $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-benchmark: $(READY) ## the benchmark: every method on every task (hours; kill it, it goes on), then the page and the JSON
-	$(PLAY) --role dev --seeds $(or $(SEEDS),0 1 2 3 4) --commit
-	$(PLAY) --role test --seeds $(or $(SEEDS),0 1 2 3 4) --commit
-	$(RUN)python -m tests.benchmarks.verdict --role dev
-	$(RUN)python -m tests.benchmarks.verdict --role test
+benchmark: $(READY) ## the benchmark: all contests (days; kill it, it goes on), after each its page and its JSON
+	$(PLAY) dev --commit $(NARROW) && $(VERDICT) --role dev
+	$(PLAY) test --commit $(NARROW) && $(VERDICT) --role test
+	$(PLAY) real --commit $(NARROW) && $(VERDICT) --role test --kind real
+	$(PLAY) cost --commit $(NARROW) && $(VERDICT) --role test --kind real --budget cost
 
-benchmark-quick: $(READY) ## six tasks, the fast methods, one seed: the same tables in ten minutes
-	$(PLAY) --quick
-	$(RUN)python -m tests.benchmarks.verdict --quick
+benchmark-quick: $(READY) ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes
+	$(RUN)python -m tests.benchmarks.contest quick
+	$(VERDICT) --quick
 
 benchmark-cost: $(READY) ## cost of the agent and of the command line, kills without loss (minutes)
 	$(RUN)python -m tests.benchmarks.agent_cost

@@ -11,7 +11,7 @@ import pytest
 from tests.benchmarks.contest import client, runner, runs
 from tests.benchmarks.contest.client import Client, MethodFailedError
 from tests.benchmarks.contest.play import Record, play
-from tests.benchmarks.contest.request import BATCH, ROUNDS, Request, initial, locked, problem
+from tests.benchmarks.contest.request import BATCH, TRIALS, Request, initial, locked, problem
 from tests.benchmarks.evaluation.trial import SHARES, Answer, Score, space
 from tests.benchmarks.rivals.chance import Chance
 from tests.benchmarks.rivals.methods import METHODS
@@ -57,7 +57,7 @@ def test_all_methods_begin_with_the_same_round_which_differs_between_tasks_and_s
 
 def test_a_run_of_equal_count_is_25_rounds_of_4():
     record = play(REQUEST, Scripted(), answer, np.inf)
-    assert (record.count, record.rounds) == (100, [BATCH * (r + 1) for r in range(ROUNDS)])
+    assert (record.count, record.rounds) == (100, [BATCH * (r + 1) for r in range(25)])
     assert record.optimiser == [0.25, *[0.75] * 24]
 
 
@@ -110,7 +110,7 @@ def test_infeasible_configurations_are_told_as_such_and_never_the_incumbent():
     record = play(REQUEST, player, lambda given: nothing if given["max_depth"] > 12 else answer(given), np.inf)
     losses = [entry["loss"] for entry in player.told[0]]
     assert None in losses
-    found = runs.curves({**vars(record), "objective": "accuracy"})
+    found = runs.curves(vars(record), "accuracy")
     assert found["best"][0] == pytest.approx(max(1 - loss for loss in losses if loss is not None))
 
 
@@ -125,9 +125,10 @@ def test_only_whole_training_makes_an_incumbent_and_the_first_of_equals_stays():
         "share": [1.0, 1 / 3, 1.0, 1.0],
     }
     record.rounds, record.optimiser = [2, 4], [0.1, 0.2]
-    found = runs.curves({**vars(record), "objective": "accuracy"})
+    found = runs.curves(vars(record), "accuracy")
     assert (found["best"], found["held_out"], found["cost"]) == ([0.5, 0.7], [0.1, 0.3], [2.0, 4.0])
-    assert runs.curves({**vars(record), "objective": "log_loss"})["best"] == [1.0, 0.3]
+    assert found["mean"] == pytest.approx([0.5, 0.7])
+    assert runs.curves(vars(record), "log_loss")["best"] == [1.0, 0.3]
 
 
 @pytest.fixture
@@ -161,8 +162,8 @@ def test_finished_runs_are_committed_once_and_read_from_there_when_the_cache_is_
     home.unlink()
     found = runs.read("table-count-accuracy", tmp_path)
     assert found["failure"].tolist() == ["", "ValueError: broken"]
-    assert found["trials"].tolist() == [100, 0]
-    assert len(found["best"][0]) == ROUNDS
+    assert found["count"].tolist() == [100, 0]
+    assert len(found["best"][0]) == TRIALS // BATCH
     assert FINISHED([REQUEST, failed], tmp_path) == {REQUEST.id(), failed.id()}
 
 

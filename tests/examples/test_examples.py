@@ -11,8 +11,8 @@ import pytest
 from tunewright.space import Configuration
 from tunewright.study_file import load_study
 from tunewright.training.local import LocalRunner
-from tunewright.training.reported import read_stream
 from tunewright.training.runner import Finished, Job
+from tunewright.training.stream import last_values
 
 EXAMPLES = Path(__file__).parent
 ROOT = EXAMPLES.parents[1]
@@ -49,7 +49,7 @@ def test_a_pytorch_script_streams_its_curve(tmp_path: Path) -> None:
     finished = run("pytorch.yaml", {"learning_rate": 0.05, "hidden": 64, "heads": 2}, tmp_path)
     assert finished.state == "TRAINED", finished
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 30
-    assert read_stream(tmp_path / "metrics.jsonl")["accuracy"] == pytest.approx(finished.metrics["accuracy"])
+    assert last_values(tmp_path / "metrics.jsonl")["accuracy"] == pytest.approx(finished.metrics["accuracy"])
 
 
 def test_a_script_can_say_that_values_cannot_be_trained(tmp_path: Path) -> None:

@@ -190,6 +190,7 @@ def test_a_training_that_was_broken_off_ends_with_the_same_weights(
     place = tmp_path / "broken"
     for _ in range(2):
         with monkeypatch.context() as patched:
+            patched.setattr(checkpoint, "SECONDS", 0.0)
             patched.setattr(checkpoint, "write", dies)
             with pytest.raises(KeyboardInterrupt):
                 cnn.train(of, SEARCHED, 3, place / "output", place / "metrics.jsonl", place / "checkpoint")

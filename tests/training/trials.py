@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tunewright.study import Study
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
 
-TRIAL = "0123456789abcdef"
+TRIAL = hashlib.sha256(str(Path(__file__)).encode()).hexdigest()[:16]  #: other checkouts on this host have others
 
 
 def study(trial: dict[str, Any], *, space: dict[str, Any] | None = None, **fields: Any) -> Study:

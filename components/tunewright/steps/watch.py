@@ -25,7 +25,7 @@ from ..trial import AttemptStart
 from .peers import Peers, rewards
 
 LOG = logging.getLogger(__name__)
-LOOK_SECONDS = 0.3  #: between two looks at the attempt's own files
+LOOK_SECONDS = 0.1  #: between two looks at the attempt's own files
 KEEP_SECONDS = 5.0  #: between two writes of the same thing to the store, at least
 GROWTH = 1 / 16  #: share by which a stream must have grown to be written again before `PATIENCE_SECONDS`
 PATIENCE_SECONDS = 60.0

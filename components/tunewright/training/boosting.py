@@ -1,7 +1,7 @@
 """Boosted trees of all folds, grown together round by round, so that their mean is one learning curve.
 
 XGBoost keeps random state that no saved model holds. Here every round draws from (seed, round), and at fixed rounds the boosters are saved
-and begun anew from what was saved, in every training alike: one that was broken off there goes on to the same trees.
+and what samples their columns begins anew, in every training alike: one that was broken off there goes on to the same trees.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import xgboost
@@ -16,21 +17,21 @@ from xgboost.callback import EarlyStopping
 
 from ..space import Value
 
-FIRST_SAVED = 14  #: rounds before which a checkpoint saves nothing worth it
-SAVED_EVERY = 3  #: points of the curve between two checkpoints; 1.5 times as many rounds
+FIRST_SAVED = 12  #: rounds before which a checkpoint saves nothing worth it
+SAVED_EVERY = 3  #: points of the curve between two checkpoints; twice as many rounds
 
 
 def curve_steps(rounds: int) -> list[int]:
-    """Rounds after which the curve has a point: every one at first, then a seventh more each time, and the last. The same for all trials."""
+    """Rounds after which the curve has a point: every one at first, then a fourth more each time, and the last. The same for all trials."""
     steps, step = [], 1
     while step < rounds:
         steps.append(step)
-        step += max(1, step // 7)
+        step += max(1, step // 4)
     return [*steps, rounds]
 
 
 def saved_steps(rounds: int) -> list[int]:
-    """Rounds after which a checkpoint is made."""
+    """Rounds after which a checkpoint can be made."""
     return [step for step in curve_steps(rounds)[:-1][::SAVED_EVERY] if step >= FIRST_SAVED]
 
 
@@ -69,6 +70,10 @@ class Fold:
                 self.history.append(float(value))
                 self.over = self._ask(number)
 
+    def renew(self) -> None:
+        """Build XGBoost's updaters anew, as loading a saved booster does, but keep the predictions that it would make again."""
+        self.booster.load_config(self.booster.save_config())
+
     def _ask(self, number: int) -> bool:
         """What XGBoost's own rule says after a round; it marks the best round in the booster."""
         return bool(
@@ -86,7 +91,7 @@ def boost(
     rounds: int,
     *,
     saved: Mapping[str, bytes] | None,
-    save: Callable[[dict[str, bytes]], None],
+    save: Callable[[Callable[[], dict[str, bytes]]], None],
 ) -> Iterator[int]:
     """Train all folds to their end; yields the number of rounds at every point of the curve.
 
@@ -94,7 +99,7 @@ def boost(
         parameters: XGBoost's.
         rounds: the most a fold may have.
         saved: what ``save`` was given in an earlier life.
-        save: keeps a checkpoint.
+        save: may keep a checkpoint; it is given what makes one.
     """
     begun = _begin(folds, parameters, saved)
     checkpoints = set(saved_steps(rounds))
@@ -106,9 +111,9 @@ def boost(
         if all(fold.over for fold in folds):
             return
         if step in checkpoints:
-            state = _state(folds, step)
-            save(state)
-            _begin(folds, parameters, state)
+            save(partial(_state, folds, step))
+            for fold in folds:
+                fold.renew()
 
 
 def _state(folds: Sequence[Fold], step: int) -> dict[str, bytes]:

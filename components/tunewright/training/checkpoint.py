@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 NAME = "checkpoint.zip"
+SECONDS = 1.0  #: between two checkpoints; less is not worth one
 _OWNER = "owner"
+
+
+class Keeper:
+    """Writes checkpoints, but not too often."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        self._folder, self._owner = folder, owner
+        self._last = time.monotonic()
+
+    def save(self, make: Callable[[], Mapping[str, bytes]]) -> None:
+        """Keep what ``make`` makes, if the last time is long enough ago."""
+        if time.monotonic() - self._last >= SECONDS:
+            write(self._folder, self._owner, make())
+            self._last = time.monotonic()
 
 
 def write(folder: Path, owner: str, files: Mapping[str, bytes]) -> None:

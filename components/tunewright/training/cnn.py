@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     batch = whole(values, "batch_size")
     trained = {"configuration": configuration, "seed": seed}
     owner = artifact.digest([trained, values, trial.layers, _describe(images), len(images.target), where])
-    begun = _resume(folds, checkpoints, owner)
+    begun, keeper = _resume(folds, checkpoints, owner), checkpoint.Keeper(checkpoints, owner)
     with stream.open("a") as lines:
         for epoch in range(begun + 1, trial.epochs + 1):
             loss = float(np.mean([_epoch(fold, batch) for fold in folds]))
@@ -80,7 +81,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
             lines.write(json.dumps({"step": epoch, "train_loss": loss, **scores}) + "\n")
             lines.flush()
             if epoch < trial.epochs:
-                checkpoint.write(checkpoints, owner, _state(folds, epoch))
+                keeper.save(partial(_state, folds, epoch))
     _save(output, folds, images, trained)
     return where == "cuda"
 

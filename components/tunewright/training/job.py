@@ -98,8 +98,8 @@ class JobRunner:
         job = self.job(job_name(self.site, trial, attempt))
         return job is not None and not job["metadata"].get("deletionTimestamp")
 
-    def discard(self, trial: str) -> None:
-        """See `Runner.discard`."""
+    def discard(self, trial: str, owner: str = "") -> None:
+        """See `Runner.discard`; whose Jobs they are, the site tells."""
         for job in self.cluster.items(self.cluster.jobs, labelSelector=selector(self.site, trial)):
             self.cluster.delete(f"{self.cluster.jobs}/{job['metadata']['name']}")
 

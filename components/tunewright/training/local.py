@@ -28,7 +28,9 @@ from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopT
 from .stream import last_values, printed_stream
 from .tensorboard import EventFiles
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.2  #: between two looks at memory
+READ_SECONDS = 0.1  #: longest wait for output, so that a beat comes in time
+EVENTS_SECONDS = 1.0  #: between two looks for event files
 CHUNK = 2**16
 MOST_IN_PIPE = 2**20  #: bytes, the largest pipe that Linux gives an ordinary user
 _PACKAGES = Path(__file__).resolve().parents[2]
@@ -71,6 +73,7 @@ class _Output:
         trial = job.study.trial
         self.log = CappedLog(trial.limits.log)
         self.events: EventFiles | None = None
+        self._looked = time.monotonic()
         self._printed = printed_stream(job)
         if isinstance(trial, CommandTrial):
             self.events = EventFiles(job.directory / OUTPUT, job.directory / STREAM)
@@ -80,16 +83,19 @@ class _Output:
         if self._printed is not None:
             self._printed.write(chunk)
 
-    def look(self) -> None:
-        if self.events is not None:
+    def look(self, *, ended: bool = False) -> None:
+        """Read event files, now and then and at the end."""
+        now = time.monotonic()
+        if self.events is not None and (ended or now - self._looked >= EVENTS_SECONDS):
             self.events.look()
+            self._looked = now
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRunner:
     """Runs trials as subprocesses with limits on time, memory and output; leaves no process behind."""
 
-    beat_seconds: float = 0.5
+    beat_seconds: float = 0.1
     """Time between two beats of a live trial."""
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
@@ -112,9 +118,9 @@ class LocalRunner:
         """See `Runner.goes_on`: processes die with the one that started them."""
         return False
 
-    def discard(self, trial: str) -> None:
+    def discard(self, trial: str, owner: str) -> None:
         """See `Runner.discard`."""
-        reap(trial)
+        reap(trial, owner)
 
 
 def _user_command(job: Job) -> _Command:
@@ -148,11 +154,11 @@ def _worker_command(job: Job) -> _Command:
     )
 
 
-def _environment(job: Job, command: _Command) -> dict[str, str]:
+def _environment(job: Job, command: _Command, mark: str) -> dict[str, str]:
     return {
         **processes.environment(os.environ),
         **command.environment,
-        MARKER: f"{job.trial}/{job.attempt}",
+        MARKER: mark,
         **variables(job.directory, job.seed),
     }
 
@@ -161,7 +167,8 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
-    process = processes.start(command.arguments, env=_environment(job, command), directory=command.directory)
+    mark = processes.marker(job.trial, job.attempt, job.owner)
+    process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
         try:
@@ -169,9 +176,9 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
         except StopTrial as stop:
             reason, state = str(stop), "STOPPED"
         finally:
-            processes.end(process, f"{job.trial}/{job.attempt}")
+            processes.end(process, mark)
         _drain(process, output)
-    output.look()
+    output.look(ended=True)
     return _Ended(
         code=process.wait(),
         log=output.log,
@@ -187,7 +194,7 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _
     most = limits.memory or processes.container_memory()
     begun = polled = beaten = time.monotonic()
     while process.poll() is None:
-        _read(process, output, POLL_SECONDS)
+        _read(process, output, READ_SECONDS)
         now = time.monotonic()
         if now - begun > limits.time:
             return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time"

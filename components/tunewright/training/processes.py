@@ -1,7 +1,8 @@
 """Processes of trials: start under a guard, measure, end all of them.
 
-Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>`` in its environment, by which left-overs of
-an attempt whose guard was killed are found on this host.
+Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>/<owner>/<run>`` in its environment, by which left-overs of
+an attempt whose guard was killed are found on this host. The owner is the store, of which a host may have several with the same study in
+them; the run tells one start from every other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,8 +54,13 @@ def memory(process: subprocess.Popen[bytes]) -> int:
     return total
 
 
-def end(process: subprocess.Popen[bytes], attempt: str) -> None:
-    """Kill every process of an attempt; returns when none is left."""
+def marker(trial: str, attempt: int, owner: str) -> str:
+    """What the processes of one run carry; another run has another."""
+    return f"{trial}/{attempt}/{owner}/{uuid.uuid4().hex}"
+
+
+def end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """Kill every process of a run; returns when none is left."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -61,12 +68,12 @@ def end(process: subprocess.Popen[bytes], attempt: str) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    _kill_marked(lambda marker: marker == attempt)
+    _kill_marked(lambda found: found == mark)
 
 
-def reap(trial: str) -> int:
-    """Kill what dead attempts of a trial have left running on this host; returns the number of processes."""
-    return _kill_marked(lambda marker: marker.partition("/")[0] == trial)
+def reap(trial: str, owner: str = "") -> int:
+    """Kill what dead attempts of an owner's trial have left running on this host; returns the number of processes."""
+    return _kill_marked(lambda found: found.split("/")[::2][:2] == [trial, owner])
 
 
 def _kill_marked(wanted: Callable[[str], bool]) -> int:
@@ -84,10 +91,10 @@ def _marked(wanted: Callable[[str], bool]) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            marker = process.environ().get(MARKER)
+            mark = process.environ().get(MARKER)
         except (psutil.Error, OSError):
             continue
-        if marker is not None and wanted(marker) and process.pid != os.getpid():
+        if mark is not None and wanted(mark) and process.pid != os.getpid():
             found.append(process)
     return found
 

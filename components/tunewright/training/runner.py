@@ -48,9 +48,8 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
-    resumes: Checkpoint | None = (
-        None  #: what has been put into the directory's checkpoint folder, by its place in the store
-    )
+    owner: str = ""  #: tells the stores of a host apart, which may hold the same study
+    resumes: Checkpoint | None = None  #: what was put into the directory's checkpoint/, by its place in the store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ class Runner(Protocol):
 
         Args:
             job: what to train.
-            beat: called about twice a second while the job lives; it does not block. It may raise `StopTrial`, which ends the trial as
+            beat: called several times a second while the job lives; it does not block. It may raise `StopTrial`, which ends the trial as
                 STOPPED; any other exception ends the processes of the trial and passes through.
 
         Raises:
@@ -90,6 +89,6 @@ class Runner(Protocol):
         """Whether an attempt whose process has died can be gone on with: `run` with its number takes it over instead of training again."""
         ...
 
-    def discard(self, trial: str) -> None:
-        """End whatever attempts of a trial have left: their outcome is in the store, or they count no more."""
+    def discard(self, trial: str, owner: str) -> None:
+        """End whatever attempts of an owner's trial have left: their outcome is in the store, or they count no more."""
         ...

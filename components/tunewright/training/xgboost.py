@@ -161,9 +161,7 @@ def _boost(
 
     folds = [_fold(table, part.train, trial) for part in split]
     saved = checkpoint.read(checkpoints, owner)
-    for step in boost(
-        folds, parameters, rounds, saved=saved, save=lambda files: checkpoint.write(checkpoints, owner, files)
-    ):
+    for step in boost(folds, parameters, rounds, saved=saved, save=checkpoint.Keeper(checkpoints, owner).save):
         curve.add(step, [fold.booster for fold in folds])
     return [fold.finished() for fold in folds]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tests.benchmarks.contest.request import BATCH, INITIAL, ROUNDS, Request, initial, problem
+from tests.benchmarks.contest.request import BATCH, INITIAL, Request, initial, problem
 from tests.benchmarks.evaluation.trial import Answer, Score
 from tests.benchmarks.tasks.listing import named
 
@@ -91,7 +91,7 @@ def at(answer: Answer, share: float) -> Score | None:
 def play(
     request: Request, player: Player, ask: Ask, most_cost: float, settings: dict[str, Any] | None = None
 ) -> Record:
-    """Run a method to the end of its budget: ROUNDS rounds of BATCH trials, or ``most_cost`` CPU seconds of training."""
+    """Run a method to the end of its budget: its trials, or ``most_cost`` CPU seconds of training."""
     record = Record()
     evaluated = Evaluated(request, ask, record)
     player.start(request.method, problem(request), settings)
@@ -114,5 +114,5 @@ def play(
 def spent(request: Request, record: Record, most_cost: float) -> bool:
     """Whether the budget is used up."""
     if request.budget == "count":
-        return len(record.rounds) >= ROUNDS
+        return record.count >= request.trials
     return record.cost >= most_cost or record.count >= MOST_TRIALS

@@ -23,7 +23,7 @@ from tunewright.space import Configuration
 
 AGENT = Path(__file__).parents[3] / "components" / "tunewright"
 BATCH = 4
-ROUNDS = 25
+TRIALS = 100  #: of a run under the budget of count
 INITIAL = (
     BATCH  #: configurations of the first round; the seed decides them for all methods alike, differently for every task
 )
@@ -39,6 +39,7 @@ class Request:
     kind: Literal["table", "real"]
     budget: Literal["count", "cost"] = "count"
     objective: Literal["accuracy", "log_loss"] = "accuracy"
+    trials: int = TRIALS  #: whole rounds of BATCH; under the budget of cost those whose median cost is the budget
 
     def id(self) -> str:
         """What identifies a finished run: the release of its method and the objective function that it searched included."""
@@ -120,7 +121,7 @@ def problem(request: Request) -> dict[str, Any]:
     return {
         "space": space,
         "seed": zlib.crc32(f"{request.task}/{request.seed}".encode()) % 2**31,
-        "trials": BATCH * ROUNDS,
+        "trials": request.trials,
         "batch": BATCH,
         "worst": worst(request, task),
     }

@@ -12,12 +12,12 @@ import numpy as np
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.client import Client, MethodFailedError
 from tests.benchmarks.contest.play import Ask, play
-from tests.benchmarks.contest.request import BATCH, ROUNDS, Request
+from tests.benchmarks.contest.request import Request
 from tests.benchmarks.evaluation.evaluator import evaluator
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tables import store
 from tests.benchmarks.tables.interpolator import Interpolator
-from tests.benchmarks.tasks.listing import Task, named
+from tests.benchmarks.tasks.listing import named
 
 _CLIENTS: dict[str, Client] = {}
 
@@ -62,18 +62,8 @@ def _median_seconds(task: str) -> float:
 
 
 def budget(request: Request) -> float:
-    """CPU seconds of training that a run may spend: those of 100 median trials."""
-    return BATCH * ROUNDS * _median_seconds(request.task) if request.budget == "cost" else np.inf
-
-
-def requests(chosen: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str) -> list[Request]:
-    """All runs of a contest; seeds outermost, so that an unfinished contest covers all tasks."""
-    return [
-        Request(task=task.name, method=method, seed=seed, **kind)  # type: ignore[arg-type]
-        for seed in seeds
-        for task in chosen
-        for method in methods
-    ]
+    """CPU seconds of training that a run may spend: those of as many median trials as it has."""
+    return request.trials * _median_seconds(request.task) if request.budget == "cost" else np.inf
 
 
 def run(wanted: Sequence[Request], workers: int, minutes: float) -> None:

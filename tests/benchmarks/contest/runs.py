@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from tests.benchmarks.cache import folder
 from tests.benchmarks.contest.play import Record
@@ -20,9 +22,10 @@ from tests.benchmarks.evaluation.kept import append, entries
 from tests.benchmarks.rivals.methods import METHODS
 
 HOME = Path(__file__).with_name("runs")
-KEYS = ("task", "method", "seed", "kind", "budget", "objective")
-CURVES = ("best", "held_out", "expected", "cost", "optimiser")
-"""A value a round: the incumbent's objective, its score on held-out rows, its value without noise, CPU seconds of training and of the method."""
+KEYS = ("task", "method", "seed", "kind", "budget", "objective", "trials")
+CURVES = ("best", "held_out", "expected", "cost", "optimiser", "mean")
+"""A value a round: the incumbent's objective, its score on held-out rows, its value without noise, CPU seconds of training and of the method,
+and the mean objective of the round's own trials, which tells whether a policy has learnt."""
 
 
 def name(request: Request) -> str:
@@ -40,7 +43,7 @@ def line_of(request: Request, record: Record | None, failure: str = "") -> dict[
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "failure": failure,
-        **({} if record is None else asdict(record)),
+        "record": None if record is None else asdict(record),
     }
 
 
@@ -65,17 +68,19 @@ def row(line: dict[str, Any]) -> dict[str, Any]:
     """What the analysis needs of a line."""
     about = {key: line[key] for key in ("id", *KEYS, "version", "function", "finished", "failure")}
     if line["failure"]:
-        return {**about, "trials": 0, **{curve: [] for curve in CURVES}}
-    return {**about, "trials": len(line["trials"]["cost"]), **curves(line)}
+        return {**about, "count": 0, **{curve: [] for curve in CURVES}}
+    return {**about, "count": len(line["record"]["trials"]["cost"]), **curves(line["record"], line["objective"])}
 
 
-def curves(line: dict[str, Any]) -> dict[str, list[float]]:
+def curves(record: dict[str, Any], objective: str) -> dict[str, list[float]]:
     """The curves of a completed run. Only configurations that are trained to the end can be the incumbent; ties go to the first."""
-    trials = {name: np.array(values, dtype=np.float64) for name, values in line["trials"].items()}
-    sign = 1.0 if line["objective"] == "accuracy" else -1.0
-    value = sign * trials[line["objective"]]
-    value = np.where((trials["share"] >= 1.0) & ~np.isnan(value), value, -np.inf)
-    ends = np.array(line["rounds"])
+    trials = {name: np.array(values, dtype=np.float64) for name, values in record["trials"].items()}
+    sign = 1.0 if objective == "accuracy" else -1.0
+    value = sign * trials[objective]
+    whole = (trials["share"] >= 1.0) & ~np.isnan(value)
+    ends = np.array(record["rounds"])
+    means = [_mean(sign * value[start:end][whole[start:end]]) for start, end in pairwise([0, *ends])]
+    value = np.where(whole, value, -np.inf)
     incumbents = [int(value[:end].argmax()) for end in ends]
     held = {name: trials[name][incumbents] for name in ("held_out", "expected")}
     best = sign * value[incumbents]
@@ -83,8 +88,13 @@ def curves(line: dict[str, Any]) -> dict[str, list[float]]:
         "best": np.where(np.isfinite(best), best, np.nan).tolist(),
         **{name: values.tolist() for name, values in held.items()},
         "cost": np.cumsum(trials["cost"])[ends - 1].tolist(),
-        "optimiser": np.cumsum(line["optimiser"]).tolist(),
+        "optimiser": np.cumsum(record["optimiser"]).tolist(),
+        "mean": means,
     }
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def commit(names: Iterable[str], home: Path = HOME) -> None:

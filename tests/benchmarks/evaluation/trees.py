@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xgboost
-from sklearn.model_selection import StratifiedKFold, train_test_split
 from tests.benchmarks.evaluation.metrics import accuracy, log_loss, mean, score
-from tests.benchmarks.evaluation.trial import FOLDS, HELD_OUT, SHARES, Answer, Question, Score, split_seed
+from tests.benchmarks.evaluation.splits import split
+from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, split_seed
 from tests.benchmarks.tasks.frame import TARGET
 from tests.benchmarks.tasks.listing import Task
 from tests.benchmarks.tasks.prepared import table
@@ -43,18 +43,19 @@ class TreeEvaluator:
         )
         labels, target = np.unique(found[TARGET].to_numpy(dtype=str), return_inverse=True)
         self.classes = len(labels)
-        state = split_seed(task.name, seed)
-        inner, outer = train_test_split(np.arange(len(target)), test_size=HELD_OUT, stratify=target, random_state=state)
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=state).split(inner, target[inner])
+        cut = split(target, split_seed(task.name, seed))
         self.folds = [
             Fold(
-                train=_matrix(features.iloc[inner[train]], target[inner[train]]),
-                score=_matrix(features.iloc[inner[score]], target[inner[score]]),
-                target=target[inner[score]],
+                train=_matrix(features.iloc[train], target[train]),
+                score=_matrix(features.iloc[score], target[score]),
+                target=target[score],
             )
-            for train, score in folds
+            for train, score in cut.folds
         ]
-        self.held_out, self.held_out_target = _matrix(features.iloc[outer], target[outer]), target[outer]
+        self.held_out, self.held_out_target = (
+            _matrix(features.iloc[cut.held_out], target[cut.held_out]),
+            target[cut.held_out],
+        )
 
     def __call__(self, question: Question) -> Answer:
         began = time.process_time()

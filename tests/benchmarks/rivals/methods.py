@@ -20,6 +20,7 @@ class Method:
     package: str | None = None  #: the release that is compared; None for the product's own agent and for chance
     settings: Mapping[str, Any] = field(default_factory=dict)
     slow: bool = False  #: more than 0.2 s a suggestion
+    study: bool = False  #: a variant of the agent that only a study of the paper asks for
     partial: bool = False  #: trains configurations in part, so it takes part in the budget of cost only
 
 
@@ -49,7 +50,26 @@ _ALL = (
         partial=True,
     ),
 )
-METHODS = {method.name: method for method in _ALL}
+
+
+def _studied(name: str, **settings: Any) -> Method:
+    return Method(name=name, environment="project", made_by="ours:Agent", settings=settings, study=True)
+
+
+DELTAS = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)  #: besides 0.4, which is the preset's
+ORDERS = (1, 2, 3)
+NO_LIMIT = 1e9  #: a KL divergence that no policy reaches
+_STUDIED = (
+    _studied("paper one-step", preset="paper", decision="one-step"),
+    _studied("one-step", decision="one-step"),
+    *(_studied(f"paper order {seed}", preset="paper", order="random", seed=seed) for seed in ORDERS),
+    *(_studied(f"order {seed}", order="random", seed=seed) for seed in ORDERS),
+    _studied("paper without model", preset="paper", reward_model="none"),
+    *(_studied(f"paper delta {delta}", preset="paper", kl_limit=delta) for delta in DELTAS),
+    _studied("paper for ever", preset="paper", kl_limit=NO_LIMIT),
+    _studied("for ever", kl_limit=NO_LIMIT),
+)
+METHODS = {method.name: method for method in (*_ALL, *_STUDIED)}
 
 
 def make(method: Method, problem: Problem) -> Optimiser:

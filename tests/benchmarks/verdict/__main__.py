@@ -16,13 +16,15 @@ from typing import Any
 
 from rich.console import Console
 from tests.benchmarks.contest import runs
-from tests.benchmarks.contest.quick import QUICK_TASKS
+from tests.benchmarks.contest.schedule import QUICK_TASKS
+from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import ROLES, of_role
 from tests.benchmarks.verdict.field import blocks, present
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import show
 from tests.benchmarks.verdict.summary import summary, verdict
 
+COMPARED = [name for name, method in METHODS.items() if not method.study]
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -39,7 +41,7 @@ def main() -> None:
     kind = (arguments.kind, arguments.budget, arguments.objective)
     tasks = list(QUICK_TASKS) if arguments.quick else [task.name for task in of_role(arguments.role)]
     found = runs.read("-".join(kind))
-    found = present(found[found["task"].isin(tasks)])
+    found = present(found[found["task"].isin(tasks) & found["method"].isin(COMPARED)])
     made = [(field, summary(field, found)) for field in blocks(found, tasks)]
     if not made:
         raise SystemExit("no method has finished a run on these tasks yet; play a contest first")

@@ -47,6 +47,10 @@ class Field:
         """``(T, M, S)``: the incumbent after a number of trials, whole rounds counted."""
         return self.curves["best"][..., trials // batch - 1]
 
+    def best_at_end(self, method: str) -> Array:
+        """``(T,)``: mean over seeds."""
+        return np.asarray(self.curves["best"][:, self.column(method), :, -1].mean(axis=1))
+
     def column(self, method: str) -> int:
         return self.methods.index(method)
 

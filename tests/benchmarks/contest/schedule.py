@@ -1,0 +1,72 @@
+"""The contests that the project plays: which tasks, methods and seeds, of which kind. Written before they were played.
+
+Slow methods, more than 0.2 s a suggestion, play on fewer tasks and seeds; how many runs each completed is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.benchmarks.contest.request import Request
+from tests.benchmarks.rivals.methods import METHODS, OURS
+from tests.benchmarks.tables.grow import effort
+from tests.benchmarks.tasks.listing import Role, Task, named, of_role
+from tests.benchmarks.tasks.prepared import digests
+
+FAST = [name for name, method in METHODS.items() if not (method.slow or method.partial or method.study)]
+SLOW = [name for name, method in METHODS.items() if method.slow]
+REAL = [OURS, "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random"]
+BY_COST = [OURS, "TPE", "Hyperband", "random"]
+
+VARYING = (
+    "keel-monk-2", "mass-birthwt", "mass-crabs", "hsaur-respiratory", "cardata-womenlf", "vcdextra-icu", "keel-banana", "keel-yeast1",
+    "openintro-births14", "survival-colon", "islr-smarket", "keel-ring",
+)  # fmt: skip
+"""Development tasks on which configurations matter, cheap ones first."""
+QUICK_TASKS = ("keel-monk-2", "keel-banana", "mass-birthwt", "keel-yeast1", "ecdat-cracker", "keel-led7digit")
+
+
+def cheapest(role: Role, count: int) -> list[Task]:
+    """Two-class tables of a role, those of few rows first."""
+    two = [task for task in of_role(role) if task.model == "xgboost" and digests()[task.name].classes == 2]
+    return sorted(two, key=effort)[:count]
+
+
+def requests(tasks: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str | int) -> list[Request]:
+    """All runs of some tasks, methods and seeds; seeds outermost, so that an unfinished contest covers all tasks."""
+    return [
+        Request(task=task.name, method=method, seed=seed, **kind)  # type: ignore[arg-type]
+        for seed in seeds
+        for task in tasks
+        for method in methods
+    ]
+
+
+def dev() -> list[Request]:
+    """Development, for tuning the agent: 30 tasks × 5 seeds; the slow methods on 10 × 3."""
+    slow = requests(named(VARYING[:10]), SLOW, range(3), kind="table")
+    return [*requests(of_role("dev"), FAST, range(5), kind="table"), *slow]
+
+
+def test() -> list[Request]:
+    """Test, once the default is frozen: 101 tasks × 5 seeds; the slow methods on 30 × 3."""
+    slow = requests(of_role("test")[::3][:30], SLOW, range(3), kind="table")
+    return [*requests(of_role("test"), FAST, range(5), kind="table"), *slow]
+
+
+def real() -> list[Request]:
+    """Test by real runs, which decide: 20 two-class tasks of few rows × 3 seeds. Seed 0 is that of the tables, so it is not used."""
+    return requests(cheapest("test", 20), REAL, range(1, 4), kind="real")
+
+
+def cost() -> list[Request]:
+    """Test by equal cost: 10 tasks × 3 seeds, real runs."""
+    return requests(cheapest("test", 10), BY_COST, range(1, 4), kind="real", budget="cost")
+
+
+def quick() -> list[Request]:
+    """What ten minutes allow: six development tasks, the methods that answer at once, one seed."""
+    return requests(named(QUICK_TASKS), [name for name in FAST if name != "paper"], [0], kind="table")
+
+
+CONTESTS = {"dev": dev, "test": test, "real": real, "cost": cost, "quick": quick}
