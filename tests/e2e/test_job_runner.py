@@ -19,6 +19,7 @@ from tests.training.trials import TRIAL, job
 
 from tunewright.errors import AttemptLost, InputError
 from tunewright.study import Study
+from tunewright.study_file import load_study
 from tunewright.training import job as job_module
 from tunewright.training.job import JobRunner
 from tunewright.training.job_manifest import job_name
@@ -27,6 +28,7 @@ from tunewright.training.runner import Finished
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
 GPU = "tunewright.test/gpu"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +298,26 @@ def test_the_steps_account_may_do_what_its_runner_asks_for_and_no_more(installat
         ("update", "jobs.batch"),
     ]
     assert not any(may(verb, what) for verb, what in refused)
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "configuration"),
+    [
+        ("shell.yaml", "train.sh", {"x": 3.141592653589793, "y": 2.275}),
+        ("sklearn.yaml", "train_sklearn.py", {"n_estimators": 10, "max_depth": 3, "criterion": "gini"}),
+        ("pytorch.yaml", "train_pytorch.py", {"learning_rate": 0.05, "hidden": 64, "heads": 2}),
+    ],
+)
+def test_the_examples_run_in_containers_as_they_run_on_a_laptop(
+    runner: JobRunner, attempt: int, tmp_path: Path, name: str, script: str, configuration: dict[str, Any]
+):
+    plain = load_study(EXAMPLES / name)
+    trial = plain.trial.model_dump(exclude_unset=True)
+    trial["command"] = [part.replace(f"tests/examples/{script}", f"{{files}}/{script}") for part in trial["command"]]
+    trial |= {"files": {script: (EXAMPLES / script).read_text()}, "job": {"cpu": 0.1}}
+    of = Study.model_validate({**plain.model_dump(exclude_unset=True), "trial": trial})
+    finished = runner.run(job(of, tmp_path / "job", configuration, seed=1, attempt=attempt), lambda: None)
+    assert finished.state == "TRAINED", (finished.reason, finished.log_tail)
+    assert plain.objective.metric in finished.metrics
+    if name == "pytorch.yaml":
+        assert len((tmp_path / "job/metrics.jsonl").read_text().splitlines()) == 30
