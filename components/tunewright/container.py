@@ -95,6 +95,9 @@ class JobSettings(Model):
     """GPUs of one trial while it trains."""
     gpu_resource: str = Field(default="nvidia.com/gpu", pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")
     """What the cluster calls a GPU."""
+    nodes: int = Field(default=1, ge=1, le=256)
+    """Pods of one trial. With more than one it is a TrainJob of Kubeflow Trainer 2.1, which tells each pod of the others in torchrun's variables;
+    the first one's results count."""
     queue: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Kueue's LocalQueue in which the Job waits."""
     volumes: list[Volume] = Field(default_factory=list, max_length=20)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
@@ -128,6 +128,12 @@ class _Template(Model):
     job: JobSettings | None = None
     """On a cluster: where and with what each trial runs as a Kubernetes Job. A command always does; a built-in trainer runs in the step's own
     pod unless this is given. Not part of the study's identity, so that it may differ from session to session."""
+
+    @model_validator(mode="after")
+    def _check_job(self) -> Self:
+        if self.job is not None and self.job.nodes > 1 and not isinstance(self, CommandTrial):
+            raise ValueError(f"job.nodes must be 1 for a built-in trainer, got {self.job.nodes}; leave it out")
+        return self
 
 
 class XGBoostTrial(_Template):

@@ -121,6 +121,7 @@ def test_steps_have_no_role_and_no_token_but_train_which_makes_jobs():
     train = {tuple(rule["resources"]): rule["verbs"] for rule in rules["tunewright-train"]}
     assert train == {
         ("jobs",): ["create", "get", "list", "delete"],
+        ("trainjobs", "trainingruntimes"): ["create", "get", "list", "delete"],
         ("pods",): ["get", "list"],
         ("pods/log",): ["get"],
         ("events",): ["list"],

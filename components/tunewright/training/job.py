@@ -24,10 +24,11 @@ from ..trial import Saved
 from .command import ERROR, METRICS
 from .job_cluster import Absent, Cluster, Taken, own_namespace
 from .job_log import Follower
-from .job_manifest import Site, job_name, manifest, selector
+from .job_manifest import ATTEMPT_LABEL, TRIAL, Site, job_name, manifest, selector
 from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
 from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
+from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner, _Ended, _finished
 from .parameters import check_parameters
 from .reported import finite
@@ -53,7 +54,8 @@ def runner_for(study: Study, address: str) -> Runner:
     on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
     if on_cluster and study.as_jobs:
         cluster = Cluster(own_namespace())
-        return JobRunner(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
+        kind = JobRunner if study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
+        return kind(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
     return LocalRunner()
 
 
@@ -76,7 +78,8 @@ class JobRunner:
         """See `Runner.run`."""
         check_parameters(job.study)
         (job.directory / OUTPUT).mkdir(exist_ok=True)
-        self._make(manifest(job, self.site))
+        for path, body in self.bodies(job):
+            self._make(path, body)
         watch = _Watch(self, job, beat)
         try:
             ended = watch.until_ended()
@@ -95,25 +98,46 @@ class JobRunner:
 
     def goes_on(self, trial: str, attempt: int) -> bool:
         """See `Runner.goes_on`."""
-        job = self.job(job_name(self.site, trial, attempt))
+        job = self.object(self.home, job_name(self.site, trial, attempt))
         return job is not None and not job["metadata"].get("deletionTimestamp")
 
     def discard(self, trial: str, owner: str = "") -> None:
         """See `Runner.discard`; whose Jobs they are, the site tells."""
-        for job in self.cluster.items(self.cluster.jobs, labelSelector=selector(self.site, trial)):
-            self.cluster.delete(f"{self.cluster.jobs}/{job['metadata']['name']}")
+        for job in self.cluster.items(self.home, labelSelector=selector(self.site, trial)):
+            self.cluster.delete(f"{self.home}/{job['metadata']['name']}")
 
-    def job(self, name: str) -> Object | None:
-        """The Job of this name."""
+    @property
+    def container(self) -> str:
+        """Name of the trial's container."""
+        return TRIAL
+
+    @property
+    def home(self) -> str:
+        """Path of the objects that stand for attempts."""
+        return self.cluster.jobs
+
+    def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
+        """Path and body of everything that is made for an attempt, in order."""
+        return [(self.home, manifest(job, self.site))]
+
+    def look(self, job: Job) -> tuple[View, Object | None]:
+        """Where an attempt stands, and the pod whose log tells of it."""
+        there = self.object(self.home, job_name(self.site, job.trial, job.attempt))
+        pods = self.pods(job)
+        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+        return view(there, newest), newest
+
+    def object(self, path: str, name: str) -> Object | None:
+        """The object of this name."""
         try:
-            return self.cluster.get(f"{self.cluster.jobs}/{name}")
+            return self.cluster.get(f"{path}/{name}")
         except Absent:
             return None
 
-    def newest_pod(self, name: str) -> Object | None:
-        """The pod of a Job."""
-        found = self.cluster.items(self.cluster.pods, labelSelector=f"batch.kubernetes.io/job-name={name}")
-        return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+    def pods(self, job: Job) -> list[Object]:
+        """The pods of an attempt."""
+        wanted = f"{selector(self.site, job.trial)},{ATTEMPT_LABEL}={job.attempt}"
+        return self.cluster.items(self.cluster.pods, labelSelector=wanted)
 
     def words(self, *names: str) -> str:
         """The latest warning about objects of these names; empty when there is none."""
@@ -127,18 +151,18 @@ class JobRunner:
         )
         return f"{latest['reason']}: {latest['message']}" if latest else ""
 
-    def _make(self, body: dict[str, Any]) -> None:
-        """Make the Job, unless it is there. One that is being deleted is of an attempt that is over."""
+    def _make(self, path: str, body: dict[str, Any]) -> None:
+        """Make an object, unless it is there. One that is being deleted is of an attempt that is over."""
         name = body["metadata"]["name"]
         end = time.monotonic() + GONE_SECONDS
         while True:
             with suppress(Taken):
-                self.cluster.create(self.cluster.jobs, body)
-            there = self.job(name)
+                self.cluster.create(path, body)
+            there = self.object(path, name)
             if there is not None and not there["metadata"].get("deletionTimestamp"):
                 return
             if time.monotonic() > end:
-                raise TransientError(f"Job {name} must be gone before it is made again, but is not; try again")
+                raise TransientError(f"{name} must be gone before it is made again, but is not; try again")
             time.sleep(BEAT_SECONDS)
 
     def _moved(self) -> bool:
@@ -152,6 +176,38 @@ class JobRunner:
         return bool(own["metadata"].get("deletionTimestamp"))
 
 
+class TrainJobRunner(JobRunner):
+    """Runs trials over many nodes as TrainJobs of Kubeflow Trainer."""
+
+    @property
+    def container(self) -> str:
+        """See `JobRunner.container`."""
+        return NODE
+
+    @property
+    def home(self) -> str:
+        """See `JobRunner.home`."""
+        return self.cluster.trainer("trainjobs")
+
+    def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
+        """See `JobRunner.bodies`."""
+        return [
+            (self.cluster.trainer("trainingruntimes"), runtime(job, self.site)),
+            (self.home, train_job(job, self.site)),
+        ]
+
+    def look(self, job: Job) -> tuple[View, Object | None]:
+        """See `JobRunner.look`."""
+        return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
+
+    def discard(self, trial: str, owner: str = "") -> None:
+        """See `Runner.discard`."""
+        super().discard(trial, owner)
+        path = self.cluster.trainer("trainingruntimes")
+        for made in self.cluster.items(path, labelSelector=selector(self.site, trial)):
+            self.cluster.delete(f"{path}/{made['metadata']['name']}")
+
+
 class _Watch:
     """One process waiting for one Job."""
 
@@ -159,7 +215,7 @@ class _Watch:
         self.runner = runner
         self.job = job
         self.name = job_name(runner.site, job.trial, job.attempt)
-        self.log = Follower(runner.cluster, job)
+        self.log = Follower(runner.cluster, job, runner.container)
         self.saved: Saved | None = None
         self._beat = beat
         self._settings = job.study.trial.job or JobSettings()
@@ -194,7 +250,7 @@ class _Watch:
         """End the trial; what it has written up to now counts."""
         self.runner.discard(self.job.trial)
         end = time.monotonic() + GONE_SECONDS
-        while self.runner.newest_pod(self.name) is not None and time.monotonic() < end:
+        while self.runner.pods(self.job) and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
         self._mirror_stream()
         return _Ended(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
@@ -211,8 +267,7 @@ class _Watch:
         )
 
     def _look(self) -> tuple[View, Object | None]:
-        job, pod = self.runner.job(self.name), self.runner.newest_pod(self.name)
-        return view(job, pod), pod
+        return self.runner.look(self.job)
 
     def _judge(self, seen: tuple[View, Object | None]) -> _Ended | None:
         state, pod = seen

@@ -1,6 +1,6 @@
 """Jobs and their pods through the official client, as plain data; its errors as ours.
 
-Needs these rights in the namespace: jobs create, get, list, delete; pods get, list; pods/log get; events list.
+Needs these rights in the namespace: jobs (and trainjobs, trainingruntimes) create, get, list, delete; pods get, list; pods/log get; events list.
 """
 
 from __future__ import annotations
@@ -91,6 +91,10 @@ class Cluster:
     def jobs(self) -> str:
         """Path of the namespace's Jobs."""
         return f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+
+    def trainer(self, kind: str) -> str:
+        """Path of the namespace's objects of Kubeflow Trainer, e.g. trainjobs."""
+        return f"/apis/trainer.kubeflow.org/v1alpha1/namespaces/{self.namespace}/{kind}"
 
     @property
     def pods(self) -> str:

@@ -6,7 +6,6 @@ import threading
 
 from ..errors import TunewrightError
 from .job_cluster import Cluster
-from .job_manifest import TRIAL
 from .output import CappedLog
 from .runner import Job
 from .stream import printed_stream
@@ -18,9 +17,10 @@ PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ende
 class Follower:
     """Follows one log. A connection that breaks begins again at the first byte."""
 
-    def __init__(self, cluster: Cluster, job: Job) -> None:
+    def __init__(self, cluster: Cluster, job: Job, container: str) -> None:
         self._cluster = cluster
         self._job = job
+        self._container = container
         self._log = CappedLog(job.study.trial.limits.log)
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,7 +47,7 @@ class Follower:
             ending = self._over.is_set()
             log, printed = CappedLog(self._job.study.trial.limits.log), printed_stream(self._job)
             try:
-                for chunk in self._cluster.log(pod, TRIAL):
+                for chunk in self._cluster.log(pod, self._container):
                     log.write(chunk)
                     if printed is not None:
                         printed.write(chunk)

@@ -37,6 +37,7 @@ from .stream import MAX_STREAM
 from .tensorboard import EventFiles
 
 T = TypeVar("T")
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
 POLL_SECONDS = 1.0
 SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
@@ -90,7 +91,16 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
 def save(study: str, trial: str, attempt: int) -> None:
     """Store stream and checkpoints while the trial runs, and what it left when it has ended."""
     os.umask(0o002)
-    watch(study_at(study), trial, attempt, Path(SHARED))
+    if os.environ.get(INDEX_VARIABLE, "0") != "0":
+        attend(study_at(study), trial, attempt)
+    else:
+        watch(study_at(study), trial, attempt, Path(SHARED))
+
+
+def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -> None:
+    """In the other nodes of a trial there is nothing to store; returns when the trial has ended."""
+    while _try(lambda: _find(store, box(trial, attempt, ENDED))) is None:
+        time.sleep(poll)
 
 
 def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS) -> Saved:

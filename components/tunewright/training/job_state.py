@@ -82,20 +82,21 @@ class Refused:
 View: TypeAlias = Waiting | Running | Ended | Lost | Refused
 
 
-def view(job: Object | None, pod: Object | None) -> View:
+def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
     """Where an attempt stands.
 
     Args:
         job: the Job; None when there is none (any more).
         pod: its newest pod, if there is one.
+        name: of the trial's container.
     """
     if job is None or job["metadata"].get("deletionTimestamp"):
         return Lost(reason="its Job was deleted from outside")
     if pod is None:
         return _without_pod(job)
-    trial = _container(pod, TRIAL)
+    trial = container(pod, name)
     ended = trial.get("terminated")
-    disturbed = _disturbed(pod)
+    disturbed = _disturbed(pod, trial)
     if ended is not None and (ended["exitCode"] == 0 or not disturbed):
         return _ended(pod, ended)
     if disturbed:
@@ -117,7 +118,7 @@ def _without_pod(job: Object) -> View:
     return Waiting(reason="it has no pod yet")
 
 
-def _disturbed(pod: Object) -> str:
+def _disturbed(pod: Object, trial: Object) -> str:
     """Why the pod was, or is being, ended by something outside; empty when it was not."""
     status = pod.get("status", {})
     for condition in status.get("conditions", []):
@@ -128,7 +129,7 @@ def _disturbed(pod: Object) -> str:
         return f"its pod was ended from outside: {status['reason']}: {status.get('message', '')}"
     if pod["metadata"].get("deletionTimestamp"):
         return "its pod was deleted from outside"
-    if _container(pod, TRIAL).get("terminated", {}).get("reason") == "ContainerStatusUnknown":
+    if trial.get("terminated", {}).get("reason") == "ContainerStatusUnknown":
         return "its node does not know what became of it"
     return ""
 
@@ -136,7 +137,7 @@ def _disturbed(pod: Object) -> str:
 def _ended(pod: Object, ended: Object) -> View:
     if ended.get("reason") == "ContainerStatusUnknown":
         return Lost(reason="its node does not know what became of it")
-    saving = "terminated" not in _container(pod, SAVE)
+    saving = "terminated" not in container(pod, SAVE)
     return Ended(
         code=ended["exitCode"],
         reason=_reason(ended),
@@ -157,7 +158,7 @@ def _reason(ended: Object) -> str:
 
 def _begun(pod: Object, trial: Object) -> View | None:
     """Something has happened in the pod, or None."""
-    load, save = (_container(pod, name).get("terminated") for name in (LOAD, SAVE))
+    load, save = (container(pod, name).get("terminated") for name in (LOAD, SAVE))
     if load is not None and load["exitCode"] == 2:
         return Refused(reason=_words(load).splitlines()[-1])
     if load is not None and load["exitCode"] != 0:
@@ -189,7 +190,7 @@ def _not_begun(pod: Object, trial: Object) -> View:
     return Waiting(reason="its pod is being prepared")
 
 
-def _container(pod: Object, name: str) -> Object:
+def container(pod: Object, name: str) -> Object:
     """State of a container: running, waiting or terminated; empty when there is none yet."""
     status = pod.get("status", {})
     for found in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
