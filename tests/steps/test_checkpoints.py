@@ -10,6 +10,7 @@ from tunewright.steps import checkpoints
 from tunewright.steps.checkpoints import CheckpointKeeper, latest, restore
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
+from tunewright.store.s3 import S3Store
 from tunewright.trial import AttemptStart, Checkpoint
 
 TRIAL = "0123456789abcdef"
@@ -121,3 +122,16 @@ def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch:
     (tmp_path / "a").write_bytes(b"four")
     keeper.look(ended=True)
     assert latest(store, TRIAL) is None
+
+
+def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
+    s3_store.create(layout.attempt(TRIAL, 1, "start.json"), layout.encode(start()))
+    keeper = CheckpointKeeper(s3_store, start(), tmp_path)
+    for content in (b"1", b"2"):
+        (tmp_path / "a").write_bytes(content)
+        keeper.look(ended=True)
+    assert len(list(s3_store.list(f"{layout.attempts(TRIAL)}1/checkpoint/"))) == 1
+    found = latest(s3_store, TRIAL)
+    assert found is not None
+    assert restore(s3_store, found, tmp_path / "new")
+    assert (tmp_path / "new" / "a").read_bytes() == b"2"
