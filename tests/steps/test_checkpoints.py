@@ -51,6 +51,30 @@ def test_what_changes_is_kept_once_it_is_at_rest(tmp_path: Path) -> None:
     assert files(store) == [b"half and half"]
 
 
+def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    keeper = CheckpointKeeper(store, begun(store), tmp_path)
+    (tmp_path / "a").write_bytes(b"1")
+    keeper.look(ended=True)
+    (tmp_path / "a").write_bytes(b"22")
+    put = store.put
+
+    def meanwhile(key: str, data: bytes) -> str:
+        (tmp_path / "a").write_bytes(b"333")
+        return put(key, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "put", meanwhile)
+        keeper.look(ended=True)
+    found = latest(store, TRIAL)
+    assert found is not None
+    assert found.size == 1
+    keeper.look(ended=True)
+    assert files(store) == [b"333"], "what was left over is gone"
+
+
 def test_the_end_of_the_trial_is_rest(tmp_path: Path) -> None:
     store = MemoryStore()
     keeper = CheckpointKeeper(store, begun(store), tmp_path)

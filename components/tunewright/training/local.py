@@ -24,7 +24,7 @@ from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
 from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
-from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
 from .stream import Printed, last_values
 from .template import render, text
 from .tensorboard import EventFiles
@@ -241,21 +241,20 @@ def _drain(process: subprocess.Popen[bytes], output: _Output) -> None:
 
 def _finished(job: Job, ended: _Ended) -> Finished:
     tail = ended.log.last_lines()
+    gpu = (job.directory / GPU).is_file()
     if ended.state == "STOPPED":
-        return Finished(
-            state="STOPPED", reason=ended.reason, metrics=last_values(job.directory / STREAM), log_tail=tail
-        )
+        metrics = last_values(job.directory / STREAM)
+        return Finished(state="STOPPED", reason=ended.reason, metrics=metrics, log_tail=tail, gpu=gpu)
     if not isinstance(job.study.trial, CommandTrial):
         _raise_input_error(job.directory / "error.json")
     try:
         reported = read_metrics(job.directory / "metrics.json")
     except ReportError as error:
-        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail)
+        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail, gpu=gpu)
     metrics = reported.metrics if reported else {}
     own = reported is not None and not isinstance(
         job.study.trial, CommandTrial
     )  # words that only built-in trainers know
-    gpu = bool(own and reported and reported.written.get("gpu") is True)
     failed = reported.written.get("failed") if own and reported else None
     reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:

@@ -27,6 +27,7 @@ OUTPUT = "output"
 LOG = "log.txt"
 STREAM = "metrics.jsonl"
 CHECKPOINT = "checkpoint"
+GPU = "gpu"  #: an empty file, made by a built-in trainer that uses one
 
 
 class StopTrial(Exception):  # noqa: N818 - a request, not an error
