@@ -77,7 +77,7 @@ def _attempt(
 ) -> Outcome:
     place = ledger.slot(round_, slot)
     if start.attempt > 1:
-        reap(place.trial, _owner(ledger.store))  # whatever a dead attempt may have left on this host
+        reap(place.trial)  # whatever a dead attempt may have left on this host
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
@@ -86,17 +86,12 @@ def _attempt(
             directory=Path(scratch),
             trial=place.trial,
             attempt=start.attempt,
-            owner=_owner(ledger.store),
         )
         since = _resume(ledger.store, place, job)
         rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(job, watch.beat)
         return _save(ledger.store, start, finished, job.directory, clock())
-
-
-def _owner(store: Store) -> str:
-    return hashlib.sha256(store.address.encode()).hexdigest()[:16]
 
 
 def _resume(store: Store, place: Slot, job: Job) -> int:

@@ -48,7 +48,6 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
-    owner: str = ""  #: tells the stores of a host apart, which may hold the same study
 
 
 @dataclass(frozen=True, kw_only=True)
