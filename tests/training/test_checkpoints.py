@@ -155,7 +155,7 @@ def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch:
 
 def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
     s3_store.create(layout.attempt(TRIAL, 1, "start.json"), layout.encode(start()))
-    keeper = CheckpointKeeper(s3_store, start(), tmp_path)
+    keeper = CheckpointKeeper(s3_store, TRIAL, 1, tmp_path)
     for content in (b"1", b"2"):
         (tmp_path / "a").write_bytes(content)
         keeper.look(ended=True)
