@@ -50,7 +50,7 @@ def crds() -> Path:
 
 
 def served() -> bool:
-    """Established is a promise; requests are answered a moment later."""
+    """Whether requests are answered, which is a moment after the definitions are established."""
     asked = [
         ["kubectl", "-n", NAME, "get", f"{kind}.trainer.kubeflow.org"] for kind in ("trainjobs", "trainingruntimes")
     ]
@@ -64,7 +64,6 @@ def trainer(installation: Installation, crds: Path) -> Iterator[None]:
     mine = not kubectl("get", kinds[0], "--ignore-not-found", "--output", "name")
     for kind in ("trainjobs", "trainingruntimes"):
         kubectl("apply", "--server-side", "-f", str(crds / f"trainer.kubeflow.org_{kind}.yaml"))
-    kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
     wait_for("both kinds are served", served, 30)
     yield
     if mine:
