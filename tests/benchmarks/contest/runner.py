@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +17,7 @@ from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tables import store
 from tests.benchmarks.tables.interpolator import Interpolator
 from tests.benchmarks.tasks.listing import named
+from tests.benchmarks.workers import pool
 
 _CLIENTS: dict[str, Client] = {}
 
@@ -72,8 +72,8 @@ def run(wanted: Sequence[Request], workers: int, minutes: float) -> None:
     left = [request for request in wanted if request.id() not in done]
     print(f"{len(wanted) - len(left)} of {len(wanted)} runs are finished", flush=True)
     stop = time.monotonic() + 60 * minutes
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(do, request) for request in left]
+    with pool(workers) as working:
+        futures = [working.submit(do, request) for request in left]
         for future in as_completed(futures):
             if future.cancelled():
                 continue

@@ -8,11 +8,10 @@ Tables are written when a task has all runs of a round.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 
 from tests.benchmarks.evaluation.evaluator import evaluator
@@ -21,6 +20,7 @@ from tests.benchmarks.tables import plan, store
 from tests.benchmarks.tables.plan import Point
 from tests.benchmarks.tasks.listing import ROLES, Task, of_role
 from tests.benchmarks.tasks.prepared import digests
+from tests.benchmarks.workers import pool
 
 ROUNDS = (100, 150, 200, 250, 300)
 CHUNK = 25  #: runs that a worker makes of one task before it is given the next
@@ -68,12 +68,11 @@ def collect(task: Task, answers: dict[Point, Answer]) -> None:
 
 def grow(tasks: Sequence[Task], count: int, workers: int, stop: float) -> None:
     """One round over tasks, or as much of it as can be begun before ``stop``, by the monotonic clock."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with pool(workers) as working:
         waiting = list(chunks(tasks, count))
         left = {task.name: sum(chunk.task == task for chunk in waiting) for task in tasks}
         found: dict[str, dict[Point, Answer]] = {task.name: {} for task in tasks}
-        running = {pool.submit(work, chunk): chunk for chunk in waiting}
+        running = {working.submit(work, chunk): chunk for chunk in waiting}
         for done in as_completed(running):
             chunk = running[done]
             if done.cancelled():
