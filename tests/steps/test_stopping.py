@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,9 @@ class Killing:
         def killing() -> None:
             beat()
             if self._when():
-                marked(self._word)[-1].kill()
+                for process in marked(self._word)[-1:]:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
 
         return LocalRunner(beat_seconds=0.05).run(job, killing)
 
