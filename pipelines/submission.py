@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tunewright.errors import InputError
-from tunewright.study import CommandTrial, Study
+from tunewright.study import Study
 from tunewright.study_file import parse_study
 from tunewright.training.parameters import check_parameters
 
@@ -17,6 +17,6 @@ def checked(text: str) -> Study:
     """
     study = parse_study(text, "study.yaml", checks=[check_parameters])
     source = study.data.source if study.data else ""
-    if source and not source.startswith(("s3://", "sklearn:")) and not isinstance(study.trial, CommandTrial):
+    if source and not source.startswith(("s3://", "sklearn:")):
         raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
     return study

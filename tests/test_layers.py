@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "components" / "tunewright"
 
 VOCABULARY = {
-    "errors", "parameter", "constraint", "space", "rules", "preset", "early", "study", "trial", "diagnosis", "study_file", "schema",
+    "errors", "parameter", "constraint", "space", "rules", "preset", "early", "quantity", "pod", "container", "study", "trial",
+    "diagnosis", "study_file", "schema",
 }  # fmt: skip
 SCREEN = {"progress", "display", "termination"}  #: what a person sees and how a process ends
 
@@ -29,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "agent": set(),
     "stopping": set(),
     "store": set(),
-    "training": {"store"},
+    "training": {"store", "termination"},
     "report": set(),
     "steps": {"agent", "stopping", "store", "training", "report", *SCREEN},
     "embedded": {"steps", "agent", "stopping", "store", "training", "report", *SCREEN},

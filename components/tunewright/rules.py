@@ -17,7 +17,11 @@ from .parameter import Configuration, Parameter, Value
 from .space import FEASIBILITY_DRAWS, Space
 
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
-PLACEHOLDERS = ("params", "output", "data")
+PLACEHOLDERS = ("params", "output", "data", "files")
+_NEEDED = {
+    "data": "the section data, got nothing; add data.source",
+    "files": "files in the trial, got nothing; add trial.files",
+}
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 Place: TypeAlias = tuple[str | int, ...]  #: way to a value in a study file, e.g. ``("space", "learning_rate", "low")``
@@ -173,7 +177,7 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
     if not isinstance(trial, Mapping):
         return []
     if trial.get("kind") == "command":
-        return _command_problems(trial, declared, has_data=bool(data))
+        return _command_problems(trial, declared, has={"data": bool(data), "files": bool(trial.get("files"))})
     problems: list[Mistake] = []
     if trial.get("kind") in ("xgboost", "cnn") and data is None:
         problems.append(
@@ -195,7 +199,7 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
     return problems
 
 
-def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has_data: bool) -> list[Mistake]:
+def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has: Mapping[str, bool]) -> list[Mistake]:
     problems: list[Mistake] = [
         (
             ("space", name),
@@ -209,19 +213,19 @@ def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has_data
         items = enumerate(texts) if isinstance(texts, list) else texts.items() if isinstance(texts, Mapping) else ()
         for key, text in items:
             problems += [
-                (("trial", section, key), message) for message in _placeholder_problems(str(text), declared, has_data)
+                (("trial", section, key), message) for message in _placeholder_problems(str(text), declared, has)
             ]
     return problems
 
 
-def _placeholder_problems(text: str, declared: list[str], has_data: bool) -> list[str]:
+def _placeholder_problems(text: str, declared: list[str], has: Mapping[str, bool]) -> list[str]:
     problems = []
     for match in _TOKEN.finditer(text):
         name = match[1]
         if match[0] in "{}":
             problems.append(f"a brace must close a placeholder, got {text!r:.80}; write {match[0] * 2} for a brace")
-        elif name == "data" and not has_data:
-            problems.append("{data} needs the section data, got nothing; add data.source")
+        elif not has.get(name or "", True):
+            problems.append(f"{{{name}}} needs {_NEEDED[str(name)]}")
         elif name is not None and name not in (*declared, *PLACEHOLDERS):
             remedy = nearest(name, [*declared, *PLACEHOLDERS])
             problems.append(

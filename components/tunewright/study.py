@@ -11,81 +11,20 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
+from .container import ENVIRONMENT_NAME, IMAGE, Files, JobSettings
 from .early import NoStopping, Stopping
 from .preset import AgentSettings
+from .quantity import Duration, Size
 from .rules import PARAMETER_NAME, cross_problems
 from .space import MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
-ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
 MAX_ROUNDS = 80
-
-_MAX_QUANTITY = 40  #: characters of a duration or a size
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?\s*")
-_BYTES = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        parts = _DURATION.findall(value) if len(value) <= _MAX_QUANTITY else []
-        if not parts or _DURATION.sub("", value).strip():
-            raise ValueError(f"must be seconds or a duration such as 90s, 15m or 1h30m, got {value!r:.80}")
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    return value
-
-
-def _size(value: Any) -> Any:
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value) if len(value) <= _MAX_QUANTITY else None
-        if not match:
-            raise ValueError(f"must be bytes or a size such as 512MiB or 4GiB, got {value!r:.80}")
-        return int(float(match[1]) * _BYTES.get(match[2] or "", 1))
-    return value
-
-
-Duration: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_duration),
-    Field(gt=0, le=30 * 86400),
-    WithJsonSchema(
-        {
-            "description": "Seconds, or a duration such as 90s, 15m, 1h30m.",
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 30 * 86400},
-                {"type": "string", "pattern": rf"^\s*({_DURATION.pattern}\s*)+$", "maxLength": _MAX_QUANTITY},
-            ],
-        }
-    ),
-]
-Size: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_size),
-    Field(ge=2**10),
-    WithJsonSchema(
-        {
-            "description": "Bytes, or a size such as 512MiB.",
-            "anyOf": [
-                {"type": "integer", "minimum": 2**10},
-                {"type": "string", "pattern": f"^{_SIZE.pattern}$", "maxLength": _MAX_QUANTITY},
-            ],
-        }
-    ),
-]
 
 
 class Objective(Model):
@@ -186,6 +125,15 @@ class Limits(Model):
 class _Template(Model):
     limits: Limits = Limits()
     """Time, memory, attempts, log."""
+    job: JobSettings | None = None
+    """On a cluster: where and with what each trial runs as a Kubernetes Job. A command always does; a built-in trainer runs in the step's own
+    pod unless this is given. Not part of the study's identity, so that it may differ from session to session."""
+
+    @model_validator(mode="after")
+    def _check_job(self) -> Self:
+        if self.job is not None and self.job.nodes > 1 and not isinstance(self, CommandTrial):
+            raise ValueError(f"job.nodes must be 1 for a built-in trainer, got {self.job.nodes}; leave it out")
+        return self
 
 
 class XGBoostTrial(_Template):
@@ -224,7 +172,13 @@ class CommandTrial(_Template):
     kind: Literal["command"]
     command: list[str] = Field(min_length=1)
     """Program and arguments. `{name}` is replaced by the parameter's value, `{params}` by the path of a JSON file with all of them,
-    `{output}` by a directory whose files are kept as the model, `{data}` by the data's source. `{{` and `}}` are braces."""
+    `{output}` by a directory whose files are kept as the model, `{data}` by the data's source, `{files}` by the directory of `files`. `{{` and
+    `}}` are braces."""
+    image: str | None = Field(default=None, pattern=IMAGE)
+    """On a cluster: the container image that the command runs in, which needs nothing of tunewright. Default is the trainer's own image, with
+    Python, XGBoost, scikit-learn and torch. A run on one machine starts the command there."""
+    files: Files = Field(default_factory=dict)
+    """Text files that come with the study, by relative path; `{files}` is where they are."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS,
     TUNEWRIGHT_STREAM and TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) are always set."""
@@ -291,6 +245,11 @@ class Study(Model):
             raise ValueError("; ".join(f"{'.'.join(map(str, place))}: {message}" for place, message in problems))
         return self
 
+    @property
+    def as_jobs(self) -> bool:
+        """Whether trials run as Kubernetes Jobs on a cluster: a user's command always, so that it shares a pod with no key and no token."""
+        return isinstance(self.trial, CommandTrial) or self.trial.job is not None
+
     def search_space(self) -> Space:
         """The space with its conditions and constraints."""
         return Space(self.space, self.constraints)
@@ -307,7 +266,7 @@ class Study(Model):
             ],
             "constraints": self.constraints,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction},
-            "trial": self.trial.model_dump(mode="json", exclude_defaults=True),
+            "trial": self.trial.model_dump(mode="json", exclude_defaults=True, exclude={"job"}),
             "data": self._data_identity(),
         }
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
+from .container import JobSettings
 from .early import NoStopping, Stopping
 from .preset import AgentSettings
 from .space import Configuration, Model
@@ -128,6 +129,18 @@ class Loss(Document):
     reason: str
     log_tail: str = ""
     ended: float
+
+
+class Saved(Document):
+    """What the pod of an attempt has put into the store after its trial ended. Create-once per attempt."""
+
+    kind = "saved"
+    trial: str
+    attempt: int
+    model: dict[str, str] = Field(default_factory=dict)
+    """Relative file name to SHA-256 of every file of the model."""
+    left_out: list[str] = Field(default_factory=list)
+    """Files that are not stored: names that no key can hold, too large, unreadable."""
 
 
 class Checkpoint(Document):
@@ -250,6 +263,8 @@ class SessionRecord(Document):
     stopping: Stopping = NoStopping()
     source: str | None = None
     """Where the data of the study lies in this session; its identity is in the study."""
+    job: JobSettings | None = None
+    """How trials run as Kubernetes Jobs in this session."""
 
 
 class StudyRecord(Document):
@@ -284,7 +299,7 @@ class Heartbeat(Document):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Checkpoint, Loss, Outcome, Result,
+    StudyRecord, SessionRecord, Head, Plan, AttemptStart, Heartbeat, Checkpoint, Loss, Saved, Outcome, Result,
     SealedRound, SurrogateRecord, PolicyRecord, Champion,
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
 from tunewright.steps.definition import Output, Step
+from tunewright.training.job_site import POD_VARIABLE
 
 from ..images import images
 
@@ -45,7 +46,7 @@ def every_pod() -> dict[str, Any]:
     executors = {"initContainers": [{"name": "init", **_EXECUTOR}], "containers": [{"name": "wait", **_EXECUTOR}]}
     return {
         "podMetadata": {"labels": LABELS},
-        # The steps talk to the store and not to Kubernetes: only Argo's wait container is given a token.
+        # The steps talk to the store and not to Kubernetes: only train and Argo's wait container are given a token.
         "serviceAccountName": "tunewright-step",
         "automountServiceAccountToken": False,
         "executor": {"serviceAccountName": "tunewright-executor"},
@@ -78,6 +79,8 @@ def template(step: Step) -> dict[str, Any]:
         made["outputs"] = {"parameters": [_output(output) for output in carried]}
     made["retryStrategy"] = _retry()
     made["container"] = _container(step)
+    if step.name == "train":
+        made |= {"serviceAccountName": "tunewright-train", "automountServiceAccountToken": True}
     if step.name in ("train", "evaluate"):
         made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _trial_resources(step)}]})
     return made
@@ -105,6 +108,8 @@ def _environment(step: Step) -> list[dict[str, Any]]:
     settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
     keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
+    if step.name == "train":
+        stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
     # the agent's matrices are small: more threads only wait for each other
     return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}] if step.image == "agent" else stored
 

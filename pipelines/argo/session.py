@@ -176,6 +176,8 @@ def cancel(
     for _ in range(max(1, int(wait_seconds))):
         current = status(name, namespace=namespace)
         if current.over and not current.running and not _live_pods(name, namespace):
+            # Jobs whose step was gone when it should have deleted them
+            namespace.kubectl("delete", "jobs", "--selector", f"{WORKFLOW_LABEL}={name}", "--cascade=foreground")
             return current
         sleep(1.0)
     raise TransientError(f"workflow {name} must end within {wait_seconds:.0f} s, but has not; ask for its status")

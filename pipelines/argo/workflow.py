@@ -27,9 +27,9 @@ class Options:
 
     store: str | None = None  #: address, s3://bucket/prefix
     shape: Shape | None = None  #: the agent's steps as one pod a round, or as three
-    trial_cpu: str | None = None  #: Kubernetes quantity that one trial requests, e.g. 500m
-    trial_memory: str | None = None  #: Kubernetes quantity that one trial requests and may use, e.g. 4Gi
-    trial_gpus: int | None = None  #: while it trains
+    trial_cpu: str | None = None  #: Kubernetes quantity that the pods of one trial's steps request, e.g. 500m
+    trial_memory: str | None = None  #: Kubernetes quantity that they request and may use, e.g. 4Gi
+    trial_gpus: int | None = None  #: while it trains; of trials that run as Jobs the study says it
     deadline_seconds: int | None = None  #: the session is ended after this
 
 
@@ -92,6 +92,22 @@ def workflow_name(study: str, session: str) -> str:
     return f"{slug[: MAX_NAME - 9].rstrip('-')}-{digest}"
 
 
+def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
+    """What the pods of a trial's steps are given. Of a trial that runs as a Job they only wait and write down; the study says what the Job needs.
+
+    Raises InputError for GPUs that would be held while waiting.
+    """
+    if not study.as_jobs:
+        return {"trial-cpu": options.trial_cpu, "trial-memory": options.trial_memory, "trial-gpus": options.trial_gpus}
+    if options.trial_gpus:
+        raise InputError(
+            f"trials of {study.name} run as Jobs, which say themselves what they need, got --trial-gpus {options.trial_gpus}; "
+            f"write 'job: {{gpus: {options.trial_gpus}}}' below trial"
+        )
+    memory = options.trial_memory or ("512Mi" if study.trial.kind == "command" else None)
+    return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory}
+
+
 def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
     values = {
         "study": study.name,
@@ -99,9 +115,7 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
         "session": session,
         "store": options.store,
         "shape": options.shape,
-        "trial-cpu": options.trial_cpu,
-        "trial-memory": options.trial_memory,
-        "trial-gpus": options.trial_gpus,
+        **_pods_of(study, options),
     }
     given = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
     spec: dict[str, Any] = {"workflowTemplateRef": {"name": NAME}, "arguments": {"parameters": given}}

@@ -18,7 +18,8 @@ def assert_every_trial_ended_once(ledger: Ledger, *, rounds: int, parallel: int,
     assert sorted(results) == sorted(planned)
     sealed = [result for round_ in ledger.sealed(range(rounds)) for result in round_.results]
     assert sorted(result.trial for result in sealed) == sorted(planned)
-    assert all(ledger.result(result.trial) == result for result in sealed)
+    own = [ledger.result(result.trial) for result in sealed]
+    assert [result and result.model_copy(update={"log_tail": ""}) for result in own] == sealed
     if not lost:
         assert {result.status for result in sealed} == {Status.COMPLETE}
     assert ledger.plan(rounds) is None

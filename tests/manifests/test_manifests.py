@@ -103,18 +103,35 @@ def test_containers_are_confined_and_have_requests_and_memory_limits():
         assert "memory" in container["resources"]["limits"]
 
 
-def test_steps_have_no_role_and_no_token():
+def test_steps_have_no_role_and_no_token_but_train_which_makes_jobs():
     documents = render(INSTALLS / "standalone")
     [template] = of_kind(documents, "WorkflowTemplate")
     assert template["spec"]["automountServiceAccountToken"] is False
     assert template["spec"]["serviceAccountName"] == "tunewright-step"
-    bound = {s["name"] for binding in of_kind(documents, "RoleBinding") for s in binding["subjects"]}
-    assert bound == {"tunewright-executor"}
-    [executor] = [role for role in of_kind(documents, "Role") if role["metadata"]["name"] == "tunewright-executor"]
-    assert executor["rules"] == [
+    own = {t["name"]: t["serviceAccountName"] for t in template["spec"]["templates"] if "serviceAccountName" in t}
+    assert own == {"train": "tunewright-train"}
+    mounted = {a["metadata"]["name"]: a["automountServiceAccountToken"] for a in of_kind(documents, "ServiceAccount")}
+    assert mounted == {"tunewright-step": False, "tunewright-executor": False, "tunewright-train": True}
+    bound = {b["roleRef"]["name"]: [s["name"] for s in b["subjects"]] for b in of_kind(documents, "RoleBinding")}
+    assert bound == {"tunewright-executor": ["tunewright-executor"], "tunewright-train": ["tunewright-train"]}
+    rules = {role["metadata"]["name"]: role["rules"] for role in of_kind(documents, "Role")}
+    assert rules["tunewright-executor"] == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
     ]
+    train = {tuple(rule["resources"]): rule["verbs"] for rule in rules["tunewright-train"]}
+    assert train == {
+        ("jobs",): ["create", "get", "list", "delete"],
+        ("trainjobs", "trainingruntimes"): ["create", "get", "list", "delete"],
+        ("pods",): ["get", "list"],
+        ("pods/log",): ["get"],
+        ("events",): ["list"],
+    }
     assert not of_kind(documents, "ClusterRole") + of_kind(documents, "ClusterRoleBinding")
+
+
+def test_a_kubeflow_profile_may_make_jobs():
+    [binding] = of_kind(render(INSTALLS / "kubeflow"), "RoleBinding")
+    assert (binding["roleRef"]["name"], binding["subjects"][0]["name"]) == ("tunewright-train", "default-editor")
 
 
 def test_network_policies_refuse_everything_and_then_allow_by_name():
@@ -134,6 +151,17 @@ def test_network_policies_refuse_everything_and_then_allow_by_name():
     }
 
 
+def test_trials_reach_an_s3_outside_of_the_cluster_where_the_store_is_one():
+    outside = {"tunewright-trial-to-store"}
+    for install, expected in (("argo-existing", outside), ("standalone", set())):
+        policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / install), "NetworkPolicy")}
+        assert outside & policies.keys() == expected
+    policy = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / "argo-existing"), "NetworkPolicy")}
+    assert policy["tunewright-trial-to-store"]["podSelector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "tunewright-trial"
+    }
+
+
 def test_policies_select_the_labels_that_pods_have():
     documents = render(INSTALLS / "standalone")
     [template] = of_kind(documents, "WorkflowTemplate")
@@ -142,6 +170,10 @@ def test_policies_select_the_labels_that_pods_have():
         template["spec"]["podMetadata"]["labels"],
         server["spec"]["template"]["metadata"]["labels"],
         job["spec"]["template"]["metadata"]["labels"],
+        {
+            "app.kubernetes.io/name": "tunewright-trial",
+            "app.kubernetes.io/part-of": "tunewright",
+        },  # of trials that are Jobs
     ]
     for policy in of_kind(documents, "NetworkPolicy"):
         wanted = policy["spec"]["podSelector"].get("matchLabels", {}).items()

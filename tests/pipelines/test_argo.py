@@ -161,6 +161,28 @@ def test_only_what_is_asked_for_is_passed_on():
     assert document["spec"]["activeDeadlineSeconds"] == 60
 
 
+def test_the_pods_of_trials_that_are_jobs_only_wait():
+    def given(text: str, **options: Any) -> dict[str, str]:
+        spec = workflow(text, "one", Options(**options))["spec"]
+        return {p["name"]: p["value"] for p in spec["arguments"]["parameters"] if p["name"].startswith("trial-")}
+
+    assert given(COMMAND) == {"trial-cpu": "100m", "trial-memory": "512Mi"}
+    assert given(COMMAND, trial_cpu="1") == {"trial-cpu": "1", "trial-memory": "512Mi"}
+    built_in = STUDY.replace("{kind: xgboost}", "{kind: xgboost, job: {gpus: 1}}")
+    assert given(built_in) == {"trial-cpu": "100m"}, "it is scored in a pod of the step"
+    with pytest.raises(InputError, match=r"write 'job: {gpus: 2}' below trial"):
+        given(built_in, trial_gpus=2)
+
+
+def test_train_alone_has_an_account_that_makes_jobs_and_knows_its_pod():
+    train = templates()["train"]
+    assert (train["serviceAccountName"], train["automountServiceAccountToken"]) == ("tunewright-train", True)
+    assert {"name": "TUNEWRIGHT_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in train["container"][
+        "env"
+    ]
+    assert [name for name in STEPS if "serviceAccountName" in templates()[name]] == ["train"]
+
+
 def test_equal_sessions_have_equal_names_and_others_have_others():
     assert workflow_name("example", "2026-01-02-020000") == "example-2026-01-02-020000"
     names = [

@@ -7,15 +7,15 @@ models, so what went in must come out. A controller of 3.7 runs the same objects
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hera.workflows import models
 from pipelines.argo.template import workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, workflow
-from tests.steps.studies import shell_study
 
-TEXT = shell_study().model_dump_json(exclude_unset=True)
+TEXT = (Path(__file__).parent / "small_xgboost.yaml").read_text()
 OPTIONS = Options(
     store="s3://b/p", shape="separate", trial_cpu="1", trial_memory="1Gi", trial_gpus=1, deadline_seconds=60
 )

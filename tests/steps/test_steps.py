@@ -370,7 +370,7 @@ def test_a_session_of_another_seed_scores_and_promotes_what_the_last_one_trained
 
 
 def test_a_refused_or_terminated_attempt_does_not_count_against_the_trial(place: str) -> None:
-    class Refusing:
+    class Refusing(LocalRunner):
         def run(self, job: Job, beat: Callable[[], None]) -> Finished:
             raise error
 

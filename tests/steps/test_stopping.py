@@ -161,7 +161,7 @@ def test_stopped_trials_that_have_become_the_best_of_their_step_stand_first_in_t
     assert results[1].trial not in [slot.resumes for slot in plan.slots], "promoted once"
 
 
-class Killing:
+class Killing(LocalRunner):
     """A runner whose trial is killed from outside when a condition holds."""
 
     def __init__(self, word: str, when: Callable[[], bool]) -> None:

@@ -11,15 +11,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from ..errors import AlreadyExists, AttemptLost, NotFound, StoreUnavailable
+from ..errors import AlreadyExists, AttemptLost, InputError, NotFound, StoreUnavailable
 from ..store import layout
 from ..store.port import Store
+from ..training.reported import sound
 from ..trial import AttemptStart, Heartbeat, Loss, Outcome
 
 BEAT_SECONDS = 5.0  #: between heartbeats
@@ -38,12 +39,21 @@ def boot_id() -> str:
         return f"{psutil.boot_time():.0f}"
 
 
-def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | None:
-    """A new attempt of the trial, waiting while another one lives.
+def take(
+    store: Store,
+    trial: str,
+    most: int,
+    *,
+    now: float,
+    goes_on: Callable[[str, int], bool] = lambda _trial, _attempt: False,
+) -> AttemptStart | None:
+    """A new attempt of the trial, waiting while another one lives; or the last one again, when only its holder has died.
 
     Args:
         most: attempts that may begin at all.
         now: UTC seconds since the epoch, for the record.
+        goes_on: whether an attempt whose holder has died can be gone on with. Two processes that go on with the same one do no harm: there is one
+            Job, and the first outcome wins.
 
     Returns:
         The attempt to make, or None when there is nothing to train: an attempt has an outcome, or all have been lost.
@@ -52,6 +62,8 @@ def take(store: Store, trial: str, most: int, *, now: float) -> AttemptStart | N
         numbers = layout.attempt_numbers(store, trial)
         if numbers and not _void(store, trial, numbers[-1]):
             return None
+        if numbers and _open(store, trial, numbers[-1]) and goes_on(trial, numbers[-1]):
+            return layout.read(store, AttemptStart, layout.attempt(trial, numbers[-1], "start.json"))
         if sum(not _given_back(store, trial, number) for number in numbers) >= most:
             return None
         process = psutil.Process()
@@ -76,7 +88,7 @@ def _void(store: Store, trial: str, number: int) -> bool:
     start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
     beat, changed = None, time.monotonic()
     while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
-        if _given_back(store, trial, number) or layout.find(store, Loss, layout.attempt(trial, number, LOST)):
+        if not _open(store, trial, number):
             return True
         if start is not None and start.boot == boot_id():
             if not _running(start):
@@ -138,10 +150,17 @@ def give_back(store: Store, start: AttemptStart) -> None:
     layout.create(store, start, layout.attempt(start.trial, start.attempt, GIVEN_BACK))
 
 
-def lose(store: Store, start: AttemptStart, error: AttemptLost, *, now: float) -> None:
+def lose(store: Store, start: AttemptStart, error: AttemptLost | InputError, *, now: float) -> None:
     """Say that something outside ended the attempt, and what: it counts against the trial's attempts and keeps nobody waiting."""
-    loss = Loss(trial=start.trial, attempt=start.attempt, reason=str(error), log_tail=error.log_tail, ended=now)
+    log_tail = error.log_tail if isinstance(error, AttemptLost) else ""
+    loss = Loss(trial=start.trial, attempt=start.attempt, reason=sound(str(error)), log_tail=log_tail, ended=now)
     layout.create(store, loss, layout.attempt(start.trial, start.attempt, LOST))
+
+
+def _open(store: Store, trial: str, number: int) -> bool:
+    """Whether nobody has said yet that the attempt is over."""
+    lost = layout.find(store, Loss, layout.attempt(trial, number, LOST)) is not None
+    return not lost and not _given_back(store, trial, number)
 
 
 def _given_back(store: Store, trial: str, number: int) -> bool:

@@ -54,8 +54,9 @@ class Ledger:
         return record
 
     def study(self, session: SessionRecord) -> Study:
-        """The study with its data where this session has it."""
+        """The study with its data and its Jobs' settings as this session has them."""
         study = self.record().study
+        study = study.model_copy(update={"trial": study.trial.model_copy(update={"job": session.job})})
         if study.data is not None and session.source is not None:
             return study.model_copy(update={"data": study.data.model_copy(update={"source": session.source})})
         return study

@@ -121,6 +121,7 @@ def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
                 agent=_settings(ledger, study),
                 stopping=study.stopping,
                 source=study.data.source if study.data else None,
+                job=study.trial.job,
             ),
             layout.session(session),
         )

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from ..errors import AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
-from ..training.local import LocalRunner, reap
+from ..training.checkpoints import latest, restore
+from ..training.job import runner_for
+from ..training.keeping import keep_model, left_out_note
 from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
 from ..training.stream import Growing, kept
-from ..trial import AttemptStart, Outcome, Result, SessionRecord, Slot
-from .checkpoints import files_below, latest, restore
+from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
 from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
 from .peers import Peers
@@ -26,7 +28,8 @@ from .watch import Rule, Watch
 
 def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
     """Entry point of the step."""
-    train(Ledger.at(study), session, round, slot, runner=LocalRunner())
+    ledger = Ledger.at(study)
+    train(ledger, session, round, slot, runner=runner_for(ledger.study(ledger.session(session)), study))
     return {}
 
 
@@ -48,21 +51,26 @@ def train(
     if place is None:
         return None
     record = ledger.record()
-    start = take(ledger.store, place.trial, record.study.trial.limits.attempts, now=clock())
+    start = take(ledger.store, place.trial, record.study.trial.limits.attempts, now=clock(), goes_on=runner.goes_on)
     if start is None:
         return None
     try:
         if _open_trial(ledger, session, round_, slot) is None:  # taking the lease may have waited for hours
             give_back(ledger.store, start)
             return None
-        return _attempt(ledger, ledger.session(session), round_, slot, start, runner, clock)
-    except (InputError, Terminated, KeyboardInterrupt):
+        outcome = _attempt(ledger, ledger.session(session), round_, slot, start, runner, clock)
+    except AttemptLost as lost:
+        lose(ledger.store, start, lost, now=clock())
+        raise
+    except (InputError, Terminated, KeyboardInterrupt) as error:
+        if isinstance(error, InputError):
+            lose(ledger.store, start, error, now=clock())  # for people
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
-        give_back(ledger.store, start)
+        if isinstance(error, InputError) or not runner.goes_on(place.trial, start.attempt):
+            give_back(ledger.store, start)
         raise
-    except AttemptLost as error:
-        lose(ledger.store, start, error, now=clock())
-        raise
+    runner.discard(place.trial, owner_of(ledger.store))
+    return outcome
 
 
 def _open_trial(ledger: Ledger, session: str, round_: int, slot: int) -> Slot | None:
@@ -76,8 +84,8 @@ def _attempt(
     ledger: Ledger, session: SessionRecord, round_: int, slot: int, start: AttemptStart, runner: Runner, clock: Clock
 ) -> Outcome:
     place = ledger.slot(round_, slot)
-    if start.attempt > 1:
-        reap(place.trial)  # whatever a dead attempt may have left on this host
+    if not runner.goes_on(place.trial, start.attempt):
+        runner.discard(place.trial, owner_of(ledger.store))  # whatever dead attempts may have left
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
@@ -86,17 +94,28 @@ def _attempt(
             directory=Path(scratch),
             trial=place.trial,
             attempt=start.attempt,
+            owner=owner_of(ledger.store),
         )
-        since = _resume(ledger.store, place, job)
+        found = _checkpoint(ledger.store, place)
+        since = _resume(ledger.store, place, job, found)
         rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
-            finished = runner.run(job, watch.beat)
+            finished = runner.run(replace(job, resumes=found), watch.beat)
         return _save(ledger.store, start, finished, job.directory, clock())
 
 
-def _resume(store: Store, place: Slot, job: Job) -> int:
+def owner_of(store: Store) -> str:
+    """Tells the stores of a host apart."""
+    return hashlib.sha256(store.address.encode()).hexdigest()[:16]
+
+
+def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:
+    """What an attempt goes on from."""
+    return latest(store, place.trial) or (latest(store, place.resumes) if place.resumes else None)
+
+
+def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None) -> int:
     """Bring the stream and the checkpoint that this attempt goes on from; returns the step up to which the trial was judged before."""
-    found = latest(store, place.trial) or (latest(store, place.resumes) if place.resumes else None)
     if found is not None and restore(store, found, job.directory / CHECKPOINT):
         with suppress(NotFound):
             stream = store.get(layout.attempt(found.trial, found.attempt, STREAM)).data
@@ -112,27 +131,15 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
     for name, data in ((LOG, _bytes(directory / LOG)), (STREAM, kept(directory / STREAM))):
         if data:
             store.put(layout.attempt(start.trial, start.attempt, name), data)
-    model, left_out = {}, []
-    for path in files_below(directory / OUTPUT) if finished.state in ("TRAINED", "STOPPED") else ():
-        name = path.relative_to(directory / OUTPUT).as_posix()
-        try:
-            key = layout.attempt(start.trial, start.attempt, f"model/{name}")
-        except InputError:
-            left_out.append(name)
-            continue
-        data = path.read_bytes()
-        store.put(key, data)
-        model[name] = hashlib.sha256(data).hexdigest()
-    note = (
-        f"files were not kept, names must be of letters, digits and ._=@+-: {', '.join(left_out)}"[:2000]
-        if left_out
-        else ""
-    )
+    model, left_out = finished.model, list(finished.left_out)
+    if model is None:
+        keeps = finished.state in ("TRAINED", "STOPPED")
+        model, left_out = keep_model(store, start.trial, start.attempt, directory / OUTPUT) if keeps else ({}, [])
     outcome = Outcome(
         trial=start.trial,
         attempt=start.attempt,
         state=finished.state,
-        reason=finished.reason or note,
+        reason=finished.reason or left_out_note(left_out),
         metrics=finished.metrics,
         model=model,
         log_tail=finished.log_tail,

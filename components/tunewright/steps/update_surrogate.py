@@ -66,7 +66,7 @@ def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
         round=plan.round,
         slot=slot,
         status=Status.LOST,
-        reason=f"{reason}; {last.reason}" if last else reason,
+        reason=f"{reason}; {last.reason}"[:2000] if last else reason,
         log_tail=last.log_tail if last else "",
         attempt=max(numbers, default=0),
         cost=cost_of(ledger.store, trial),

@@ -18,10 +18,10 @@ from ..stopping.verbs import verdict
 from ..store import layout
 from ..store.port import Store
 from ..study import Objective
+from ..training.checkpoints import CheckpointKeeper
 from ..training.runner import CHECKPOINT, STREAM, Job, StopTrial
 from ..training.stream import Growing, kept
 from ..trial import AttemptStart
-from .checkpoints import CheckpointKeeper
 from .peers import Peers, rewards
 
 LOG = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Watch:
         self._rule = rule
         self._keepers = (
             _StreamKeeper(store, start, job.directory / STREAM),
-            CheckpointKeeper(store, start, job.directory / CHECKPOINT),
+            CheckpointKeeper(store, start.trial, start.attempt, job.directory / CHECKPOINT),
         )
         self._reason: str | None = None
         self._over = threading.Event()

@@ -15,6 +15,7 @@
     trials/<id>/attempts/1/lost.json      create-once: something outside ended it
     trials/<id>/attempts/1/outcome.json   create-once: how training ended
     trials/<id>/attempts/1/checkpoint.json  names the files of the newest checkpoint
+    trials/<id>/attempts/1/pod/…          between the pod of a Job and who waits for it: metrics.json, metrics.jsonl, ended.json, saved.json
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/<digest>
     blobs/sha256/<digest>                 weights of policy and surrogate
     sessions/<id>/session.json            create-once

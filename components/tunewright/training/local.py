@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from ..errors import AttemptLost, DataInvalid, InputError
 from ..study import CommandTrial
 from . import processes
+from .command import FILES, PARAMS, user_command, variables, write_files
 from .data import local
 from .memory_kills import memory_kills
 from .output import CappedLog
@@ -25,8 +25,7 @@ from .parameters import check_parameters
 from .processes import MARKER, reap
 from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
 from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
-from .stream import Printed, last_values
-from .template import render, text
+from .stream import last_values, printed_stream
 from .tensorboard import EventFiles
 
 POLL_SECONDS = 0.2  #: between two looks at memory
@@ -75,11 +74,9 @@ class _Output:
         self.log = CappedLog(trial.limits.log)
         self.events: EventFiles | None = None
         self._looked = time.monotonic()
-        self._printed: Printed | None = None
+        self._printed = printed_stream(job)
         if isinstance(trial, CommandTrial):
             self.events = EventFiles(job.directory / OUTPUT, job.directory / STREAM)
-            if trial.stdout_pattern is not None and "step" in re.compile(trial.stdout_pattern).groupindex:
-                self._printed = Printed(trial.stdout_pattern, job.directory / STREAM)
 
     def write(self, chunk: bytes) -> None:
         self.log.write(chunk)
@@ -117,6 +114,14 @@ class LocalRunner:
             )
         return _finished(job, ended)
 
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        """See `Runner.goes_on`: processes die with the one that started them."""
+        return False
+
+    def discard(self, trial: str, owner: str) -> None:
+        """See `Runner.discard`."""
+        reap(trial, owner)
+
 
 def _user_command(job: Job) -> _Command:
     trial = job.study.trial
@@ -125,21 +130,11 @@ def _user_command(job: Job) -> _Command:
         raise InputError(
             f"trial.directory: must be an existing directory, got {trial.directory!r}; create it or leave it out"
         )
-    params = job.directory / "params.json"
-    params.write_text(json.dumps(job.configuration))
-    values = {name: text(value) for name, value in job.configuration.items()}
-    values |= {"params": str(params), "output": str(job.directory / OUTPUT)}
-    if job.study.data is not None:
-        values["data"] = local(job.study.data, job.directory).source
-    inactive = job.study.space.keys() - job.configuration.keys()
-    rendered = [render(part, values, inactive) for part in trial.command]
-    chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
-    return _Command(
-        arguments=[part for part in rendered if part is not None],
-        environment={name: value for name, value in chosen.items() if value is not None}
-        | {"TUNEWRIGHT_PARAMS": str(params)},
-        directory=trial.directory,
-    )
+    (job.directory / PARAMS).write_text(json.dumps(job.configuration))
+    write_files(job.directory / FILES, trial.files)
+    data = local(job.study.data, job.directory).source if job.study.data is not None else None
+    command = user_command(job.study, trial, job.configuration, job.directory, data)
+    return _Command(arguments=command.arguments, environment=command.environment, directory=trial.directory)
 
 
 def _worker_command(job: Job) -> _Command:
@@ -164,11 +159,7 @@ def _environment(job: Job, command: _Command, mark: str) -> dict[str, str]:
         **processes.environment(os.environ),
         **command.environment,
         MARKER: mark,
-        "TUNEWRIGHT_OUTPUT": str(job.directory / OUTPUT),
-        "TUNEWRIGHT_METRICS": str(job.directory / "metrics.json"),
-        "TUNEWRIGHT_STREAM": str(job.directory / STREAM),
-        "TUNEWRIGHT_CHECKPOINT": str(job.directory / CHECKPOINT),
-        "TUNEWRIGHT_SEED": str(job.seed),
+        **variables(job.directory, job.seed),
     }
 
 
@@ -176,7 +167,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
-    mark = processes.marker(job.trial, job.attempt)
+    mark = processes.marker(job.trial, job.attempt, job.owner)
     process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:

@@ -36,6 +36,11 @@ class CappedLog:
             self._tail_size -= dropped
             self.left_out += dropped
 
+    @property
+    def size(self) -> int:
+        """Bytes that were written, kept or not."""
+        return len(self._head) + self._tail_size + self.left_out
+
     def content(self) -> bytes:
         """All that was kept, with a line in between that says how much was not."""
         tail = b"".join(self._tail)

@@ -1,6 +1,6 @@
-"""The port behind which trials run. One verb; a runner knows no store.
+"""The port behind which trials run. The step keeps what they leave in the store.
 
-A runner leaves what the store should keep under the job's directory::
+A runner leaves what should be kept under the job's directory, or says what it has stored itself::
 
     output/          files of the model
     log.txt          what the trial printed, capped by `limits.log`
@@ -20,6 +20,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from ..space import Configuration
 from ..study import Study
+from ..trial import Checkpoint
 
 State: TypeAlias = Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED"]
 
@@ -48,6 +49,8 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
+    owner: str = ""  #: tells the stores of a host apart, which may hold the same study
+    resumes: Checkpoint | None = None  #: what was put into the directory's checkpoint/, by its place in the store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,11 @@ class Finished:
     reason: str = ""  #: rule, value and remedy; empty when TRAINED
     metrics: dict[str, float] = field(default_factory=dict)  #: finite values that the trial itself reported
     log_tail: str = ""  #: the last lines it printed
-    gpu: bool = False  #: True when a built-in trainer used a GPU
+    gpu: bool = False  #: True when it had a GPU
+    model: dict[str, str] | None = (
+        None  #: SHA-256 of the model's files by name, which are in the store; None: they are in the job's directory
+    )
+    left_out: tuple[str, ...] = ()  #: files of the model that could not be stored
 
 
 class Runner(Protocol):
@@ -75,5 +82,14 @@ class Runner(Protocol):
         Raises:
             InputError: the study or its data is wrong in a way that every trial would share.
             AttemptLost: something outside ended the processes of the trial.
+            TransientError: it is not known how the trial goes on; the attempt may be gone on with.
         """
+        ...
+
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        """Whether an attempt whose process has died can be gone on with: `run` with its number takes it over instead of training again."""
+        ...
+
+    def discard(self, trial: str, owner: str) -> None:
+        """End whatever attempts of an owner's trial have left: their outcome is in the store, or they count no more."""
         ...

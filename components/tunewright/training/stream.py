@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..study import CommandTrial
 from .reported import finite
+from .runner import STREAM, Job
 
 MAX_LINE = 2**16
 MAX_STEP = 2**53
@@ -78,6 +80,15 @@ def _step(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_STEP:
         return None
     return int(value)
+
+
+def printed_stream(job: Job) -> Printed | None:
+    """What turns the output of a job into its stream, when its study has a pattern with steps."""
+    trial = job.study.trial
+    pattern = trial.stdout_pattern if isinstance(trial, CommandTrial) else None
+    if pattern is None or "step" not in re.compile(pattern).groupindex:
+        return None
+    return Printed(pattern, job.directory / STREAM)
 
 
 class Printed:

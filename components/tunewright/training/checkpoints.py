@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from ..errors import ArtifactCorrupt, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
-from ..trial import AttemptStart, Checkpoint
+from ..trial import Checkpoint
+from .keeping import files_below, read_below
 
 LOG = logging.getLogger(__name__)
 NAME = "checkpoint.json"
@@ -22,19 +23,17 @@ FOLDER = "checkpoint"
 MOST_BYTES = 2**31  #: of one checkpoint; a larger one is not kept
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Files below a folder, by name; links lead elsewhere and do not count."""
-    if not folder.is_dir():
-        return []
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-
-
 class CheckpointKeeper:
-    """Keeps the newest checkpoint of one attempt."""
+    """Keeps the newest checkpoint of one attempt.
 
-    def __init__(self, store: Store, start: AttemptStart, folder: Path) -> None:
-        self._store, self._start, self._folder = store, start, folder
-        self._seen = self._kept = self._look()
+    Args:
+        stored: what lies in the folder now is what was resumed, and in the store already.
+    """
+
+    def __init__(self, store: Store, trial: str, attempt: int, folder: Path, *, stored: bool = True) -> None:
+        self._store, self._trial, self._attempt, self._folder = store, trial, attempt, folder
+        self._seen = self._look()
+        self._kept = self._seen if stored else {}
 
     def look(self, *, ended: bool) -> None:
         """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, or the trial has ended.
@@ -64,7 +63,7 @@ class CheckpointKeeper:
         if size > MOST_BYTES:
             LOG.warning(
                 "checkpoint of %s: must be at most %s bytes, got %s; it is not kept",
-                self._start.trial,
+                self._trial,
                 MOST_BYTES,
                 size,
             )
@@ -72,22 +71,22 @@ class CheckpointKeeper:
         digests = {}
         for name in files:
             try:
-                data = (self._folder / name).read_bytes()
+                data = read_below(self._folder, name)
             except OSError:
                 return False
             digests[name] = hashlib.sha256(data).hexdigest()
             self._store.put(self._key(digests[name]), data)
         if self._look() != files:
             return False
-        document = Checkpoint(trial=self._start.trial, attempt=self._start.attempt, files=digests, size=size)
-        self._store.put(layout.attempt(self._start.trial, self._start.attempt, NAME), layout.encode(document))
+        document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size)
+        self._store.put(layout.attempt(self._trial, self._attempt, NAME), layout.encode(document))
         for entry in list(self._store.list(self._key(""))):
             if entry.key.rsplit("/", 1)[1] not in digests.values():
                 self._store.delete(entry.key)
         return True
 
     def _key(self, digest: str) -> str:
-        return f"{layout.attempts(self._start.trial)}{self._start.attempt}/{FOLDER}/{digest}"
+        return f"{layout.attempts(self._trial)}{self._attempt}/{FOLDER}/{digest}"
 
 
 def latest(store: Store, trial: str) -> Checkpoint | None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.steps import checkpoints
-from tunewright.steps.checkpoints import CheckpointKeeper, latest, restore
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.s3 import S3Store
+from tunewright.training import checkpoints
+from tunewright.training.checkpoints import CheckpointKeeper, latest, restore
 from tunewright.trial import AttemptStart, Checkpoint
 
 TRIAL = "0123456789abcdef"
@@ -23,6 +23,11 @@ def start(attempt: int = 1) -> AttemptStart:
 def begun(store: MemoryStore, attempt: int = 1) -> AttemptStart:
     store.create(layout.attempt(TRIAL, attempt, "start.json"), layout.encode(start(attempt)))
     return start(attempt)
+
+
+def keeper_of(store: MemoryStore, folder: Path, attempt: int = 1) -> CheckpointKeeper:
+    begun(store, attempt)
+    return CheckpointKeeper(store, TRIAL, attempt, folder)
 
 
 def files(store: MemoryStore, attempt: int = 1) -> list[bytes]:
@@ -39,7 +44,7 @@ def restored(store: MemoryStore, folder: Path) -> dict[str, bytes]:
 def test_what_changes_is_kept_once_it_is_at_rest(tmp_path: Path) -> None:
     store, folder = MemoryStore(), tmp_path / "checkpoint"
     folder.mkdir()
-    keeper = CheckpointKeeper(store, begun(store), folder)
+    keeper = keeper_of(store, folder)
     keeper.look(ended=False)
     assert latest(store, TRIAL) is None, "nothing there"
     (folder / "a").write_bytes(b"half")
@@ -55,7 +60,7 @@ def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MemoryStore()
-    keeper = CheckpointKeeper(store, begun(store), tmp_path)
+    keeper = keeper_of(store, tmp_path)
     (tmp_path / "a").write_bytes(b"1")
     keeper.look(ended=True)
     (tmp_path / "a").write_bytes(b"22")
@@ -77,7 +82,7 @@ def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(
 
 def test_the_end_of_the_trial_is_rest(tmp_path: Path) -> None:
     store = MemoryStore()
-    keeper = CheckpointKeeper(store, begun(store), tmp_path)
+    keeper = keeper_of(store, tmp_path)
     (tmp_path / "a").write_bytes(b"last")
     keeper.look(ended=True)
     assert files(store) == [b"last"]
@@ -86,7 +91,7 @@ def test_the_end_of_the_trial_is_rest(tmp_path: Path) -> None:
 def test_only_the_newest_is_kept_and_it_comes_back_with_its_folders(tmp_path: Path) -> None:
     store, folder = MemoryStore(), tmp_path / "checkpoint"
     (folder / "deep").mkdir(parents=True)
-    keeper = CheckpointKeeper(store, begun(store), folder)
+    keeper = keeper_of(store, folder)
     for content in (b"1", b"2", b"3"):
         (folder / "deep" / "state of it.pt").write_bytes(content)
         (folder / ".hidden").write_bytes(b"temporary")
@@ -98,7 +103,7 @@ def test_only_the_newest_is_kept_and_it_comes_back_with_its_folders(tmp_path: Pa
 def test_what_was_resumed_is_not_kept_again_until_it_changes(tmp_path: Path) -> None:
     store = MemoryStore()
     (tmp_path / "a").write_bytes(b"resumed")
-    CheckpointKeeper(store, begun(store), tmp_path).look(ended=True)
+    keeper_of(store, tmp_path).look(ended=True)
     assert files(store) == []
 
 
@@ -106,7 +111,7 @@ def test_the_newest_of_any_attempt_counts(tmp_path: Path) -> None:
     store = MemoryStore()
     for attempt in (1, 2):
         (tmp_path / str(attempt)).mkdir()
-        keeper = CheckpointKeeper(store, begun(store, attempt), tmp_path / str(attempt))
+        keeper = keeper_of(store, tmp_path / str(attempt), attempt)
         (tmp_path / str(attempt) / "a").write_bytes(str(attempt).encode())
         keeper.look(ended=True)
     begun(store, 3)
@@ -115,7 +120,7 @@ def test_the_newest_of_any_attempt_counts(tmp_path: Path) -> None:
 
 def test_a_damaged_or_missing_file_means_to_begin_anew(tmp_path: Path) -> None:
     store = MemoryStore()
-    keeper = CheckpointKeeper(store, begun(store), tmp_path / "c")
+    keeper = keeper_of(store, tmp_path / "c")
     (tmp_path / "c").mkdir()
     for name in "ab":
         (tmp_path / "c" / name).write_bytes(name.encode())
@@ -142,7 +147,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
 def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "MOST_BYTES", 3)
     store = MemoryStore()
-    keeper = CheckpointKeeper(store, begun(store), tmp_path)
+    keeper = keeper_of(store, tmp_path)
     (tmp_path / "a").write_bytes(b"four")
     keeper.look(ended=True)
     assert latest(store, TRIAL) is None
@@ -150,7 +155,7 @@ def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch:
 
 def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
     s3_store.create(layout.attempt(TRIAL, 1, "start.json"), layout.encode(start()))
-    keeper = CheckpointKeeper(s3_store, start(), tmp_path)
+    keeper = CheckpointKeeper(s3_store, TRIAL, 1, tmp_path)
     for content in (b"1", b"2"):
         (tmp_path / "a").write_bytes(content)
         keeper.look(ended=True)

@@ -1,0 +1,192 @@
+"""The part of Kubernetes' pod template that a study may set, in Kubernetes' own words.
+
+A list of what is allowed, not of what is forbidden: containers, volumes, service accounts, host namespaces and capabilities are not here,
+because with them a study could undo what isolates its trials.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from .parameter import Model
+
+Id: TypeAlias = Annotated[int, Field(ge=1, lt=2**31)]
+Weight: TypeAlias = Annotated[int, Field(ge=1, le=100)]
+
+
+def _foreign(entries: dict[str, str]) -> dict[str, str]:
+    for key in entries:
+        if ".security." in key or key.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/")):
+            raise ValueError(f"a label or annotation must not be one of tunewright's or of security, got {key!r}")
+    return entries
+
+
+Entries: TypeAlias = Annotated[dict[str, str], AfterValidator(_foreign)]
+
+
+class Metadata(Model):
+    """Labels and annotations of the pod."""
+
+    labels: Entries = Field(default_factory=dict)
+    """More labels."""
+    annotations: Entries = Field(default_factory=dict)
+    """More annotations."""
+
+
+class Toleration(Model):
+    """A taint of nodes that the pod puts up with."""
+
+    key: str | None = None
+    """Key of the taint; none tolerates all with operator Exists."""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    """How value is compared."""
+    value: str | None = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; none means all."""
+    tolerationSeconds: int | None = Field(default=None, ge=0)
+    """How long a NoExecute taint is put up with."""
+
+
+class Requirement(Model):
+    """A condition on a label."""
+
+    key: str
+    """The label."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    """How it is compared."""
+    values: list[str] = Field(default_factory=list)
+    """What it is compared with."""
+
+
+class NodeSelectorTerm(Model):
+    """Conditions on a node; all must hold."""
+
+    matchExpressions: list[Requirement] = Field(default_factory=list)
+    """On its labels."""
+    matchFields: list[Requirement] = Field(default_factory=list)
+    """On its fields."""
+
+
+class NodeSelector(Model):
+    """Terms of which one must hold."""
+
+    nodeSelectorTerms: list[NodeSelectorTerm] = Field(min_length=1)
+    """The terms."""
+
+
+class PreferredNode(Model):
+    """A term that counts in a node's favour."""
+
+    weight: Weight
+    """How much."""
+    preference: NodeSelectorTerm
+    """The term."""
+
+
+class NodeAffinity(Model):
+    """Nodes that the pod must or would rather run on."""
+
+    requiredDuringSchedulingIgnoredDuringExecution: NodeSelector | None = None
+    """Must."""
+    preferredDuringSchedulingIgnoredDuringExecution: list[PreferredNode] = Field(default_factory=list)
+    """Would rather."""
+
+
+class LabelSelector(Model):
+    """Pods by their labels."""
+
+    matchLabels: dict[str, str] = Field(default_factory=dict)
+    """Labels that must be equal."""
+    matchExpressions: list[Requirement] = Field(default_factory=list)
+    """Conditions that must hold."""
+
+
+class PodAffinityTerm(Model):
+    """Pods to be near to, or far from."""
+
+    labelSelector: LabelSelector
+    """Which pods."""
+    topologyKey: str
+    """Label of nodes that says what is near."""
+
+
+class PreferredPods(Model):
+    """A term that counts in a node's favour."""
+
+    weight: Weight
+    """How much."""
+    podAffinityTerm: PodAffinityTerm
+    """The term."""
+
+
+class PodAffinity(Model):
+    """Pods that must, or would rather, be near or far."""
+
+    requiredDuringSchedulingIgnoredDuringExecution: list[PodAffinityTerm] = Field(default_factory=list)
+    """Must."""
+    preferredDuringSchedulingIgnoredDuringExecution: list[PreferredPods] = Field(default_factory=list)
+    """Would rather."""
+
+
+class Affinity(Model):
+    """Where the pod goes, by labels of nodes and of other pods."""
+
+    nodeAffinity: NodeAffinity | None = None
+    """Nodes."""
+    podAffinity: PodAffinity | None = None
+    """Pods to be near to."""
+    podAntiAffinity: PodAffinity | None = None
+    """Pods to be far from."""
+
+
+class PodSecurityContext(Model):
+    """The user that the trial runs as; never root. Default is 10001, whatever the image says."""
+
+    runAsUser: Id | None = None
+    """User id."""
+    runAsGroup: Id | None = None
+    """Group id."""
+    fsGroup: Id | None = None
+    """Group that owns mounted claims."""
+    supplementalGroups: list[Id] = Field(default_factory=list)
+    """More groups, e.g. of a file server."""
+
+
+class SecretName(Model):
+    """A Secret of the namespace."""
+
+    name: str
+    """Its name."""
+
+
+class PodSpec(Model):
+    """Where the pod goes and which user it has."""
+
+    nodeSelector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: list[Toleration] = Field(default_factory=list)
+    """Taints of nodes that the pod puts up with."""
+    priorityClassName: str | None = None
+    """An existing PriorityClass."""
+    affinity: Affinity | None = None
+    """Nodes and pods to be near to, or far from."""
+    schedulerName: str | None = None
+    """Another scheduler than the cluster's default."""
+    runtimeClassName: str | None = None
+    """An existing RuntimeClass, e.g. nvidia."""
+    imagePullSecrets: list[SecretName] = Field(default_factory=list)
+    """Secrets with the passwords of private registries."""
+    securityContext: PodSecurityContext = PodSecurityContext()
+    """User and groups."""
+
+
+class PodTemplate(Model):
+    """Parts of a pod template that are laid over the trial's own."""
+
+    metadata: Metadata = Metadata()
+    """Labels and annotations."""
+    spec: PodSpec = PodSpec()
+    """Placement and user."""

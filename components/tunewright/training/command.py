@@ -1,0 +1,64 @@
+"""What is started for a trial, wherever it runs: arguments and variables, from the study and the folder that the trial sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ..space import Configuration
+from ..study import CommandTrial, Study
+from .runner import CHECKPOINT, OUTPUT, STREAM
+from .template import render, text
+
+PARAMS = "params.json"
+METRICS = "metrics.json"
+FILES = "files"
+REQUEST = "request.json"  #: of a built-in trainer's process
+ERROR = "error.json"  #: what such a process found wrong with study or data
+WORKER = ("-P", "-m", "tunewright.training.worker")  #: arguments of Python for such a process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A user's command with everything filled in."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def user_command(
+    study: Study, trial: CommandTrial, configuration: Configuration, place: PurePath, data: str | None
+) -> Command:
+    """The command of a trial that sees its folder at ``place`` and its data at ``data``."""
+    values = {name: text(value) for name, value in configuration.items()}
+    values |= {"params": str(place / PARAMS), "output": str(place / OUTPUT), "files": str(place / FILES)}
+    if data is not None:
+        values["data"] = data
+    inactive = study.space.keys() - configuration.keys()
+    rendered = [render(part, values, inactive) for part in trial.command]
+    chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
+    return Command(
+        arguments=[part for part in rendered if part is not None],
+        environment={name: value for name, value in chosen.items() if value is not None}
+        | {"TUNEWRIGHT_PARAMS": str(place / PARAMS)},
+    )
+
+
+def variables(place: PurePath, seed: int) -> Mapping[str, str]:
+    """Where a trial that sees its folder at ``place`` leaves its results, and its seed."""
+    return {
+        "TUNEWRIGHT_OUTPUT": str(place / OUTPUT),
+        "TUNEWRIGHT_METRICS": str(place / METRICS),
+        "TUNEWRIGHT_STREAM": str(place / STREAM),
+        "TUNEWRIGHT_CHECKPOINT": str(place / CHECKPOINT),
+        "TUNEWRIGHT_SEED": str(seed),
+    }
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write the files that came with a study. Their names have been checked with it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")

@@ -1,0 +1,377 @@
+"""Trials as Kubernetes Jobs: made once, watched, gone on with after the watching process has died.
+
+A Job is named after its trial and attempt, so that however many processes run an attempt, there is one Job. It lives on when the watching
+process dies or its node is drained, and the next one finds it by its name; it is deleted when the attempt's outcome is in the store, when the
+session is ended, and by Kubernetes when the Workflow goes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from ..container import JobSettings
+from ..errors import AttemptLost, InputError, NotFound, TransientError
+from ..store import layout
+from ..store.port import Store
+from ..study import Study
+from ..trial import Saved
+from .command import ERROR, METRICS
+from .job_cluster import Absent, Cluster, Taken, own_namespace
+from .job_log import Follower
+from .job_manifest import ATTEMPT_LABEL, TRIAL, Site, job_name, manifest, selector
+from .job_pod import ENDED, EVENTS, SAVED, box, study_at
+from .job_site import own_pod_name, own_site
+from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
+from .job_trainjob import NODE, runtime, train_job, view_nodes
+from .local import LocalRunner, _Ended, _finished
+from .parameters import check_parameters
+from .reported import finite
+from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
+
+BEAT_SECONDS = 0.5
+POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and of old ones
+STREAM_SECONDS = 2.0  #: between two looks at the stream
+REFUSED_SECONDS = 60.0  #: that an image which its registry does not know is waited for
+AWAY_SECONDS = 300.0  #: that an API server or a store may be away
+GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
+
+T = TypeVar("T")
+
+
+def runner_for(study: Study, address: str) -> Runner:
+    """Who runs the trials of a study where this process is.
+
+    Args:
+        study: as this session has it.
+        address: of the study in its store.
+    """
+    on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
+    if on_cluster and study.as_jobs:
+        cluster = Cluster(own_namespace())
+        kind = JobRunner if study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
+        return kind(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
+    return LocalRunner()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRunner:
+    """Runs trials as Jobs of one namespace.
+
+    It needs a part of the store, which other runners do not: what a trial leaves goes from its pod into the store and not through this process.
+    """
+
+    cluster: Cluster
+    site: Site
+    pod: str | None = None  #: this process's own, which tells a drained node from a cancelled session
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", study_at(self.site.address))
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        """See `Runner.run`."""
+        check_parameters(job.study)
+        (job.directory / OUTPUT).mkdir(exist_ok=True)
+        for path, body in self.bodies(job):
+            self._make(path, body)
+        watch = _Watch(self, job, beat)
+        try:
+            ended = watch.until_ended()
+        except StopTrial as stop:
+            ended = watch.end("STOPPED", str(stop))
+        except (AttemptLost, InputError):
+            self.discard(job.trial)
+            raise
+        except TransientError:
+            raise  # the Job goes on, and so does the next who waits for it
+        except BaseException:
+            if not self._moved():
+                self.discard(job.trial)
+            raise
+        return watch.finished(ended)
+
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        """See `Runner.goes_on`."""
+        job = self.object(self.home, job_name(self.site, trial, attempt))
+        return job is not None and not job["metadata"].get("deletionTimestamp")
+
+    def discard(self, trial: str, owner: str = "") -> None:
+        """See `Runner.discard`; whose Jobs they are, the site tells."""
+        for job in self.cluster.items(self.home, labelSelector=selector(self.site, trial)):
+            self.cluster.delete(f"{self.home}/{job['metadata']['name']}")
+
+    @property
+    def container(self) -> str:
+        """Name of the trial's container."""
+        return TRIAL
+
+    @property
+    def home(self) -> str:
+        """Path of the objects that stand for attempts."""
+        return self.cluster.jobs
+
+    def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
+        """Path and body of everything that is made for an attempt, in order."""
+        return [(self.home, manifest(job, self.site))]
+
+    def look(self, job: Job) -> tuple[View, Object | None]:
+        """Where an attempt stands, and the pod whose log tells of it."""
+        there = self.object(self.home, job_name(self.site, job.trial, job.attempt))
+        pods = self.pods(job)
+        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+        return view(there, newest), newest
+
+    def object(self, path: str, name: str) -> Object | None:
+        """The object of this name."""
+        try:
+            return self.cluster.get(f"{path}/{name}")
+        except Absent:
+            return None
+
+    def pods(self, job: Job) -> list[Object]:
+        """The pods of an attempt."""
+        wanted = f"{selector(self.site, job.trial)},{ATTEMPT_LABEL}={job.attempt}"
+        return self.cluster.items(self.cluster.pods, labelSelector=wanted)
+
+    def words(self, *names: str) -> str:
+        """The latest warning about objects of these names; empty when there is none."""
+        warnings = [
+            event
+            for event in self.cluster.items(self.cluster.events, fieldSelector="type=Warning")
+            if event["involvedObject"].get("name") in names
+        ]
+        latest = max(
+            warnings, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default=None
+        )
+        return f"{latest['reason']}: {latest['message']}" if latest else ""
+
+    def _make(self, path: str, body: dict[str, Any]) -> None:
+        """Make an object, unless it is there. One that is being deleted is of an attempt that is over."""
+        name = body["metadata"]["name"]
+        end = time.monotonic() + GONE_SECONDS
+        while True:
+            with suppress(Taken):
+                self.cluster.create(path, body)
+            there = self.object(path, name)
+            if there is not None and not there["metadata"].get("deletionTimestamp"):
+                return
+            if time.monotonic() > end:
+                raise TransientError(f"{name} must be gone before it is made again, but is not; try again")
+            time.sleep(BEAT_SECONDS)
+
+    def _moved(self) -> bool:
+        """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""
+        if self.pod is None:
+            return False
+        try:
+            own = self.cluster.get(f"{self.cluster.pods}/{self.pod}")
+        except (Absent, InputError, TransientError):
+            return True
+        return bool(own["metadata"].get("deletionTimestamp"))
+
+
+class TrainJobRunner(JobRunner):
+    """Runs trials over many nodes as TrainJobs of Kubeflow Trainer."""
+
+    @property
+    def container(self) -> str:
+        """See `JobRunner.container`."""
+        return NODE
+
+    @property
+    def home(self) -> str:
+        """See `JobRunner.home`."""
+        return self.cluster.trainer("trainjobs")
+
+    def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
+        """See `JobRunner.bodies`."""
+        return [
+            (self.cluster.trainer("trainingruntimes"), runtime(job, self.site)),
+            (self.home, train_job(job, self.site)),
+        ]
+
+    def look(self, job: Job) -> tuple[View, Object | None]:
+        """See `JobRunner.look`."""
+        return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
+
+    def discard(self, trial: str, owner: str = "") -> None:
+        """See `Runner.discard`."""
+        super().discard(trial, owner)
+        path = self.cluster.trainer("trainingruntimes")
+        for made in self.cluster.items(path, labelSelector=selector(self.site, trial)):
+            self.cluster.delete(f"{path}/{made['metadata']['name']}")
+
+
+class _Watch:
+    """One process waiting for one Job."""
+
+    def __init__(self, runner: JobRunner, job: Job, beat: Callable[[], None]) -> None:
+        self.runner = runner
+        self.job = job
+        self.name = job_name(runner.site, job.trial, job.attempt)
+        self.log = Follower(runner.cluster, job, runner.container)
+        self.saved: Saved | None = None
+        self._beat = beat
+        self._settings = job.study.trial.job or JobSettings()
+        self._begun = self._asked = self._read = time.monotonic()
+        self._waited = self._begun
+        self._told = False
+        self._offset = 0
+        self._events: dict[str, float] = {}
+
+    def until_ended(self) -> _Ended:
+        """Wait for the end of the trial.
+
+        Raises:
+            StopTrial: `beat` has asked for it.
+            AttemptLost: the platform ended the attempt, or it did not begin in time.
+            InputError: the study is wrong in a way that every trial shares.
+            TransientError: the API server or the store stayed away.
+        """
+        while True:
+            ended = self._judge(self._patiently(self._look))
+            if ended is not None:
+                return ended
+            age = time.monotonic() - self._begun
+            pause = min(max(age / 50, POLL_SECONDS[0]), POLL_SECONDS[1])  # late by two hundredths at most
+            end = time.monotonic() + pause
+            while time.monotonic() < end:
+                self._patiently(self._mirror_now_and_then)
+                self._beat()
+                time.sleep(min(BEAT_SECONDS, max(0.0, end - time.monotonic())))
+
+    def end(self, state: State, reason: str) -> _Ended:
+        """End the trial; what it has written up to now counts."""
+        self.runner.discard(self.job.trial)
+        end = time.monotonic() + GONE_SECONDS
+        while self.runner.pods(self.job) and time.monotonic() < end:
+            time.sleep(BEAT_SECONDS)
+        self._mirror_stream()
+        return _Ended(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
+
+    def finished(self, ended: _Ended) -> Finished:
+        """The verdict on a trial that has ended."""
+        (self.job.directory / LOG).write_bytes(ended.log.content())
+        verdict = _finished(self.job, ended)
+        return replace(
+            verdict,
+            gpu=verdict.gpu or self._settings.gpus > 0,
+            model=self.saved.model if self.saved is not None else {},
+            left_out=tuple(self.saved.left_out) if self.saved is not None else (),
+        )
+
+    def _look(self) -> tuple[View, Object | None]:
+        return self.runner.look(self.job)
+
+    def _judge(self, seen: tuple[View, Object | None]) -> _Ended | None:
+        state, pod = seen
+        if isinstance(state, Refused):
+            raise InputError(state.reason)
+        if isinstance(state, Lost):
+            raise AttemptLost(f"{state.reason}; it is tried again", log_tail=self.log.last_lines())
+        if isinstance(state, Waiting):
+            self._wait(state, pod)
+            return None
+        assert pod is not None  # noqa: S101 - nothing runs or has ended without one
+        self.log.follow(pod["metadata"]["name"])
+        if isinstance(state, Running):
+            return self._overtime(time.time() - state.since)
+        return self._ended(state)
+
+    def _wait(self, state: Waiting, pod: Object | None) -> None:
+        """Raises when it has waited long enough."""
+        now = time.monotonic()
+        if state.queued:
+            self._waited = now
+        if state.refused and now - self._waited > REFUSED_SECONDS:
+            raise InputError(state.reason)
+        if now - self._waited > self._settings.start:
+            words = self.runner.words(self.name, *([pod["metadata"]["name"]] if pod else []))
+            raise AttemptLost(
+                f"it must begin to train within {self._settings.start:g} s, but {state.reason}{f' ({words})' if words else ''}; "
+                "free the nodes or raise trial.job.start"
+            )
+
+    def _overtime(self, seconds: float) -> _Ended | None:
+        most = self.job.study.trial.limits.time
+        if seconds <= most:
+            return None
+        return self.end("FAILED", f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time")
+
+    def _ended(self, state: Ended) -> _Ended | None:
+        """The end once everything is stored, None before."""
+        if state.saving is not None:
+            self._tell(keep=state.code == 0)
+            self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))
+            if self.saved is None:
+                if not state.saving:
+                    raise AttemptLost(
+                        "what it left could not be stored; it is tried again", log_tail=self.log.last_lines()
+                    )
+                return None
+            self._patiently(self._fetch)
+        code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
+        reason, most = state.reason, self.job.study.trial.limits.time
+        if code and not reason and 0 < state.since < state.until - most:
+            reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
+        return _Ended(
+            code=code, log=self.log.finish(), events=self._events, state="FAILED" if reason else None, reason=reason
+        )
+
+    def _tell(self, *, keep: bool) -> None:
+        """Tell the pod that its trial has ended, and whether its model is worth keeping."""
+        if not self._told:
+            self._patiently(
+                lambda: self.runner.store.put(self._box(ENDED), b'{"keep": %s}\n' % (b"true" if keep else b"false"))
+            )
+            self._told = True
+
+    def _mirror_now_and_then(self) -> None:
+        if time.monotonic() - self._read >= STREAM_SECONDS:
+            self._mirror_stream()
+            self._read = time.monotonic()
+
+    def _mirror_stream(self) -> None:
+        """Bring here by what the stream has grown. What is here stays: others are reading it, and it may begin with what is resumed."""
+        data = self._get(STREAM)
+        grown = data[self._offset : data.rfind(b"\n") + 1]
+        if grown:
+            with (self.job.directory / STREAM).open("ab") as stream:
+                stream.write(grown)
+            self._offset += len(grown)
+
+    def _fetch(self) -> None:
+        """Bring what the trial has reported."""
+        self._mirror_stream()
+        for name in (METRICS, ERROR):
+            if data := self._get(name):
+                (self.job.directory / name).write_bytes(data)
+        self._events = finite(json.loads(self._get(EVENTS) or b"{}"))
+
+    def _get(self, name: str) -> bytes:
+        """A small file of the trial; nothing when there is none."""
+        try:
+            return self.runner.store.get(self._box(name)).data
+        except NotFound:
+            return b""
+
+    def _box(self, name: str) -> str:
+        return box(self.job.trial, self.job.attempt, name)
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """What ``act`` returns, tried again for as long as an API server or a store may take to come back."""
+        end = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return act()
+            except TransientError:
+                if time.monotonic() > end:
+                    raise
+                self._beat()
+                time.sleep(BEAT_SECONDS)

@@ -1,0 +1,203 @@
+"""The two containers of tunewright in the pod of a trial: ``python -m tunewright.training.job_pod load|save``.
+
+What passes between the pod and the process that waits for its Job lies in the store below ``attempts/<n>/pod/``: small files of the trial, the
+mark that it has ended, and the list of what was stored. Everything that the trial wrote is unchecked input; links are never followed, because
+they could lead to the keys of this container.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..container import SHARED
+from ..errors import EXIT_BUG, NotFound, TransientError, TunewrightError
+from ..store import layout
+from ..store.opening import open_store, split_study, study_store
+from ..store.port import Store
+from ..study import Data
+from ..termination import Terminated, raise_on_signals
+from ..trial import Checkpoint, Saved
+from .checkpoints import CheckpointKeeper, restore
+from .command import ERROR, METRICS, write_files
+from .data import local
+from .job_manifest import LOAD_VARIABLE
+from .keeping import keep_model, read_below
+from .reported import MAX_BYTES
+from .runner import CHECKPOINT, OUTPUT, STREAM
+from .stream import MAX_STREAM
+from .tensorboard import EventFiles
+
+T = TypeVar("T")
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
+POLL_SECONDS = 1.0
+SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
+"""Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
+
+
+def box(trial: str, attempt: int, name: str) -> str:
+    """Key of something that passes between the pod and who waits for it."""
+    return layout.attempt(trial, attempt, f"pod/{name}")
+
+
+def study_at(address: str) -> Store:
+    """The documents of the study at an address."""
+    place, name = split_study(address)
+    return study_store(open_store(place), name)
+
+
+ENDED = "ended.json"
+SAVED = "saved.json"
+EVENTS = "events.json"  #: last values in TensorBoard's event files
+
+
+@click.group()
+def main() -> None:
+    """Containers in the pod of a trial."""
+
+
+@main.command()
+def load() -> None:
+    """Write what the trial needs into the shared folder, for whichever user it runs as."""
+    os.umask(0o002)
+    told = json.loads(os.environ[LOAD_VARIABLE])
+    prepare(told, Path(SHARED), study_at(told["study"]))
+
+
+def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
+    """Fill the folder of a trial. Raises DataInvalid when its data is not there or is other data."""
+    write_files(place, told["texts"])
+    for folder in (OUTPUT, CHECKPOINT, "home"):
+        (place / folder).mkdir(exist_ok=True)
+        (place / folder).chmod(0o2775)
+    if told["data"] is not None:
+        local(Data.model_validate(told["data"]), place)
+    if told["resumes"] is not None:
+        restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
+
+
+@main.command()
+@click.option("--study", required=True)
+@click.option("--trial", required=True)
+@click.option("--attempt", required=True, type=int)
+def save(study: str, trial: str, attempt: int) -> None:
+    """Store stream and checkpoints while the trial runs, and what it left when it has ended."""
+    os.umask(0o002)
+    if os.environ.get(INDEX_VARIABLE, "0") != "0":
+        attend(study_at(study), trial, attempt)
+    else:
+        watch(study_at(study), trial, attempt, Path(SHARED))
+
+
+def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -> None:
+    """In the other nodes of a trial there is nothing to store; returns when the trial has ended."""
+    while _try(lambda: _find(store, box(trial, attempt, ENDED))) is None:
+        time.sleep(poll)
+
+
+def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS) -> Saved:
+    """Returns when everything is stored. A store that is away is asked again: the Job's deadline ends it, not this."""
+    keeper = _Keeper(store, trial, attempt, place)
+    ended: bytes | None = None
+    try:
+        while ended is None:
+            _try(keeper.look)
+            ended = _try(lambda: _find(store, box(trial, attempt, ENDED)))
+            if ended is None:
+                time.sleep(poll)
+    except Terminated:
+        keeper.look()  # of a trial that was stopped, this is what counts
+        raise
+    model = json.loads(ended)["keep"]
+    while True:
+        saved = _try(lambda: keeper.finish(model=model))
+        if saved is not None:
+            return saved
+        time.sleep(poll)
+
+
+def _try(act: Callable[[], T]) -> T | None:
+    """The answer of ``act``; None while the store is away."""
+    try:
+        return act()
+    except TransientError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the container's log
+        return None
+
+
+def _find(store: Store, key: str) -> bytes | None:
+    try:
+        return store.get(key).data
+    except NotFound:
+        return None
+
+
+class _Keeper:
+    """Stores what a trial writes, each part when it has changed."""
+
+    def __init__(self, store: Store, trial: str, attempt: int, place: Path) -> None:
+        self._store, self._trial, self._attempt, self._place = store, trial, attempt, place
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._events = EventFiles(place / OUTPUT, place / STREAM)
+        # the trial may be quicker than this container, so what lies there now may be its own
+        self._checkpoints = CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False)
+
+    def look(self) -> None:
+        """While the trial runs. Raises StoreUnavailable."""
+        with suppress(OSError):  # of files that a trial of another user has closed to others
+            self._events.look()
+        self._send(STREAM)
+        self._checkpoints.look(ended=False)
+
+    def finish(self, *, model: bool) -> Saved:
+        """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
+        self.look()
+        self._checkpoints.look(ended=True)
+        self._store.put(box(self._trial, self._attempt, EVENTS), json.dumps(self._events.last).encode())
+        for name in SMALL:
+            self._send(name)
+        folder = self._place / OUTPUT
+        files, left_out = keep_model(self._store, self._trial, self._attempt, folder) if model else ({}, [])
+        document = Saved(trial=self._trial, attempt=self._attempt, model=files, left_out=left_out)
+        return layout.create(self._store, document, box(self._trial, self._attempt, SAVED))[0]
+
+    def _send(self, name: str) -> None:
+        path = self._place / name
+        try:
+            state = path.lstat()
+            now = (state.st_size, state.st_mtime_ns)
+            if self._sent.get(name) == now:
+                return
+            data = read_below(self._place, name, SMALL[name])
+        except OSError:
+            return
+        self._store.put(box(self._trial, self._attempt, name), data)
+        self._sent[name] = now
+
+
+def run(arguments: list[str]) -> int:
+    """Run one of the containers; returns the exit code."""
+    raise_on_signals()
+    try:
+        main.main(args=arguments, standalone_mode=False)
+    except TunewrightError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - becomes the container's termination message
+        return error.exit_code
+    except Terminated as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_BUG
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

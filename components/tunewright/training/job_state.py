@@ -1,0 +1,208 @@
+"""What a Job and its pod, as the API shows them, mean for an attempt. No I/O: plain data in, one of five answers out.
+
+=========================================================  =========================================================
+what is seen                                               what it means
+=========================================================  =========================================================
+exit code, crash, NaN, missing metric, OOMKilled           the trial's own fault: FAILED, the agent learns
+more disk than the pod may use                             the same
+longer than `limits.time`                                  the same
+image name refused by its registry or by the kubelet       the study's fault, the same for every trial: InputError
+`load` finds the data wrong                                the same
+registry away, no node, no quota, missing claim            waited for up to `job.start`, then the platform's fault
+evicted, preempted, drained, node lost, Job or pod gone    the platform's fault: another attempt, LOST after the last
+`save` cannot store what the trial left                    the same
+suspended (in a queue of Kueue)                            waited for without limit
+=========================================================  =========================================================
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from .job_manifest import LOAD, SAVE, TRIAL
+
+Object: TypeAlias = dict[str, Any]
+
+PLATFORM = {
+    "Evicted", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "Preempted", "NodeAffinity", "UnexpectedAdmissionError",
+    "OutOfcpu", "OutOfmemory", "OutOfpods", "OutOfephemeral-storage",
+}  # fmt: skip
+"""Reasons of pods that nodes and schedulers have ended."""
+DISK = re.compile(r"exceed(s|ed) (the total limit of containers|its local ephemeral storage limit|the limit)")
+REFUSED = re.compile(
+    r"not found|manifest unknown|does not exist|unauthorized|denied|forbidden|no match for platform|invalid reference", re.IGNORECASE
+)  # fmt: skip
+"""What a registry says that will say the same again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The trial has not begun."""
+
+    reason: str = ""
+    queued: bool = False  #: in a queue of Kueue
+    refused: bool = False  #: waiting will not help, unless somebody mends what ``reason`` names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The trial runs."""
+
+    since: float  #: UTC seconds, by the node's clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """The trial's own process has ended, for reasons of its own."""
+
+    code: int
+    reason: str = ""  #: why, when it is not the exit code
+    since: float = 0.0
+    until: float = 0.0
+    saving: bool | None = None  #: whether what it left is still being stored; None when it is gone with the pod
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """The platform has ended the attempt."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The study is wrong in a way that every trial shares."""
+
+    reason: str
+
+
+View: TypeAlias = Waiting | Running | Ended | Lost | Refused
+
+
+def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
+    """Where an attempt stands.
+
+    Args:
+        job: the Job; None when there is none (any more).
+        pod: its newest pod, if there is one.
+        name: of the trial's container.
+    """
+    if job is None or job["metadata"].get("deletionTimestamp"):
+        return Lost(reason="its Job was deleted from outside")
+    if pod is None:
+        return _without_pod(job)
+    trial = container(pod, name)
+    ended = trial.get("terminated")
+    disturbed = _disturbed(pod, trial)
+    if ended is not None and (ended["exitCode"] == 0 or not disturbed):
+        return _ended(pod, ended)
+    if disturbed:
+        own = DISK.search(disturbed)
+        return (
+            Ended(code=137, reason=f"disk must be enough, got: {disturbed}; write less")
+            if own
+            else Lost(reason=disturbed)
+        )
+    return _begun(pod, trial) or _not_begun(pod, trial)
+
+
+def _without_pod(job: Object) -> View:
+    if job["spec"].get("suspend"):
+        return Waiting(reason="it waits in a queue", queued=True)
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["type"] == "Failed" and condition["status"] == "True":
+            return Lost(reason=f"its pod is gone: {condition.get('message') or condition.get('reason', '')}")
+    return Waiting(reason="it has no pod yet")
+
+
+def _disturbed(pod: Object, trial: Object) -> str:
+    """Why the pod was, or is being, ended by something outside; empty when it was not."""
+    status = pod.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            words = status.get("message") or condition.get("message") or ""
+            return f"its pod was ended from outside: {condition.get('reason', '')}: {words}"
+    if status.get("reason") in PLATFORM:
+        return f"its pod was ended from outside: {status['reason']}: {status.get('message', '')}"
+    if pod["metadata"].get("deletionTimestamp"):
+        return "its pod was deleted from outside"
+    if trial.get("terminated", {}).get("reason") == "ContainerStatusUnknown":
+        return "its node does not know what became of it"
+    return ""
+
+
+def _ended(pod: Object, ended: Object) -> View:
+    if ended.get("reason") == "ContainerStatusUnknown":
+        return Lost(reason="its node does not know what became of it")
+    saving = "terminated" not in container(pod, SAVE)
+    return Ended(
+        code=ended["exitCode"],
+        reason=_reason(ended),
+        since=_seconds(ended.get("startedAt")),
+        until=_seconds(ended.get("finishedAt")),
+        saving=saving,
+    )
+
+
+def _reason(ended: Object) -> str:
+    why = ended.get("reason")
+    if why == "OOMKilled":
+        return "memory must be at most the trial's limit, and the kernel ended it for more (OOMKilled); raise trial.limits.memory"
+    if why in ("StartError", "ContainerCannotRun"):
+        return f"the command must be one that the image has, got: {_words(ended)}; check trial.command"
+    return ""
+
+
+def _begun(pod: Object, trial: Object) -> View | None:
+    """Something has happened in the pod, or None."""
+    load, save = (container(pod, name).get("terminated") for name in (LOAD, SAVE))
+    if load is not None and load["exitCode"] == 2:
+        return Refused(reason=_words(load).splitlines()[-1])
+    if load is not None and load["exitCode"] != 0:
+        return Lost(reason=f"its data could not be fetched: {_words(load)}")
+    if save is not None:
+        return Lost(reason=f"the container that stores its results ended too early: {_words(save)}")
+    if "running" in trial:
+        return Running(since=_seconds(trial["running"].get("startedAt")))
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed":
+        return Lost(reason=f"its pod failed: {status.get('reason', '')}: {status.get('message', '')}")
+    return None
+
+
+def _not_begun(pod: Object, trial: Object) -> View:
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Waiting(reason=f"no node takes its pod: {condition.get('message', '')}")
+    waiting = trial.get("waiting", {})
+    why, words = waiting.get("reason", ""), waiting.get("message", "")
+    if why in ("InvalidImageName", "ErrImageNeverPull"):
+        return Refused(reason=f"trial.image must be an image that nodes have or can pull, got: {words}; check its name")
+    if why in ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"):
+        remedy = "check trial.image and job.pod.spec.imagePullSecrets"
+        reason = f"trial.image must be an image that nodes have or can pull, got: {words}; {remedy}"
+        return Waiting(reason=reason, refused=bool(REFUSED.search(words)))
+    if why in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
+        return Waiting(reason=f"its container cannot be made: {words}", refused="not found" in words or "root" in words)
+    return Waiting(reason="its pod is being prepared")
+
+
+def container(pod: Object, name: str) -> Object:
+    """State of a container: running, waiting or terminated; empty when there is none yet."""
+    status = pod.get("status", {})
+    for found in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        if found["name"] == name:
+            state: Object = found.get("state", {})
+            return state
+    return {}
+
+
+def _words(ended: Object) -> str:
+    return (ended.get("message") or "").strip() or f"exit code {ended['exitCode']} ({ended.get('reason', '')})"
+
+
+def _seconds(time: str | None) -> float:
+    return datetime.fromisoformat(time).timestamp() if time else 0.0

@@ -1,0 +1,76 @@
+"""Files of trials, read without following links and put into the store.
+
+A trial may live on beside the process that reads: what was a file a moment ago can be a link to that process's own secrets now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+from ..errors import InputError
+from ..store import layout
+from ..store.port import Store
+
+MAX_FILE = 2**30  #: bytes; stores take whole objects
+
+
+def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Store every file below a folder as the attempt's model.
+
+    Returns:
+        Relative name to SHA-256 of what is stored, and the names of what is not: names that no key can hold, files that are too large or cannot
+        be read.
+    """
+    model, left_out = {}, []
+    for path in files_below(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            key = layout.attempt(trial, attempt, f"model/{name}")
+            data = read_below(folder, name, MAX_FILE + 1)
+        except (InputError, OSError):
+            left_out.append(name)
+            continue
+        if len(data) > MAX_FILE:
+            left_out.append(name)
+            continue
+        store.put(key, data)
+        model[name] = hashlib.sha256(data).hexdigest()
+    return model, left_out
+
+
+def left_out_note(names: list[str]) -> str:
+    """A sentence for people about files that are not kept; empty when there are none."""
+    rule = "names must be of letters, digits and ._=@+-, at most 1 GiB each"
+    return f"files were not kept, {rule}: {', '.join(names)}"[:2000] if names else ""
+
+
+def read_below(folder: Path, name: str, most: int = -1) -> bytes:
+    """The first ``most`` bytes of a regular file below a folder; all with -1.
+
+    Raises:
+        OSError: it is no regular file, or a part of its name is a link.
+    """
+    *parents, last = PurePosixPath(name).parts
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for parent in parents:
+            below = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = below
+        handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{name} must be a regular file")
+        return file.read(most)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Files below a folder, by name; links lead elsewhere and do not count."""
+    if not folder.is_dir():
+        return []
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]

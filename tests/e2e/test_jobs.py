@@ -1,0 +1,183 @@
+"""Sessions whose trials run as Jobs: disturbed at every place, with faults of every kind, cancelled."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pipelines.argo.session import WORKFLOW_LABEL, cancel, submit
+from tests.e2e.installation import NAME, OPTIONS, Installation, kubectl, wait_for
+from tests.e2e.jobs import jobs
+from tests.e2e.outcome import assert_every_trial_ended_once
+
+from tunewright.store import layout
+from tunewright.trial import AttemptStart, Loss, Status
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+STUDY: dict[str, Any] = {
+    "space": {"x": {"type": "float", "low": 0.0, "high": 1.0}},
+    "objective": {"metric": "score"},
+    "agent": {"reward_model": "none", "initial_trials": 20},
+}
+SLOW = 'echo begun; sleep 45; echo "{{\\"score\\": {x}}}" > "$TUNEWRIGHT_METRICS"; echo weights > "{output}/model.bin"'
+
+
+def study(name: str, *, rounds: int, parallel: int, trial: dict[str, Any]) -> str:
+    budget = {"trials": rounds * parallel, "parallel_trials": parallel, "rounds": rounds}
+    limits = {"memory": "64MiB", "time": "5m"}
+    of = {"kind": "command", "job": {"cpu": 0.02}, "limits": limits, **trial}
+    return json.dumps({"name": name, **STUDY, "budget": budget, "trial": of})
+
+
+def running(workflow: str) -> dict[str, dict[str, Any]]:
+    """The Jobs of a Workflow whose trial runs, by trial."""
+    selector = "app.kubernetes.io/name=tunewright-trial"
+    found = json.loads(kubectl("-n", NAME, "get", "pods", "-l", selector, "-o", "json"))["items"]
+    begun = {
+        pod["metadata"]["labels"]["batch.kubernetes.io/job-name"]
+        for pod in found
+        for status in pod["status"].get("containerStatuses", [])
+        if status["name"] == "trial" and "running" in status["state"]
+    }
+    mine = [job for job in jobs(f"{WORKFLOW_LABEL}={workflow}") if job["metadata"]["name"] in begun]
+    return {job["metadata"]["labels"]["tunewright/trial"]: job for job in mine}
+
+
+def launcher(installation: Installation, workflow: str, slot: int) -> str:
+    """The pod that waits for the Job of a slot."""
+    [pod] = [
+        pod["metadata"]["name"]
+        for pod in installation.pods(workflow, "train", "Running")
+        if f"--slot={slot}" in pod["spec"]["containers"][-1]["args"] + pod["spec"]["containers"][0].get("args", [])
+    ]
+    return pod
+
+
+def test_a_job_outlives_its_launcher_and_one_that_is_deleted_is_made_again(installation: Installation):
+    text = study("disturbed", rounds=1, parallel=3, trial={"command": ["sh", "-c", SLOW]})
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC)).name
+    before = wait_for("three trials run", lambda: len(found := running(workflow)) == 3 and found, 300)
+    with installation.ledger("disturbed") as ledger:
+        plan = ledger.plan(0)
+        assert plan is not None
+        killed, evicted, deleted = (slot.trial for slot in plan.slots)
+    owner = before[killed]["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["name"]) == ("Workflow", workflow)
+    installation.kill(launcher(installation, workflow, 0))
+    kubectl(
+        "-n", NAME, "delete", "pod", launcher(installation, workflow, 1), "--wait=false"
+    )  # as when a node is drained
+    kubectl("-n", NAME, "delete", "job", before[deleted]["metadata"]["name"], "--wait=false")
+    again = wait_for(
+        "the deleted Job's trial runs again",
+        lambda: (
+            (job := running(workflow).get(deleted)) and job["metadata"]["uid"] != before[deleted]["metadata"]["uid"]
+        ),
+        180,
+    )
+    assert again
+    for trial in (killed, evicted):
+        [there] = jobs(f"tunewright/trial={trial}")
+        assert there["metadata"]["uid"] == before[trial]["metadata"]["uid"], "the same Job goes on"
+
+    ended = installation.finished(workflow, seconds=600)
+    assert ended.phase == "Succeeded"
+    with installation.ledger("disturbed") as ledger:
+        results = {r.trial: r for r in assert_every_trial_ended_once(ledger, rounds=1, parallel=3)}
+        assert {trial: results[trial].attempt for trial in results} == {killed: 1, evicted: 1, deleted: 2}
+        assert [layout.attempt_numbers(ledger.store, trial) for trial in (killed, evicted)] == [[1], [1]]
+        loss = layout.read(ledger.store, Loss, layout.attempt(deleted, 1, "lost.json"))
+        assert "deleted from outside" in loss.reason
+        assert loss.log_tail == "begun"
+        assert ledger.store.get(layout.attempt(killed, 1, "log.txt")).data == b"begun\n"
+        assert ledger.store.get(layout.attempt(killed, 1, "model/model.bin")).data == b"weights\n"
+        start = layout.read(ledger.store, AttemptStart, layout.attempt(killed, 1, "start.json"))
+        assert results[killed].started == start.started
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+
+
+FAULTY = """
+import ctypes, json, os, sys, time
+x = float(sys.argv[1])
+kind = int(x * 1000) % 12
+if kind == 0: sys.exit(7)
+if kind == 1: ctypes.string_at(0)
+if kind == 2: data = bytearray(300_000_000); data[::4096] = b"1" * len(data[::4096])
+if kind == 3: time.sleep(600)
+if kind == 4: x = float("nan")
+report = {"infeasible": "no"} if kind == 5 else {"score": x}
+if kind == 6: report = {}
+json.dump(report, open(os.environ["TUNEWRIGHT_METRICS"], "w"))
+"""
+EXPECTED = {
+    0: "exit code 7",
+    1: "killed by SIGSEGV",
+    2: "memory must be",
+    3: "time must be",
+    4: "must be a finite",
+    6: "never written",
+}
+
+
+def test_faults_of_trials_are_their_results_and_the_accounts_are_exact(installation: Installation, capsys):
+    rounds, parallel = 3, 5
+    trial = {"command": ["python3", "{files}/faulty.py", "{x}"], "files": {"faulty.py": FAULTY}}
+    text = study(
+        "faulty", rounds=rounds, parallel=parallel, trial={**trial, "limits": {"memory": "64MiB", "time": "10s"}}
+    )
+    begun = time.monotonic()
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC)).name
+    ended = installation.finished(workflow, seconds=900)
+    with capsys.disabled():
+        print(f"\n{rounds * parallel} trials as Jobs in {time.monotonic() - begun:.0f} s")
+    assert ended.phase == "Succeeded"
+    with installation.ledger("faulty") as ledger:
+        results = assert_every_trial_ended_once(ledger, rounds=rounds, parallel=parallel, lost=True)
+        values = {slot.trial: slot.configuration["x"] for n in range(rounds) for slot in ledger.plan(n).slots}  # type: ignore[union-attr]
+        for result in results:
+            kind = int(float(values[result.trial]) * 1000) % 12
+            if kind == 5:
+                assert (result.status, result.reason) == (Status.INFEASIBLE, "no")
+            elif kind in EXPECTED:
+                assert (result.status, EXPECTED[kind] in result.reason) == (Status.FAILED, True), result
+            else:
+                assert (result.status, result.objective) == (Status.COMPLETE, values[result.trial])
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+
+
+def test_cancelling_ends_the_jobs_too(installation: Installation):
+    text = study("cancelled-jobs", rounds=1, parallel=2, trial={"command": ["sh", "-c", "sleep 600"]})
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC)).name
+    wait_for("both trials run", lambda: len(running(workflow)) == 2, 300)
+    cancel(workflow, namespace=installation.namespace)
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+    assert running(workflow) == {}
+
+
+def test_a_built_in_trainer_runs_as_a_job_when_its_study_says_so(installation: Installation):
+    text = json.dumps(
+        {
+            "name": "xgboost-jobs",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": "sklearn:iris"},
+            "trial": {
+                "kind": "xgboost",
+                "fixed": {"n_estimators": 5},
+                "job": {"cpu": 0.05},
+                "limits": {"memory": "1GiB"},
+            },
+            "budget": {"trials": 1, "parallel_trials": 1},
+        }
+    )
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC), options=OPTIONS).name
+    assert installation.finished(workflow, seconds=300).phase == "Succeeded"
+    with installation.ledger("xgboost-jobs") as ledger:
+        [result] = assert_every_trial_ended_once(ledger, rounds=1, parallel=1)
+        assert result.objective is not None
+        assert result.objective > 0.8
+        assert ledger.store.get(layout.attempt(result.trial, 1, "pod/saved.json")).data
