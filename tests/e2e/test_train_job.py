@@ -49,17 +49,32 @@ def crds() -> Path:
     return Path(json.loads(done.stdout)["Dir"]) / "manifests" / "base" / "crds"
 
 
+def served() -> bool:
+    """Whether requests are answered, which is a moment after the definitions are established."""
+    asked = [
+        ["kubectl", "-n", NAME, "get", f"{kind}.trainer.kubeflow.org"] for kind in ("trainjobs", "trainingruntimes")
+    ]
+    return all(subprocess.run(each, capture_output=True).returncode == 0 for each in asked)
+
+
+@pytest.fixture(scope="module")
+def trainer(installation: Installation, crds: Path) -> Iterator[None]:
+    """An API server that knows TrainJobs."""
+    kinds = ["crd/trainjobs.trainer.kubeflow.org", "crd/trainingruntimes.trainer.kubeflow.org"]
+    mine = not kubectl("get", kinds[0], "--ignore-not-found", "--output", "name")
+    for kind in ("trainjobs", "trainingruntimes"):
+        kubectl("apply", "--server-side", "-f", str(crds / f"trainer.kubeflow.org_{kind}.yaml"))
+    wait_for("both kinds are served", served, 30)
+    yield
+    if mine:
+        kubectl("delete", *kinds)
+
+
 @pytest.fixture
-def runner(installation: Installation, crds: Path) -> Iterator[TrainJobRunner]:
-    mine = not kubectl("get", "crd", "trainjobs.trainer.kubeflow.org", "--ignore-not-found", "--output", "name")
-    kubectl("apply", "--server-side", "-f", str(crds / "trainer.kubeflow.org_trainjobs.yaml"))
-    kubectl("apply", "--server-side", "-f", str(crds / "trainer.kubeflow.org_trainingruntimes.yaml"))
-    kubectl("wait", "--for=condition=Established", "crd/trainjobs.trainer.kubeflow.org", "--timeout=60s")
+def runner(installation: Installation, trainer: None) -> Iterator[TrainJobRunner]:
     with job_runner(installation, "trainjob") as made:
         yield TrainJobRunner(cluster=made.cluster, site=made.site)
     kubectl("-n", NAME, "delete", "pods", "-l", f"tunewright/trial={TRIAL}", "--wait=false")
-    if mine:
-        kubectl("delete", "crd", "trainjobs.trainer.kubeflow.org", "trainingruntimes.trainer.kubeflow.org")
 
 
 def two_nodes(source: str, **trial: Any) -> Study:
@@ -94,6 +109,11 @@ def test_every_field_is_one_that_trainer_knows(crds: Path, installation: Install
     schema["properties"]["metadata"] = {"type": "object"}
     faults = [f"{list(e.path)}: {e.message}" for e in jsonschema.Draft202012Validator(schema).iter_errors(document)]
     assert faults == []
+
+
+def test_a_cluster_without_trainer_is_named(runner: TrainJobRunner):
+    with pytest.raises(InputError, match=r"the cluster must know NoSuchJobs to make one"):
+        runner.cluster.create(runner.cluster.trainer("nosuchjobs"), {"kind": "NoSuchJob"})
 
 
 def test_a_trial_over_two_nodes_keeps_the_first_ones_results(runner: TrainJobRunner, tmp_path: Path):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +170,7 @@ class Killing(LocalRunner):
         def killing() -> None:
             beat()
             if self._when():
-                for process in marked(self._word)[-1:]:
-                    with suppress(psutil.NoSuchProcess):
-                        process.kill()
+                marked(self._word)[-1].kill()
 
         return LocalRunner(beat_seconds=0.05).run(job, killing)
 

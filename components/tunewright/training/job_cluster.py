@@ -59,7 +59,12 @@ class Cluster:
 
     def create(self, path: str, body: Mapping[str, Any]) -> Object:
         """Make an object below ``path``. Raises Taken."""
-        return self._call("POST", path, body=body)
+        try:
+            return self._call("POST", path, body=body)
+        except Absent as error:
+            raise InputError(
+                f"the cluster must know {body['kind']}s to make one, got: {error}; install what serves them"
+            ) from error
 
     def get(self, path: str, **query: str) -> Object:
         """An object, or a list of objects. Raises Absent."""

@@ -118,9 +118,9 @@ class LocalRunner:
         """See `Runner.goes_on`: processes die with the one that started them."""
         return False
 
-    def discard(self, trial: str, owner: str) -> None:
+    def discard(self, trial: str) -> None:
         """See `Runner.discard`."""
-        reap(trial, owner)
+        reap(trial)
 
 
 def _user_command(job: Job) -> _Command:
@@ -167,7 +167,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
-    mark = processes.marker(job.trial, job.attempt, job.owner)
+    mark = processes.marker(job.trial, job.attempt)
     process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
