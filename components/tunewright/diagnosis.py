@@ -128,7 +128,7 @@ def _meant(members: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:
     """Members of a union that the writer can have had in mind."""
     models = [model for member in members if (model := _model(member))]
     if models and isinstance(raw, Mapping):
-        tagged = [model for model in models if {raw.get(key) for key in TAGS} & set(_tags(model))]
+        tagged = [model for model in models if any(raw.get(key) in _tags(model) for key in TAGS)]
         return tuple(tagged or [max(models, key=lambda model: _likeness(model, raw))])
     lists = [member for member in members if get_origin(member) is list]
     if lists and isinstance(raw, list):
