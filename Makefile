@@ -75,20 +75,23 @@ NARROW = $(foreach name,METHODS SEEDS TASKS WORKERS MINUTES,$(if $($(name)),--$(
 PLAY = nice -n 19 $(RUN)python -m tests.benchmarks.contest
 VERDICT = $(RUN)python -m tests.benchmarks.verdict
 
-benchmark-setup: $(READY) ## the rivals' own environment (6 GB, shared with uv's cache) and the data of all 131 tasks
+$(RIVALS)/.venv/.ready: $(READY) $(RIVALS)/uv.lock
 	cd $(RIVALS) && $(CURDIR)/$(RUN)uv sync --quiet --frozen --python $(CURDIR)/$(RUN)python
+	touch $@
+
+benchmark-setup: $(RIVALS)/.venv/.ready ## the rivals in an environment of their own (6 GB), and the data of all 131 tasks
 	$(RUN)python -m tests.benchmarks.tasks
 
 benchmark-tables: $(READY) ## make the real runs that the tables of scores still lack (hours; kill it, it goes on)
 	nice -n 19 $(RUN)python -m tests.benchmarks.tables.grow $(if $(WORKERS),--workers $(WORKERS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-benchmark: $(READY) ## the benchmark: all contests (days; kill it, it goes on), after each its page and its JSON
+benchmark: benchmark-setup ## the benchmark: all contests (days; kill it, it goes on), after each its page and its JSON
 	$(PLAY) dev --commit $(NARROW) && $(VERDICT) --role dev
 	$(PLAY) test --commit $(NARROW) && $(VERDICT) --role test
 	$(PLAY) real --commit $(NARROW) && $(VERDICT) --role test --kind real
 	$(PLAY) cost --commit $(NARROW) && $(VERDICT) --role test --kind real --budget cost
 
-benchmark-quick: $(READY) ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes
+benchmark-quick: $(RIVALS)/.venv/.ready ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes
 	$(RUN)python -m tests.benchmarks.contest quick
 	$(VERDICT) --quick
 

@@ -29,6 +29,11 @@ def report(step: int, **metrics: float) -> None:
         stream.write(json.dumps({"step": step, **metrics}, default=float) + "\n")
 
 
+def checkpoint() -> Path:
+    """The folder whose files come back when the trial is resumed; rename them into place, so that they are whole."""
+    return Path(os.environ["TUNEWRIGHT_CHECKPOINT"])
+
+
 def finish(**metrics: float) -> None:
     """Write the metrics of the trial; among them must be the objective's."""
     Path(os.environ["TUNEWRIGHT_METRICS"]).write_text(json.dumps(metrics, default=float))

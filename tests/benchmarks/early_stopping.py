@@ -81,13 +81,14 @@ def _children() -> float:
 def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[str, Any] | None) -> Study:
     """The study of a task of the list, with its data in ``folder``."""
     from tests.benchmarks.tasks.listing import named
+    from tests.benchmarks.tasks.pictures import HOLD_OUT
     from tests.benchmarks.tasks.prepared import images, table
 
     (task,) = named([name])
     if task.model == "cnn":
         found = images(task)
-        path = folder / f"{name}.npz"
-        np.savez(path, x=found.x, y=found.y)
+        path, used = folder / f"{name}.npz", found.part != HOLD_OUT
+        np.savez(path, x=found.x[used], y=found.y[used])
         data: dict[str, Any] = {
             "source": str(path),
             "validation": {"holdout": 2 / 3},

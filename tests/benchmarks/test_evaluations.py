@@ -12,8 +12,10 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 from tests.benchmarks.evaluation.kept import Kept, append, entries, key
 from tests.benchmarks.evaluation.metrics import accuracy, log_loss, mean
+from tests.benchmarks.evaluation.splits import split
 from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, space, split_seed, valid_rows
 from tests.benchmarks.tasks.listing import named
+from tests.benchmarks.tasks.pictures import HOLD_OUT, TRAIN, VALIDATE, Pictures
 
 QUESTION = Question(task="keel-iris", seed=0, configuration={"max_depth": 3, "learning_rate": 0.1})
 SCORE = Score(share=1.0, accuracy=0.75, log_loss=0.5, seconds=0.25)
@@ -53,13 +55,13 @@ def _write(path, number):
 def test_lines_of_several_processes_do_not_mix(tmp_path):
     path = tmp_path / "lines.jsonl"
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(path, number)) for number in range(3)]
+    writers = [context.Process(target=_write, args=(path, number)) for number in range(2)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     assert sorted((entry["from"], entry["line"]) for entry in entries(path)) == [
-        (n, i) for n in range(3) for i in range(50)
+        (n, i) for n in range(2) for i in range(50)
     ]
 
 
@@ -121,3 +123,49 @@ def test_a_real_evaluation_answers_the_same_twice_and_improves_on_guessing():
     assert first.curve[-1].accuracy > 0.85
     assert first.held_out_accuracy == again.held_out_accuracy
     assert sorted(score.seconds for score in first.curve) == [score.seconds for score in first.curve]
+
+
+def test_rows_that_the_list_fixes_stay_where_they_are():
+    target = np.arange(60) % 2
+    part = np.repeat(np.array([TRAIN, HOLD_OUT], dtype=np.uint8), [30, 30])
+    found = split(target, 0, part)
+    assert len(found.folds) == 3
+    assert sorted(np.concatenate([score for _, score in found.folds])) == list(range(30))
+    assert found.held_out.tolist() == list(range(30, 60))
+    part[30:] = VALIDATE
+    (fold,) = split(target, 0, part).folds
+    assert (fold[0].tolist(), fold[1].tolist()) == (list(range(30)), list(range(30, 60)))
+
+
+def test_no_row_is_trained_on_and_scored_by_the_same_fold():
+    found = split(np.arange(90) % 3, 0)
+    for train, score in found.folds:
+        assert not set(train) & set(score)
+        assert not set(found.held_out) & (set(train) | set(score))
+    assert len(found.held_out) == 23
+
+
+def test_a_network_learns_what_is_plain_and_an_impossible_one_is_infeasible(monkeypatch):
+    """Bars of one pixel on noise, standing or lying: made here, because the real images take minutes."""
+    from tests.benchmarks.evaluation import network
+
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 20, (80, 28, 28), dtype=np.uint8), np.arange(80) % 2
+    x[y == 0, :, 10:14], x[y == 1, 10:14, :] = 255, 255
+    monkeypatch.setattr(network, "images", lambda task: Pictures(x=x, y=y, part=np.zeros(80, np.uint8)))
+    ask = network.NetworkEvaluator(named(["digits"])[0], 0)
+    small = {
+        "batch_size": 24, "learning_rate": 0.002, **{f"fc{i}_nodes": 128 for i in (1, 2)},
+        **{f"conv{i}_{name}": value for i in (1, 2) for name, value in (("stride", 1), ("kernel", 3), ("channels", 24))},
+        **{f"pool{i}_{name}": value for i in (1, 2) for name, value in (("kernel", 2), ("stride", 2), ("type", "max"))},
+    }  # fmt: skip
+    answer, again = (ask(Question(task="digits", seed=0, configuration=small)) for _ in range(2))
+    assert answer.final.accuracy > 0.95
+    assert answer.held_out_accuracy > 0.95
+    assert [score.log_loss for score in answer.curve] == [score.log_loss for score in again.curve]
+    gone = ask(
+        Question(
+            task="digits", seed=0, configuration={**small, "conv1_stride": 5, "pool1_kernel": 5, "pool1_stride": 5}
+        )
+    )
+    assert (gone.final, bool(gone.reason)) == (None, True)

@@ -151,3 +151,53 @@ def test_the_page_and_the_file_hold_what_was_counted():
     assert "tunewright is best or within half a row of the best on 2 of 2 tasks" in page
     assert page.count("<svg") == 5
     assert "<script" not in page
+
+
+def test_under_the_budget_of_cost_a_run_is_read_each_time_that_four_median_trials_are_paid():
+    from tests.benchmarks.contest.runs import CURVES
+    from tests.benchmarks.verdict.field import _curves
+
+    row = {"budget": "cost", "trials": 16, **{name: [0.1, 0.2, 0.3] for name in CURVES}, "cost": [5.0, 9.0, 30.0]}
+    found = _curves(row, 1.0)
+    assert found["best"].tolist() == [0.1, 0.1, 0.2, 0.2]
+    assert found["cost"].tolist() == [4.0, 8.0, 12.0, 16.0]
+
+
+def runs_of(tasks, methods, seeds, best=0.5):
+    import pandas as pd
+    from tests.benchmarks.contest.runs import CURVES
+
+    return pd.DataFrame(
+        [
+            {
+                "task": task, "method": method, "seed": seed, "budget": "count", "objective": "accuracy", "trials": 8, "failure": "",
+                **{name: [best, best] for name in CURVES},
+            }
+            for task in tasks
+            for method in methods
+            for seed in seeds
+        ]
+    )  # fmt: skip
+
+
+def test_a_block_is_complete_and_keeps_most_runs():
+    import pandas as pd
+    from tests.benchmarks.verdict.field import block, blocks
+
+    tasks = ["keel-iris", "keel-wine", "keel-tae"]
+    quick = runs_of(tasks, ["tunewright", "random"], [0, 1, 2])
+    slow = runs_of(tasks[:1], ["HEBO"], [0, 1])
+    found = pd.concat([quick, slow])
+    every, fast = blocks(found, tasks)
+    assert (every.tasks, every.methods, every.seeds) == (tasks[:1], ["tunewright", "random", "HEBO"], [0, 1])
+    assert (fast.tasks, fast.seeds, fast.curves["best"].shape) == (tasks, [0, 1, 2], (3, 2, 3, 2))
+    assert block(found[found["method"] == "HEBO"], tasks, ["HEBO", "TPE"]) is None
+
+
+def test_a_failed_run_takes_its_seed_out_of_the_block_and_is_counted():
+    from tests.benchmarks.verdict.field import blocks, completed
+
+    found = runs_of(["keel-iris"], ["tunewright", "random"], [0, 1])
+    found.loc[0, "failure"] = "ValueError"
+    assert len(completed(found)) == 3
+    assert blocks(found, ["keel-iris"])[0].seeds == [1]

@@ -12,7 +12,13 @@ from pipelines.images import images
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ["pytest", "pytest-timeout", "hypothesis", "psutil"]
-TESTS = ["tests/agent", "tests/training/test_xgboost.py", "tests/training/test_cnn.py", "tests/test_space.py"]
+TESTS = [
+    "tests/agent",
+    "tests/training/test_xgboost.py",
+    "tests/training/test_boosting.py",
+    "tests/training/test_cnn.py",
+    "tests/test_space.py",
+]
 
 
 @pytest.mark.containers

@@ -106,7 +106,7 @@ def test_a_worse_trial_is_stopped_keeps_what_it_reached_and_its_checkpoint(tmp_p
     assert (first.status, first.objective) == (Status.COMPLETE, 0.9)
     assert first.curve == [(step, pytest.approx(0.09 * step)) for step in range(1, 11)]
     assert second.status is Status.STOPPED
-    assert second.reason == "asha: at step 3, 1 of 1 other trials are better, 1 may go on"
+    assert second.reason == "asha: at step 3, 1 of 1 other trials go before it, 1 may go on"
     reached, value = second.curve[-1]
     assert 3 <= reached < 10
     assert second.objective == value == pytest.approx(0.02 * reached)

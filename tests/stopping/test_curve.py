@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.stopping.curves import complete, straight
 
-from tunewright.stopping.curve import MOST_POINTS, Peer, best_until, thin
+from tunewright.stopping.curve import MOST_POINTS, Peer, best_until, thin, value_at
 
 
-def test_the_best_value_so_far_counts_not_the_last() -> None:
+def test_the_value_at_a_step_is_that_of_the_last_point_before_it() -> None:
+    assert value_at([(1, 0.5), (3, 0.8), (5, 0.6)], 4) == 0.8
+    assert value_at([(1, 0.5), (3, 0.8), (5, 0.6)], 9) == 0.6
+    assert value_at([(4, 0.5)], 3) is None
+
+
+def test_the_best_value_so_far_is_told_from_the_last() -> None:
     assert best_until([(1, 0.5), (2, 0.8), (3, 0.6)], 3) == 0.8
     assert best_until([(1, 0.5), (2, 0.8), (3, 0.6)], 1) == 0.5
     assert best_until([(4, 0.5)], 3) is None

@@ -23,10 +23,19 @@ def test_the_first_at_a_rung_goes_on_and_a_worse_second_does_not() -> None:
     assert verdict(RULE, straight(0.1, 2), 0, []) is None
     first = Peer(trial="a", curve=straight(0.2, 3))
     assert verdict(RULE, straight(0.1, 2), 0, [first]) == (
-        "asha: at step 2, 1 of 1 other trials are better, 1 may go on"
+        "asha: at step 2, 1 of 1 other trials go before it, 1 may go on"
     )
     assert verdict(RULE, straight(0.3, 2), 0, [first]) is None
-    assert verdict(RULE, straight(0.2, 2), 0, [first]) is None, "a tie goes on"
+    assert verdict(RULE, straight(0.2, 2), 0, [first]) is not None, "of equals the earlier goes on"
+
+
+def test_of_trials_that_cannot_be_told_apart_one_in_eta_goes_on() -> None:
+    done: list[Peer] = []
+    for trial in range(30):
+        stops = verdict(RULE, [(2, 0.5)], 0, done) is not None
+        done.append(stopped(str(trial), [(2, 0.5)]) if stops else Peer(trial=str(trial), curve=[(2, 0.5)]))
+    assert sum(not peer.stopped for peer in done) == 10
+    assert promotions(RULE, done) == [], "the places are taken"
 
 
 def test_a_rung_is_asked_once_also_when_a_look_skips_it() -> None:

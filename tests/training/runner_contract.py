@@ -52,7 +52,7 @@ class RunnerContract:
         ) -> Finished:
             made = job(of, tmp_path / "job", configuration, seed=7, attempt=attempt)
             finished = runner.run(made, beat)
-            runner.discard(made.trial, made.owner)
+            runner.discard(made.trial)
             return finished
 
         return run

@@ -8,6 +8,7 @@ import pytest
 
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
+from tunewright.store.s3 import S3Store
 from tunewright.training import checkpoints
 from tunewright.training.checkpoints import CheckpointKeeper, latest, restore
 from tunewright.trial import AttemptStart, Checkpoint
@@ -53,6 +54,30 @@ def test_what_changes_is_kept_once_it_is_at_rest(tmp_path: Path) -> None:
     assert latest(store, TRIAL) is None, "it is still being written"
     keeper.look(ended=False)
     assert files(store) == [b"half and half"]
+
+
+def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"1")
+    keeper.look(ended=True)
+    (tmp_path / "a").write_bytes(b"22")
+    put = store.put
+
+    def meanwhile(key: str, data: bytes) -> str:
+        (tmp_path / "a").write_bytes(b"333")
+        return put(key, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "put", meanwhile)
+        keeper.look(ended=True)
+    found = latest(store, TRIAL)
+    assert found is not None
+    assert found.size == 1
+    keeper.look(ended=True)
+    assert files(store) == [b"333"], "what was left over is gone"
 
 
 def test_the_end_of_the_trial_is_rest(tmp_path: Path) -> None:
@@ -126,3 +151,16 @@ def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch:
     (tmp_path / "a").write_bytes(b"four")
     keeper.look(ended=True)
     assert latest(store, TRIAL) is None
+
+
+def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
+    s3_store.create(layout.attempt(TRIAL, 1, "start.json"), layout.encode(start()))
+    keeper = CheckpointKeeper(s3_store, TRIAL, 1, tmp_path)
+    for content in (b"1", b"2"):
+        (tmp_path / "a").write_bytes(content)
+        keeper.look(ended=True)
+    assert len(list(s3_store.list(f"{layout.attempts(TRIAL)}1/checkpoint/"))) == 1
+    found = latest(s3_store, TRIAL)
+    assert found is not None
+    assert restore(s3_store, found, tmp_path / "new")
+    assert (tmp_path / "new" / "a").read_bytes() == b"2"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from tests.training.trials import job, shell
 
 from tunewright.errors import InputError
-from tunewright.training.device import choose, cuda_devices
+from tunewright.training.device import choose, cuda_devices, note
+from tunewright.training.local import LocalRunner
+from tunewright.training.runner import GPU, StopTrial
 
 
 @pytest.mark.parametrize(
@@ -33,3 +38,20 @@ def test_cuda_that_cannot_be_had_is_refused(built: bool, devices: int, found: st
 def test_counting_gpus_asks_the_driver_as_torch_does() -> None:
     torch = pytest.importorskip("torch")
     assert cuda_devices() == torch.cuda.device_count()
+
+
+def test_word_is_left_that_a_gpu_is_used_and_none_otherwise(tmp_path: Path) -> None:
+    note("cpu", tmp_path / "output")
+    assert not (tmp_path / GPU).exists()
+    note("cuda", tmp_path / "output")
+    assert (tmp_path / GPU).exists()
+
+
+def test_a_stopped_trial_of_a_gpu_says_so(tmp_path: Path) -> None:
+    def beat() -> None:
+        raise StopTrial("enough")
+
+    made = job(shell("sleep 300"), tmp_path / "job")
+    (made.directory / GPU).touch()
+    finished = LocalRunner().run(made, beat)
+    assert (finished.state, finished.gpu) == ("STOPPED", True)

@@ -189,17 +189,17 @@ def test_reaping_spares_the_process_that_asks(monkeypatch: pytest.MonkeyPatch) -
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}; from tunewright.training.local import reap; print(reap('{TRIAL}'))"
     )
-    env = {**os.environ, MARKER: f"{TRIAL}/1//0"}
+    env = {**os.environ, MARKER: f"{TRIAL}/1/1@0.0/0"}
     answer = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "0"
 
 
-def test_the_same_trial_of_another_store_on_this_host_is_left_alone(tmp_path: Path) -> None:
+def test_the_same_trial_of_another_launcher_on_this_host_is_left_alone(tmp_path: Path) -> None:
     word = f"other-{os.getpid()}"
     source = DAEMON.format(word=word, seconds=300).replace("os.environ.clear()", "pass")
     launcher = launch(source, tmp_path / "job", word)
     run(shell("true"), tmp_path / "same trial, same attempt")
-    assert reap(TRIAL, "another store") == 0
+    assert reap(TRIAL) == 0
     assert marked(word)
     launcher.kill()
     launcher.wait()

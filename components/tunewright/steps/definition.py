@@ -104,7 +104,8 @@ OPEN = Step(
 PROPOSE = Step(
     name="propose",
     summary="Plan the next round's trials",
-    description="Draws configurations from the policy, lets the surrogate choose among them and their rivals, and writes the plan of the round.",
+    description="Draws configurations from the policy, lets the surrogate choose among them and their rivals, and writes the plan of the round. "
+    "Stopped trials that have proved to be among the best of their step go on in it.",
     again="An existing plan is returned as it is.",
     image="agent",
     inputs=(_STUDY, _SESSION),
@@ -113,8 +114,9 @@ PROPOSE = Step(
 TRAIN = Step(
     name="train",
     summary="Train one trial",
-    description="Takes the lease of the trial, trains it within its limits and keeps model, stream and log.",
-    again="A trial that has ended, or is trained by a live process, is not trained again.",
+    description="Takes the lease of the trial, trains it within its limits, keeps model, stream, checkpoints and log, and asks the session's "
+    "stopping rule, with the curves of the other trials, whether it goes on.",
+    again="A trial that has ended, or is trained by a live process, is not trained again; the newest checkpoint of any attempt is resumed.",
     image="trainer",
     inputs=(_STUDY, _SESSION, _ROUND, _SLOT),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from contextlib import suppress
@@ -69,7 +68,7 @@ def train(
         if isinstance(error, InputError) or not runner.goes_on(place.trial, start.attempt):
             give_back(ledger.store, start)
         raise
-    runner.discard(place.trial, owner_of(ledger.store))
+    runner.discard(place.trial)
     return outcome
 
 
@@ -85,7 +84,7 @@ def _attempt(
 ) -> Outcome:
     place = ledger.slot(round_, slot)
     if not runner.goes_on(place.trial, start.attempt):
-        runner.discard(place.trial, owner_of(ledger.store))  # whatever dead attempts may have left
+        runner.discard(place.trial)  # whatever dead attempts may have left
     with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
         job = Job(
             study=ledger.study(session),
@@ -94,7 +93,6 @@ def _attempt(
             directory=Path(scratch),
             trial=place.trial,
             attempt=start.attempt,
-            owner=owner_of(ledger.store),
         )
         found = _checkpoint(ledger.store, place)
         since = _resume(ledger.store, place, job, found)
@@ -102,11 +100,6 @@ def _attempt(
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(replace(job, resumes=found), watch.beat)
         return _save(ledger.store, start, finished, job.directory, clock())
-
-
-def owner_of(store: Store) -> str:
-    """Tells the stores of a host apart."""
-    return hashlib.sha256(store.address.encode()).hexdigest()[:16]
 
 
 def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:

@@ -27,10 +27,15 @@ class Peer:
         return self.curve[-1][0] if self.curve else 0
 
     def at(self, step: int) -> float | None:
-        """Its best reward up to a step; None when it has not come so far. A complete trial stands with its end after its last step."""
+        """Its reward at a step; None when it has not come so far. A complete trial stands with its end after its last step."""
         if self.final is not None and self.last <= step:
             return self.final
-        return best_until(self.curve, step) if self.last >= step else None
+        return value_at(self.curve, step) if self.last >= step else None
+
+
+def value_at(curve: Curve, step: int) -> float | None:
+    """The reward at a step, or at the last one before it that is known; None when there is none."""
+    return next((reward for at, reward in reversed(curve) if at <= step), None)
 
 
 def best_until(curve: Curve, step: int) -> float | None:

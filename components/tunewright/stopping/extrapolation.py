@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..early import CurveStopping
-from .curve import Curve, Peer, best_until
+from .curve import Curve, Peer, value_at
 
 Floats = npt.NDArray[np.float64]
 RIDGE = 1.0  #: prior weight of "all gain alike", in trials
@@ -74,8 +74,8 @@ def forecast(own: Curve, complete: Sequence[Peer]) -> Forecast:
 
 def _features(curve: Curve, step: int) -> tuple[float, float]:
     """Where a curve stands at a step, and its rise since half of it."""
-    standing = best_until(curve, step)
+    standing = value_at(curve, step)
     if standing is None:
         standing = curve[0][1]
-    half = best_until(curve, step // 2)
+    half = value_at(curve, step // 2)
     return standing, standing - (standing if half is None else half)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .curve import Peer, best_until
+from .curve import Peer, value_at
 
 
 def believed_reward(stopped: Peer, complete: Sequence[Peer]) -> float | None:
@@ -20,7 +20,7 @@ def believed_reward(stopped: Peer, complete: Sequence[Peer]) -> float | None:
     counts as more than the best of them, keeps its order among trials stopped at the same step, and lies as far below the worst of them as
     it was behind. Without complete trials its own reward counts: then all are of less training.
     """
-    reached = best_until(stopped.curve, stopped.last)
+    reached = value_at(stopped.curve, stopped.last)
     if reached is None:
         return None
     pairs = [

@@ -1,4 +1,4 @@
-"""The median rule (Golovin et al., *Google Vizier*, 2017, section 3.2), on best values so far."""
+"""The median rule (Golovin et al., *Google Vizier*, 2017, section 3.2), a trial's best value so far against the others' values there."""
 
 from __future__ import annotations
 

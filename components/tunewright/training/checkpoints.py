@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+import shutil
 from pathlib import Path, PurePosixPath
 
 from ..errors import ArtifactCorrupt, InputError, NotFound
@@ -41,8 +41,7 @@ class CheckpointKeeper:
         Raises StoreUnavailable.
         """
         now = self._look()
-        if now != self._kept and now and (now == self._seen or ended):
-            self._keep(now)
+        if now != self._kept and now and (now == self._seen or ended) and self._keep(now):
             self._kept = now
         self._seen = now
 
@@ -58,12 +57,9 @@ class CheckpointKeeper:
                 found[name] = (state.st_size, state.st_mtime_ns)
         return found
 
-    def _keep(self, files: Iterable[str]) -> None:
-        try:
-            contents = {name: read_below(self._folder, name) for name in files}
-        except OSError:  # it went on changing
-            return
-        size = sum(map(len, contents.values()))
+    def _keep(self, files: dict[str, tuple[int, int]]) -> bool:
+        """Store the files, then their names; False when they changed meanwhile, which leaves the checkpoint before."""
+        size = sum(length for length, _ in files.values())
         if size > MOST_BYTES:
             LOG.warning(
                 "checkpoint of %s: must be at most %s bytes, got %s; it is not kept",
@@ -71,15 +67,23 @@ class CheckpointKeeper:
                 MOST_BYTES,
                 size,
             )
-            return
-        digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
-        for name, data in contents.items():
+            return True
+        digests = {}
+        for name in files:
+            try:
+                data = read_below(self._folder, name)
+            except OSError:
+                return False
+            digests[name] = hashlib.sha256(data).hexdigest()
             self._store.put(self._key(digests[name]), data)
+        if self._look() != files:
+            return False
         document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size)
         self._store.put(layout.attempt(self._trial, self._attempt, NAME), layout.encode(document))
         for entry in list(self._store.list(self._key(""))):
             if entry.key.rsplit("/", 1)[1] not in digests.values():
                 self._store.delete(entry.key)
+        return True
 
     def _key(self, digest: str) -> str:
         return f"{layout.attempts(self._trial)}{self._attempt}/{FOLDER}/{digest}"
@@ -94,17 +98,17 @@ def latest(store: Store, trial: str) -> Checkpoint | None:
 
 def restore(store: Store, found: Checkpoint, folder: Path) -> bool:
     """Put a checkpoint's files where the trial looks for them; False, and no file, when it is damaged or gone."""
-    contents = {}
     try:
         for name, digest in found.files.items():
+            path = folder / _inside(name)
             key = layout.attempt(found.trial, found.attempt, f"{FOLDER}/{digest}")
-            contents[_inside(name)] = layout.get_verified(store, key, digest)
+            data = layout.get_verified(store, key, digest)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
     except (ArtifactCorrupt, NotFound, InputError) as error:
         LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", found.trial, error)
+        shutil.rmtree(folder, ignore_errors=True)
         return False
-    for name, data in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
     return True
 
 

@@ -44,8 +44,8 @@ class _Fold:
     target: torch.Tensor  #: (N,)
 
 
-def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> bool:
-    """Train one network a fold into ``output``, a line an epoch into ``stream``; returns True when a GPU was used.
+def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> None:
+    """Train one network a fold into ``output``, a line an epoch into ``stream``.
 
     Args:
         checkpoints: folder of the checkpoint, which is resumed if it is one of this configuration, seed and data.
@@ -64,6 +64,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     torch.set_num_threads(trial.threads)
     torch.backends.cudnn.deterministic = True
     where = device.choose(trial.device, built=torch.version.cuda is not None)
+    device.note(where, output)
     folds = [
         _fold(images, part, layout, float(values["learning_rate"]), (seed + number) % 2**63, where)
         for number, part in enumerate(parts(data, images.target, stratified=True))
@@ -83,7 +84,6 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
             if epoch < trial.epochs:
                 keeper.save(partial(_state, folds, epoch))
     _save(output, folds, images, trained)
-    return where == "cuda"
 
 
 def evaluate(study: Study, configuration: Configuration, model: Path, seed: int) -> dict[str, float]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError
+from .runner import GPU
 
 Device = Literal["cpu", "cuda"]
 
@@ -44,3 +46,9 @@ def choose(
         found = "no GPU" if built else "a build without CUDA"
         raise InputError(f"trial.device: cuda needs a GPU and a library built for it, got {found}; use device: auto")
     return "cpu"
+
+
+def note(device: Device, output: Path) -> None:
+    """Leave word beside the output that a GPU is used: a trial that is ended from outside has no other way to say so."""
+    if device == "cuda":
+        (output.parent / GPU).touch()

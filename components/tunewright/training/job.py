@@ -101,8 +101,8 @@ class JobRunner:
         job = self.object(self.home, job_name(self.site, trial, attempt))
         return job is not None and not job["metadata"].get("deletionTimestamp")
 
-    def discard(self, trial: str, owner: str = "") -> None:
-        """See `Runner.discard`; whose Jobs they are, the site tells."""
+    def discard(self, trial: str) -> None:
+        """See `Runner.discard`."""
         for job in self.cluster.items(self.home, labelSelector=selector(self.site, trial)):
             self.cluster.delete(f"{self.home}/{job['metadata']['name']}")
 
@@ -200,9 +200,9 @@ class TrainJobRunner(JobRunner):
         """See `JobRunner.look`."""
         return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
 
-    def discard(self, trial: str, owner: str = "") -> None:
+    def discard(self, trial: str) -> None:
         """See `Runner.discard`."""
-        super().discard(trial, owner)
+        super().discard(trial)
         path = self.cluster.trainer("trainingruntimes")
         for made in self.cluster.items(path, labelSelector=selector(self.site, trial)):
             self.cluster.delete(f"{path}/{made['metadata']['name']}")

@@ -24,7 +24,7 @@ from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
 from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
-from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
 from .stream import last_values, printed_stream
 from .tensorboard import EventFiles
 
@@ -118,9 +118,9 @@ class LocalRunner:
         """See `Runner.goes_on`: processes die with the one that started them."""
         return False
 
-    def discard(self, trial: str, owner: str) -> None:
+    def discard(self, trial: str) -> None:
         """See `Runner.discard`."""
-        reap(trial, owner)
+        reap(trial)
 
 
 def _user_command(job: Job) -> _Command:
@@ -167,7 +167,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
-    mark = processes.marker(job.trial, job.attempt, job.owner)
+    mark = processes.marker(job.trial, job.attempt)
     process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
@@ -232,21 +232,20 @@ def _drain(process: subprocess.Popen[bytes], output: _Output) -> None:
 
 def _finished(job: Job, ended: _Ended) -> Finished:
     tail = ended.log.last_lines()
+    gpu = (job.directory / GPU).is_file()
     if ended.state == "STOPPED":
-        return Finished(
-            state="STOPPED", reason=ended.reason, metrics=last_values(job.directory / STREAM), log_tail=tail
-        )
+        metrics = last_values(job.directory / STREAM)
+        return Finished(state="STOPPED", reason=ended.reason, metrics=metrics, log_tail=tail, gpu=gpu)
     if not isinstance(job.study.trial, CommandTrial):
         _raise_input_error(job.directory / "error.json")
     try:
         reported = read_metrics(job.directory / "metrics.json")
     except ReportError as error:
-        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail)
+        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail, gpu=gpu)
     metrics = reported.metrics if reported else {}
     own = reported is not None and not isinstance(
         job.study.trial, CommandTrial
     )  # words that only built-in trainers know
-    gpu = bool(own and reported and reported.written.get("gpu") is True)
     failed = reported.written.get("failed") if own and reported else None
     reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:

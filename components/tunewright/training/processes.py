@@ -1,8 +1,8 @@
 """Processes of trials: start under a guard, measure, end all of them.
 
-Every process of an attempt carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>/<owner>/<run>`` in its environment, by which left-overs of
-an attempt whose guard was killed are found on this host. The owner is the store, of which a host may have several with the same study in
-them; the run tells one start from every other.
+Every process of a run carries ``TUNEWRIGHT_ATTEMPT=<trial>/<attempt>/<pid and start of its launcher>/<run>`` in its environment, by which
+left-overs of an attempt whose guard was killed are found on this host. Those of a launcher that lives are none: another store on the host
+may hold the same study.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import psutil
 
 KEPT_BACK = 256 * 2**20  #: bytes of a container's memory for the step itself
 MARKER = "TUNEWRIGHT_ATTEMPT"
+CLOCK_SECONDS = 1.0  #: by which two processes may see another's start differ
 _GUARD = Path(__file__).with_name("guard.py")
 _SECRET_PREFIXES = ("AWS_", "TUNEWRIGHT_S3_", "MINIO_", "MC_HOST_")
 _PATIENCE = 10.0  #: seconds a guard has to end its trial before it is killed itself
@@ -54,9 +55,9 @@ def memory(process: subprocess.Popen[bytes]) -> int:
     return total
 
 
-def marker(trial: str, attempt: int, owner: str) -> str:
-    """What the processes of one run carry; another run has another."""
-    return f"{trial}/{attempt}/{owner}/{uuid.uuid4().hex}"
+def marker(trial: str, attempt: int) -> str:
+    """What the processes of one run of this launcher carry; another run has another."""
+    return f"{trial}/{attempt}/{os.getpid()}@{psutil.Process().create_time()}/{uuid.uuid4().hex}"
 
 
 def end(process: subprocess.Popen[bytes], mark: str) -> None:
@@ -71,9 +72,20 @@ def end(process: subprocess.Popen[bytes], mark: str) -> None:
     _kill_marked(lambda found: found == mark)
 
 
-def reap(trial: str, owner: str = "") -> int:
-    """Kill what dead attempts of an owner's trial have left running on this host; returns the number of processes."""
-    return _kill_marked(lambda found: found.split("/")[::2][:2] == [trial, owner])
+def reap(trial: str) -> int:
+    """Kill what dead launchers' attempts of a trial have left running on this host; returns the number of processes."""
+    return _kill_marked(lambda found: found.split("/")[0] == trial and not _launcher_lives(found))
+
+
+def _launcher_lives(mark: str) -> bool:
+    pid, _, created = mark.split("/")[2].partition("@")
+    try:
+        launcher = psutil.Process(int(pid))
+        return (
+            abs(launcher.create_time() - float(created)) < CLOCK_SECONDS and launcher.status() != psutil.STATUS_ZOMBIE
+        )
+    except (psutil.Error, ValueError):
+        return False
 
 
 def _kill_marked(wanted: Callable[[str], bool]) -> int:
@@ -94,7 +106,7 @@ def _marked(wanted: Callable[[str], bool]) -> list[psutil.Process]:
             mark = process.environ().get(MARKER)
         except (psutil.Error, OSError):
             continue
-        if mark is not None and wanted(mark) and process.pid != os.getpid():
+        if mark is not None and mark.count("/") == 3 and wanted(mark) and process.pid != os.getpid():
             found.append(process)
     return found
 

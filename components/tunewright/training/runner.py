@@ -28,6 +28,7 @@ OUTPUT = "output"
 LOG = "log.txt"
 STREAM = "metrics.jsonl"
 CHECKPOINT = "checkpoint"
+GPU = "gpu"  #: an empty file, made by a built-in trainer that uses one
 
 
 class StopTrial(Exception):  # noqa: N818 - a request, not an error
@@ -48,7 +49,6 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
-    owner: str = ""  #: tells the stores of a host apart, which may hold the same study
     resumes: Checkpoint | None = None  #: what was put into the directory's checkpoint/, by its place in the store
 
 
@@ -89,6 +89,6 @@ class Runner(Protocol):
         """Whether an attempt whose process has died can be gone on with: `run` with its number takes it over instead of training again."""
         ...
 
-    def discard(self, trial: str, owner: str) -> None:
-        """End whatever attempts of an owner's trial have left: their outcome is in the store, or they count no more."""
+    def discard(self, trial: str) -> None:
+        """End whatever attempts of a trial have left: their outcome is in the store, or they count no more."""
         ...

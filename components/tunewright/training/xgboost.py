@@ -30,8 +30,8 @@ KIND = "xgboost"
 DEFAULT_ROUNDS = 100  #: what XGBClassifier calls n_estimators
 
 
-def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> bool:
-    """Train one booster a fold into ``output``; returns True when a GPU was used.
+def train(study: Study, configuration: Configuration, seed: int, output: Path, stream: Path, checkpoints: Path) -> None:
+    """Train one booster a fold into ``output``.
 
     Args:
         stream: file of learning curve, a line a point is added.
@@ -48,6 +48,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     table = load_table(data)
     check_objective(study.objective, table.task)
     where = device.choose(trial.device, built=bool(xgboost.build_info().get("USE_CUDA")))
+    device.note(where, output)
     parameters = {**_settings(table, trial, seed, where), **trial.fixed, **configuration}
     rounds = int(parameters.pop("n_estimators", DEFAULT_ROUNDS))
     trained = {"configuration": configuration, "seed": seed}
@@ -61,7 +62,6 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
         raise TrialFailed(f"XGBoost: {_first_line(error)}") from error
     _write(output, table, boosters, trained)
-    return where == "cuda"
 
 
 def _write(output: Path, table: Table, boosters: list[Any], trained: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.console import Console
 from tests.benchmarks.contest import runs
+from tests.benchmarks.contest.request import TRIALS
 from tests.benchmarks.contest.schedule import QUICK_TASKS
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import ROLES, of_role
@@ -41,7 +42,7 @@ def main() -> None:
     kind = (arguments.kind, arguments.budget, arguments.objective)
     tasks = list(QUICK_TASKS) if arguments.quick else [task.name for task in of_role(arguments.role)]
     found = runs.read("-".join(kind))
-    found = present(found[found["task"].isin(tasks) & found["method"].isin(COMPARED)])
+    found = present(found[found["task"].isin(tasks) & found["method"].isin(COMPARED) & (found["trials"] == TRIALS)])
     made = [(field, summary(field, found)) for field in blocks(found, tasks)]
     if not made:
         raise SystemExit("no method has finished a run on these tasks yet; play a contest first")

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from tests.benchmarks.contest import runs
-from tests.benchmarks.contest.request import Request
+from tests.benchmarks.contest.request import BATCH, Request
 from tests.benchmarks.evaluation.trial import valid_rows
 from tests.benchmarks.rivals.methods import ABLATIONS, METHODS, OURS
 from tests.benchmarks.tables import store
-from tests.benchmarks.tasks.listing import named
+from tests.benchmarks.tasks.listing import Task, named
 
 Array = npt.NDArray[np.float64]
 
@@ -87,23 +87,24 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
     chosen = sizes[count]
     if not chosen or not methods:
         return None
-    rounds = min(len(row) for row in index["best"])
+    listed = named(chosen)
+    seconds = np.array([_median_seconds(task) for task in listed])
+    rows = {
+        (task, method, seed): _curves(index.loc[(task, method, seed)], seconds[place])
+        for place, task in enumerate(chosen)
+        for method in methods
+        for seed in have[task][:count]
+    }
+    rounds = min(len(row["best"]) for row in rows.values())
     curves = {
         name: np.array(
             [
-                [
-                    [
-                        np.asarray(index.at[(task, method, seed), name], dtype=np.float64)[:rounds]
-                        for seed in have[task][:count]
-                    ]
-                    for method in methods
-                ]
+                [[rows[task, method, seed][name][:rounds] for seed in have[task][:count]] for method in methods]
                 for task in chosen
             ]
         )
         for name in runs.CURVES
     }
-    listed = named(chosen)
     objective = str(done["objective"].iloc[0])
     sign = 1.0 if objective == "accuracy" else -1.0
     curves["best"] = sign * curves["best"]
@@ -119,6 +120,24 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         ),
         seconds=np.array([np.nanmedian(table[f"seconds_{store.FINAL}"]) if len(table) else np.nan for table in tables]),
     )
+
+
+def _median_seconds(task: Task) -> float:
+    table = store.read(task)
+    return float(np.nanmedian(table[f"seconds_{store.FINAL}"])) if len(table) else float("nan")
+
+
+def _curves(row: pd.Series, seconds: float) -> dict[str, Array]:
+    """A run's curves ``(R,)``: a value a round, or, under the budget of cost, one each time that four median trials are paid.
+
+    Before the first round is paid its values count.
+    """
+    curves = {name: np.asarray(row[name], dtype=np.float64) for name in runs.CURVES}
+    if row["budget"] == "count":
+        return curves
+    marks = BATCH * np.arange(1, row["trials"] // BATCH + 1) * seconds
+    last = np.maximum(np.searchsorted(curves["cost"], marks, side="right") - 1, 0)
+    return {**{name: values[last] for name, values in curves.items()}, "cost": marks}
 
 
 def _seeds(done: pd.DataFrame, methods: Sequence[str]) -> list[int]:
