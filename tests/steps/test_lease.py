@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from tests.steps.studies import shell_study
 
-from tunewright.errors import AttemptLost
+from tunewright.errors import AttemptLost, InputError, TunewrightError
 from tunewright.steps.lease import boot_id, give_back, lose, take
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.steps.train import train
+from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
-from tunewright.trial import AttemptStart, Loss, Outcome
+from tunewright.store.opening import open_store, study_store
+from tunewright.termination import Terminated
+from tunewright.training.local import LocalRunner
+from tunewright.training.runner import Finished, Job
+from tunewright.trial import AttemptStart, Loss, Outcome, Status
 
 TRIAL = "0123456789abcdef"
 
@@ -75,3 +87,52 @@ def test_an_attempt_with_an_outcome_is_all_that_is_needed(store: MemoryStore):
     outcome = Outcome(trial=TRIAL, attempt=1, state="TRAINED", started=5.0, ended=6.0)
     layout.create(store, outcome, layout.attempt(TRIAL, 1, "outcome.json"))
     assert take(store, TRIAL, 5, now=9.0, goes_on=lives) is None
+
+
+class Refusing(LocalRunner):
+    """A runner whose platform says no; ``alive``: its Job goes on without it."""
+
+    def __init__(self, error: BaseException, *, alive: bool = False) -> None:
+        object.__setattr__(self, "error", error)
+        object.__setattr__(self, "alive", alive)
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        raise self.error  # type: ignore[attr-defined]
+
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        return bool(self.alive)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    place = str(tmp_path / "store")
+    study = shell_study(trial={"kind": "command", "command": ["true"], "limits": {"attempts": 2}})
+    open_session(place, study, "one", base=tmp_path, now=1.0)
+    made = Ledger(study_store(open_store(place), study.name))
+    propose(made, "one")
+    return made
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("no such image: train:1"), AttemptLost("no node takes its pod", log_tail="last words")]
+)
+def test_a_trial_that_nobody_could_run_is_lost_with_the_words_of_who_refused(ledger: Ledger, error: TunewrightError):
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            train(ledger, "one", 0, 0, runner=Refusing(error))
+    update_surrogate(ledger, "one", 0)
+    plan = ledger.plan(0)
+    assert plan is not None
+    result = ledger.result(plan.slots[0].trial)
+    assert result is not None
+    assert result.status is Status.LOST
+    assert str(error) in result.reason
+    assert result.log_tail == getattr(error, "log_tail", "")
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_who_is_moved_elsewhere_leaves_the_attempt_to_whoever_comes_next(ledger: Ledger, moved: bool):
+    with pytest.raises(Terminated):
+        train(ledger, "one", 0, 0, runner=Refusing(Terminated(), alive=moved))
+    given_back = [entry.key for entry in ledger.store.list("trials/") if entry.key.endswith("/given-back.json")]
+    assert bool(given_back) is not moved
