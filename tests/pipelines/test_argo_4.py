@@ -7,11 +7,12 @@ models, so what went in must come out. A controller of 3.7 runs the same objects
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hera.workflows import models
 from pipelines.argo.template import workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, workflow
 
