@@ -16,6 +16,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "paper": {
         "initial_trials": 0,
+        "knowledge_trials": 0,
         "order": "random",
         "feed": "distribution",
         "distribution": "normal",
@@ -46,6 +47,9 @@ class AgentSettings(Model):
     """Named settings: `paper` is the method as published, `default` what measured best here."""
     initial_trials: int = Field(default=8, ge=0, le=1000)
     """Trials drawn from a space-filling design before the policy proposes; the paper has none."""
+    knowledge_trials: int = Field(default=32, ge=0)
+    """Results up to which the surrogate begins with what was learnt on other tasks, in spaces of boosted trees: it helped before, and hindered
+    after. The paper has none."""
     seed: int = Field(default=0, ge=0)
     """What must agree between all steps of a study is drawn from it: the policy's first weights, a random order, the initial design."""
     order: Literal["declared", "random"] = "declared"

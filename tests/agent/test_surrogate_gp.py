@@ -56,12 +56,16 @@ def test_the_density_is_that_of_scikit_learn_plus_the_priors() -> None:
     )
 
 
+def at(lengthscale: torch.Tensor) -> Hyperparameters:
+    return Hyperparameters(lengthscale=lengthscale, noise=0.01, mean=0.0)
+
+
 def test_columns_of_one_group_share_a_length_scale() -> None:
     groups = torch.tensor([0, 1, 1])
     scales = torch.tensor([0.3, 0.7], dtype=torch.float64)
     x, _ = data(10)
-    alike = covariance(x, x, torch.tensor([0.3, 0.7, 0.7], dtype=torch.float64), GROUPS)
-    torch.testing.assert_close(covariance(x, x, scales, groups), alike)
+    alike = covariance(x, x, at(torch.tensor([0.3, 0.7, 0.7], dtype=torch.float64)), GROUPS)
+    torch.testing.assert_close(covariance(x, x, at(scales), groups), alike)
     kernel = GroupedMatern(groups).double()
     kernel.lengthscale = scales
     torch.testing.assert_close(kernel.forward(x, x).detach(), alike)

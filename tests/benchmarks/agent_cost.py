@@ -19,6 +19,7 @@ import torch
 from tunewright.agent.verbs import Observation, fit, propose, update
 from tunewright.preset import AgentSettings
 from tunewright.space import FloatParameter, IntParameter, Space
+from tunewright.steps.knowledge import knowledge_for
 
 SPACE = Space(
     {
@@ -53,7 +54,8 @@ def cost(settings: AgentSettings, trials: int, batch: int, updates_fully: bool) 
     rng = np.random.default_rng(trials)
     history = observations(trials - batch, 0, rng)
     state = {"space": SPACE, "settings": settings}
-    before = fit(**state, history=history, previous=None, seed=0)
+    told = knowledge_for(settings)
+    before = fit(**state, history=history, previous=None, seed=0, knowledge=told)
     first = {
         "batch": history[-batch:],
         "policy": None,
@@ -63,10 +65,19 @@ def cost(settings: AgentSettings, trials: int, batch: int, updates_fully: bool) 
     }
     policy = update(**state, history=history, **first, seed=0).weights
     clock = [time.process_time()]
-    propose(**state, history=history, pending=[], policy=policy, surrogate=before.weights, count=batch, seed=1)
+    propose(
+        **state,
+        history=history,
+        pending=[],
+        policy=policy,
+        surrogate=before.weights,
+        count=batch,
+        seed=1,
+        knowledge=told,
+    )
     clock.append(time.process_time())
     new = observations(batch, 1, rng)
-    fitted = fit(**state, history=[*history, *new], previous=before.weights, seed=1)
+    fitted = fit(**state, history=[*history, *new], previous=before.weights, seed=1, knowledge=told)
     clock.append(time.process_time())
     paid = {"fitted": updates_fully or fitted.fitted, "r2": 1.0 if updates_fully else fitted.r2}
     used = update(**state, history=[*history, *new], batch=new, policy=policy, surrogate=fitted.weights, **paid, seed=1)

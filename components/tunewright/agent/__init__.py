@@ -19,6 +19,7 @@ The four verbs that steps call stand in `verbs`; importing this package loads no
     candidates.py   where proposals come from
     competition.py  candidates compete under the surrogate
     opening.py      the first trials
+    knowledge.py    what was learnt on other tasks
     weights.py      safetensors with kind, version and digest
     streams.py      random streams from one seed
     threads.py      one thread, so that bytes repeat

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from ..preset import AgentSettings
 from .grid import Array, Grid, Seen
+from .knowledge import POOL, Knowledge
 
+INFORMED = 4  #: opening trials where something is known from other tasks: a portfolio that suits most of them
 ATTEMPTS = 64  #: design points looked at for one that is wanted; constraints reject some
 
 
-def opening(grid: Grid, settings: AgentSettings, tried: int, count: int, seen: Seen) -> tuple[Array, Array]:
+def opening(
+    grid: Grid, settings: AgentSettings, tried: int, count: int, seen: Seen, told: Knowledge | None
+) -> tuple[Array, Array]:
     """Rows of the opening that are due now: the default ``(0 or 1, T)`` and design points ``(at most count, T)``.
 
     The design is one scrambled Sobol sequence per study, drawn from ``settings.seed``, walked from its beginning; what was tried is left
@@ -21,7 +26,8 @@ def opening(grid: Grid, settings: AgentSettings, tried: int, count: int, seen: S
     """
     default = grid.space.default()
     first = grid.encode([] if default is None else [default])
-    due = min(count, settings.initial_trials + len(first) - tried)
+    wanted_in_all = settings.initial_trials if told is None else min(settings.initial_trials, INFORMED)
+    due = min(count, wanted_in_all + len(first) - tried)
     if not tried:
         due = max(due, min(count, len(first)))
     first = first[seen.new(first)][: max(due, 0)]
@@ -29,7 +35,19 @@ def opening(grid: Grid, settings: AgentSettings, tried: int, count: int, seen: S
     if wanted <= 0:
         return first, grid.encode([])
     engine = torch.quasirandom.SobolEngine(len(grid), scramble=True, seed=settings.seed % 2**31)  # type: ignore[no-untyped-call]
-    points = grid.snapped(engine.draw(ATTEMPTS * (tried + count), dtype=torch.float64).numpy())
+    points = grid.snapped(
+        engine.draw(max(ATTEMPTS * (tried + count), POOL if told else 0), dtype=torch.float64).numpy()
+    )
+    if told is not None:
+        points = _best_first(points, told, grid)
     known = Seen(first)
     points = points[seen.new(points) & known.new(points)]
     return first, points[: ATTEMPTS * wanted][grid.feasible(points[: ATTEMPTS * wanted])][:wanted]
+
+
+def _best_first(points: Array, told: Knowledge, grid: Grid) -> Array:
+    """Feasible points, those that other tasks speak for before the others."""
+    points = points[grid.feasible(points)]
+    chosen = told.portfolio(points, INFORMED)
+    others = np.setdiff1d(np.arange(len(points)), chosen)
+    return points[[*chosen, *others]]

@@ -19,6 +19,7 @@ from ..trial import Origin
 from . import candidates, competition, horizon, learner, streams
 from .advantage import advantages
 from .grid import Array, Grid, Seen
+from .knowledge import load as knowledge_of
 from .opening import opening
 from .policy import Policy
 from .surrogate import model
@@ -76,10 +77,12 @@ def propose(
     surrogate: bytes | None,
     count: int,
     seed: int,
+    knowledge: bytes | None = None,
 ) -> list[Suggestion]:
     """``count`` configurations to try next.
 
     The first is the space's default, if it has one; then ``initial_trials`` of a design; then proposals as ``settings.proposal`` says.
+    ``knowledge`` of other tasks, if it helps the space, replaces the design by what suits most of them.
     Nothing is proposed that is in ``history`` or ``pending``, as long as the space has other configurations.
 
     Raises:
@@ -89,7 +92,8 @@ def propose(
     grid = Grid(space)
     known, awaited = grid.encode(observation.configuration for observation in history), grid.encode(pending)
     seen = Seen(np.concatenate([known, awaited]))
-    first, design = opening(grid, settings, len(known) + len(awaited), count, seen)
+    told = knowledge_of(knowledge, grid)
+    first, design = opening(grid, settings, len(known) + len(awaited), count, seen, told)
     rows: list[tuple[Array, Origin]] = [*((row, "default") for row in first), *((row, "initial") for row in design)]
     seen.add(np.concatenate([first, design]))
     actor = learner.restore(grid, settings, policy)[0].policy
@@ -139,11 +143,18 @@ def _suggestions(grid: Grid, policy: Policy, rows: Sequence[tuple[Array, Origin]
 
 @single_threaded
 def fit(
-    *, space: Space, settings: AgentSettings, history: Sequence[Observation], previous: bytes | None, seed: int
+    *,
+    space: Space,
+    settings: AgentSettings,
+    history: Sequence[Observation],
+    previous: bytes | None,
+    seed: int,
+    knowledge: bytes | None = None,
 ) -> Fitted:
     """The surrogate of a history, oldest observation first.
 
     Fits when at least ``settings.refit_every`` observations are newer than those that ``previous`` was fitted on, else carries it over.
+    ``knowledge`` of other tasks, if it helps the space, is what the surrogate begins with, up to ``settings.knowledge_trials`` results.
 
     Raises:
         ArtifactCorrupt, SchemaUnknown: ``previous`` is damaged or foreign.
@@ -154,9 +165,10 @@ def fit(
     before = model.load(previous, grid) if previous is not None else None
     fresh = len(history) - (before.seen if before is not None else 0)
     if fresh >= settings.refit_every:
+        told = knowledge_of(knowledge, grid) if len(history) <= settings.knowledge_trials else None
         known = grid.encode(observation.configuration for observation in history)
         rewards = model.rewards_of([observation.reward for observation in history])
-        fitted = model.fit(known, rewards, grid, settings, before, seed)
+        fitted = model.fit(known, rewards, grid, settings, before, seed, told)
         if fitted is not None:
             return Fitted(weights=fitted.pack(), fitted=True, observations=fitted.observations, r2=fitted.surrogate.r2)
     if before is None:

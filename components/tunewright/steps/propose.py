@@ -8,6 +8,7 @@ from ..stopping.verbs import promotions
 from ..store import layout
 from ..study import Study
 from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, trial_id
+from .knowledge import knowledge_for
 from .ledger import Ledger, seed_for
 from .peers import ended_peers
 
@@ -69,6 +70,7 @@ def _new(
         surrogate=layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None,
         count=count,
         seed=seed,
+        knowledge=knowledge_for(session.agent),
     )
     default = study.search_space().default()  # as the user wrote it, without a detour over unit coordinates
     return [

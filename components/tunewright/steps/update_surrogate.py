@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..store import layout
 from ..trial import Loss, Plan, Result, SealedRound, Status, SurrogateRecord
 from .costs import cost_of
+from .knowledge import knowledge_for
 from .lease import LOST
 from .ledger import Clock, Ledger, seed_for
 
@@ -87,6 +88,7 @@ def _fit(ledger: Ledger, session_id: str, round_: int, previous: str | None) -> 
         history=observations(record.study, ledger.sealed(range(round_ + 1))),
         previous=layout.get_blob(ledger.store, previous) if previous else None,
         seed=seed_for(session, record.digest, round_, "update-surrogate"),
+        knowledge=knowledge_for(session.agent),
     )
     document = SurrogateRecord(
         round=round_,

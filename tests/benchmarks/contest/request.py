@@ -123,6 +123,7 @@ def problem(request: Request) -> dict[str, Any]:
         "seed": zlib.crc32(f"{request.task}/{request.seed}".encode()) % 2**31,
         "trials": request.trials,
         "batch": BATCH,
+        "left_out": task.name if task.role == "dev" else None,
         "worst": worst(request, task),
     }
 

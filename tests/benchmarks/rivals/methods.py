@@ -29,9 +29,10 @@ def _ours(name: str, **settings: Any) -> Method:
 
 
 OURS = "tunewright"
-ABLATIONS = ("without policy", "without model", "paper")
+ABLATIONS = ("without knowledge", "without policy", "without model", "paper")
 _ALL = (
     _ours(OURS),
+    _ours("without knowledge", knowledge_trials=0),
     _ours("without policy", policy_share=0.0),
     _ours("without model", reward_model="none"),
     _ours("paper", preset="paper"),

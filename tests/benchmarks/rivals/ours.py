@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
+from tests.benchmarks.knowledge import held_out
 
 from tunewright.agent.verbs import Observation, fit, propose, update
 from tunewright.preset import AgentSettings
 from tunewright.space import Parameter as ProductParameter
 from tunewright.space import Space
+from tunewright.steps.knowledge import shipped
 
 from .port import Observed, Parameter, Problem, Proposal
 
@@ -24,12 +26,20 @@ class Agent:
         self.space = Space({parameter.name: _parameter(parameter) for parameter in problem.space})
         self.settings = AgentSettings(**{"seed": problem.seed, **settings})
         self.seed, self.round = problem.seed, 0
+        self.knowledge = _knowledge(problem.left_out) if self.settings.knowledge_trials else None
         self.history: list[Observation] = []
         self.policy: bytes | None = None
         self.surrogate: bytes | None = None
 
     def ask(self, count: int) -> list[Proposal]:
-        suggestions = propose(**self._state(), pending=[], policy=self.policy, surrogate=self.surrogate, count=count)
+        suggestions = propose(
+            **self._state(),
+            pending=[],
+            policy=self.policy,
+            surrogate=self.surrogate,
+            count=count,
+            knowledge=self.knowledge,
+        )
         return [Proposal(configuration=dict(suggestion.configuration)) for suggestion in suggestions]
 
     def tell(self, observed: Sequence[Observed]) -> None:
@@ -42,7 +52,7 @@ class Agent:
             for result in observed
         ]
         self.history += batch
-        fitted = fit(**self._state(), previous=self.surrogate)
+        fitted = fit(**self._state(), previous=self.surrogate, knowledge=self.knowledge)
         self.surrogate = fitted.weights
         self.policy = update(
             **self._state(),
@@ -57,6 +67,11 @@ class Agent:
     def _state(self) -> dict[str, Any]:
         seed = self.seed * 1000 + self.round
         return {"space": self.space, "settings": self.settings, "history": self.history, "seed": seed}
+
+
+def _knowledge(left_out: str | None) -> bytes | None:
+    """What the product ships; on a development task, what was learnt without it."""
+    return shipped() if left_out is None else held_out(left_out)
 
 
 def _parameter(parameter: Parameter) -> ProductParameter:

@@ -50,6 +50,7 @@ class Problem:
     seed: int
     trials: int  #: the budget that the runner intends, for methods that plan ahead
     batch: int
+    left_out: str | None = None  #: development task whose own table the method must not have learnt from
     worst: float = 1.0  #: loss that a method without failures of its own is told of an infeasible configuration
 
     def finite(self, observed: Observed) -> float:

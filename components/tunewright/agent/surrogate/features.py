@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from ..grid import Array, Grid
+from ..knowledge import Knowledge
 
 
 class Features:
     """Columns of a space: one for a number or a choice of two, one-hot for more choices, one for every distinct condition.
 
     Two different choices are at distance 1. An inactive number stands at the middle of its range, an inactive choice at zero, and the
-    condition's own column tells them from active ones.
+    condition's own column tells them from active ones. What is known from other tasks follows the columns that have groups.
     """
 
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
+    def __init__(self, grid: Grid, knowledge: Knowledge | None = None) -> None:
+        self.grid, self.knowledge = grid, knowledge
         self.groups: list[int] = []
         for t in range(len(grid)):
             self.groups += [t] * self._columns(t)
@@ -42,7 +43,8 @@ class Features:
         """Inputs ``(B, D)`` of snapped coordinates ``x: (B, T)``."""
         columns = [self._parameter(t, x[:, t]) for t in range(len(self.grid))]
         columns += [(~np.isnan(x[:, t, None])).astype(np.float64) for t in self._conditional]
-        return torch.from_numpy(np.concatenate(columns, axis=1))
+        inputs = torch.from_numpy(np.concatenate(columns, axis=1))
+        return inputs if self.knowledge is None else torch.cat([inputs, self.knowledge(x)], dim=1)
 
     def _parameter(self, t: int, column: Array) -> Array:
         count = self.grid.cardinality[t]

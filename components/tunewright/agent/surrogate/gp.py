@@ -3,7 +3,8 @@
 gpytorch fits the hyperparameters (`kernel`); the algebra of the belief is written out here, because leave-one-out errors and points
 under way need the factor.
 
-Notation: ``N`` observations, ``B`` queries, ``D`` inputs, ``G`` length-scales; ``x: (N, D)``, ``y: (N,)`` of mean 0 and deviation 1;
+Notation: ``N`` observations, ``B`` queries, ``D`` inputs, ``G`` length-scales; ``x: (N, D)``, or
+``(N, D + 1 + L)`` where something is known (`kernel`); ``y: (N,)`` of mean 0 and deviation 1;
 ``factor: (N, N)`` lower Cholesky of K + noise I; ``alpha: (N,) = (K + noise I)^-1 (y - mean)``.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .kernel import Hyperparameters, covariance, fit_hyperparameters, start
+from .kernel import Hyperparameters, covariance, expectation, fit_hyperparameters, start, variance
 
 FIT_CAP = 300  #: observations on which hyperparameters are fitted; all up to CONDITION_CAP are conditioned on
 CONDITION_CAP = 1000  #: observations that the belief rests on, so that cost stops growing with the cube of their number
@@ -40,16 +41,16 @@ class GP:
     def belief(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """See `port.Surrogate`."""
         cross = self._cross(x)
-        mean = self.hyperparameters.mean + cross @ self.alpha
+        mean = self._expected(x) + cross @ self.alpha
         explained = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).square().sum(0)
-        return mean, (1.0 - explained).clamp(min=1e-12).sqrt()
+        return mean, (variance(x, self.hyperparameters, self.groups) - explained).clamp(min=1e-12).sqrt()
 
     def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """See `port.Surrogate`."""
         cross = self._cross(x)
-        mean = self.hyperparameters.mean + cross @ self.alpha
+        mean = self._expected(x) + cross @ self.alpha
         half = torch.linalg.solve_triangular(self.factor, cross.T, upper=False)
-        prior = covariance(x, x, self.hyperparameters.lengthscale, self.groups)
+        prior = covariance(x, x, self.hyperparameters, self.groups)
         root = cholesky(prior - half.T @ half)
         return mean + root @ torch.randn(len(x), generator=generator, dtype=x.dtype)
 
@@ -62,12 +63,12 @@ class GP:
             return self
         cross = self._cross(x)
         corner = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).T
-        prior = covariance(x, x, self.hyperparameters.lengthscale, self.groups)
+        prior = covariance(x, x, self.hyperparameters, self.groups)
         last = cholesky(prior + self.hyperparameters.noise * torch.eye(len(x), dtype=x.dtype) - corner @ corner.T)
         before, after = len(self.x), len(self.x) + len(x)
         factor = torch.zeros(after, after, dtype=x.dtype)
         factor[:before, :before], factor[before:, :before], factor[before:, before:] = self.factor, corner, last
-        believed = self.hyperparameters.mean + cross @ self.alpha
+        believed = self._expected(x) + cross @ self.alpha
         alpha = torch.cat([self.alpha, torch.zeros(len(x), dtype=x.dtype)])
         best = max(self.best, float(believed.max()))
         return replace(
@@ -80,18 +81,22 @@ class GP:
 
     def notes(self) -> Mapping[str, Any]:
         """See `port.Surrogate`."""
-        return {"noise": self.hyperparameters.noise, "mean": self.hyperparameters.mean, "r2": self.r2}
+        at = self.hyperparameters
+        return {"noise": at.noise, "mean": at.mean, "scale": at.scale, "amplitude": at.amplitude, "r2": self.r2}
+
+    def _expected(self, x: Tensor) -> Tensor:
+        return expectation(x, self.hyperparameters, self.groups)
 
     def _cross(self, x: Tensor) -> Tensor:
-        return covariance(x, self.x, self.hyperparameters.lengthscale, self.groups)
+        return covariance(x, self.x, self.hyperparameters, self.groups)
 
 
 def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparameters, r2: float | None = None) -> GP:
     """The process given observations and hyperparameters; ``r2`` is only remembered."""
-    noisy = covariance(x, x, hyperparameters.lengthscale, groups)
+    noisy = covariance(x, x, hyperparameters, groups)
     noisy.diagonal().add_(hyperparameters.noise)
     factor = cholesky(noisy)
-    alpha = torch.cholesky_solve((y - hyperparameters.mean)[:, None], factor)[:, 0]
+    alpha = torch.cholesky_solve((y - expectation(x, hyperparameters, groups))[:, None], factor)[:, 0]
     smoothed = y - hyperparameters.noise * alpha
     return GP(
         hyperparameters=hyperparameters,
@@ -107,16 +112,21 @@ def condition(x: Tensor, y: Tensor, groups: Tensor, hyperparameters: Hyperparame
 
 def fit(x: Tensor, y: Tensor, groups: Tensor, previous: Hyperparameters | None, generator: torch.Generator) -> GP:
     """Hyperparameters on at most FIT_CAP observations, conditioned on at most CONDITION_CAP."""
-    known = previous if previous is not None and len(previous.lengthscale) == int(groups.max()) + 1 else None
+    informed = x.shape[1] > len(groups)
+    known = previous if previous is not None and _matches(previous, groups, informed) else None
     part = subset(y, FIT_CAP, generator)
     hyperparameters = fit_hyperparameters(
-        x[part], y[part], groups, known or start(groups), WARM_ITERATIONS if known else ITERATIONS
+        x[part], y[part], groups, known or start(groups, informed=informed), WARM_ITERATIONS if known else ITERATIONS
     )
     kept = subset(y, CONDITION_CAP, generator)
     fitted = condition(x[kept], y[kept], groups, hyperparameters)
     return replace(
         fitted, r2=leave_one_out_r2(fitted.y, fitted.alpha, torch.cholesky_inverse(fitted.factor).diagonal())
     )
+
+
+def _matches(previous: Hyperparameters, groups: Tensor, informed: bool) -> bool:
+    return len(previous.lengthscale) == int(groups.max()) + 1 and (previous.amplitude > 0) == informed
 
 
 def subset(y: Tensor, cap: int, generator: torch.Generator) -> Tensor:

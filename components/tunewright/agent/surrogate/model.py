@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ...preset import AgentSettings
-from .. import streams, weights
+from .. import knowledge, streams, weights
 from ..grid import Array, Grid
+from ..knowledge import Knowledge
 from . import ensemble, gp
 from .features import Features
 from .kernel import Hyperparameters
@@ -19,6 +20,7 @@ from .port import Surrogate
 from .targets import Scaling, scale
 
 HUGE = 1e100
+TOLD = "knowledge."  #: begins the names of tensors that were learnt on other tasks
 KINDS = ("surrogate-gp", "surrogate-ensemble")
 
 
@@ -54,11 +56,22 @@ class RewardModel:
             "groups": self.features.groups,
             "model": dict(self.surrogate.notes()),
         }
-        return weights.pack(weights.Weights(kind=self.kind, tensors=self.surrogate.tensors(), notes=notes))
+        tensors = dict(self.surrogate.tensors())
+        if self.features.knowledge is not None:
+            told = self.features.knowledge.stored
+            notes["knowledge"] = dict(told.notes)
+            tensors |= {f"{TOLD}{name}": tensor for name, tensor in told.tensors.items()}
+        return weights.pack(weights.Weights(kind=self.kind, tensors=tensors, notes=notes))
 
 
 def fit(
-    x: Array, rewards: Array, grid: Grid, settings: AgentSettings, previous: RewardModel | None, seed: int
+    x: Array,
+    rewards: Array,
+    grid: Grid,
+    settings: AgentSettings,
+    previous: RewardModel | None,
+    seed: int,
+    told: Knowledge | None = None,
 ) -> RewardModel | None:
     """A model of the latest ``settings.history`` results; None with fewer than two successes among them.
 
@@ -66,6 +79,7 @@ def fit(
         x: ``(N, T)`` snapped coordinates of all results, oldest first.
         rewards: ``(N,)``, NaN where failed or infeasible.
         previous: begins the search for hyperparameters, if it is of the same kind.
+        told: what is known from other tasks.
     """
     seen = len(x)
     if settings.history is not None:
@@ -73,7 +87,7 @@ def fit(
     scaled = scale(rewards)
     if scaled is None:
         return None
-    features = Features(grid)
+    features = Features(grid, told)
     inputs, targets = features(x), torch.from_numpy(scaled[0])
     generator = streams.generator(seed, "surrogate")
     surrogate: Surrogate
@@ -99,7 +113,7 @@ def fit(
 def load(data: bytes, grid: Grid) -> RewardModel:
     """The model in ``data``. Raises ArtifactCorrupt and SchemaUnknown, see `weights.unpack`."""
     stored = weights.unpack(data, KINDS)
-    features = Features(grid)
+    features = Features(grid, _told(stored, grid))
     if stored.notes["groups"] != features.groups:
         raise weights.foreign("surrogate", f"{len(features.groups)} inputs", f"{len(stored.notes['groups'])}")
     return RewardModel(
@@ -115,10 +129,21 @@ def load(data: bytes, grid: Grid) -> RewardModel:
 def _surrogate(stored: weights.Weights, groups: Tensor) -> Surrogate:
     notes: dict[str, Any] = stored.notes["model"]
     if stored.kind == "surrogate-gp":
-        known = Hyperparameters(lengthscale=stored.tensors["lengthscale"], noise=notes["noise"], mean=notes["mean"])
+        fields = ("noise", "mean", "scale", "amplitude")
+        known = Hyperparameters(
+            lengthscale=stored.tensors["lengthscale"], **{field: notes[field] for field in fields if field in notes}
+        )
         return gp.condition(stored.tensors["x"], stored.tensors["y"], groups, known, notes["r2"])
     empty = torch.empty(0, len(groups), dtype=torch.float64)
-    return ensemble.Ensemble(parameters=stored.tensors, **notes, awaited=empty)
+    parameters = {name: tensor for name, tensor in stored.tensors.items() if not name.startswith(TOLD)}
+    return ensemble.Ensemble(parameters=parameters, **notes, awaited=empty)
+
+
+def _told(stored: weights.Weights, grid: Grid) -> Knowledge | None:
+    if "knowledge" not in stored.notes:
+        return None
+    tensors = {name[len(TOLD) :]: tensor for name, tensor in stored.tensors.items() if name.startswith(TOLD)}
+    return knowledge.of(weights.Weights(kind=knowledge.KIND, tensors=tensors, notes=stored.notes["knowledge"]), grid)
 
 
 def rewards_of(values: list[float | None]) -> Array:
