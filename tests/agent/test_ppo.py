@@ -154,6 +154,7 @@ def test_a_known_optimum_is_learnt(preset: str) -> None:
     assert np.abs(drawn - target).mean() < 0.08
 
 
+@pytest.mark.timeout(1200)  # two trainings of a policy: a minute, and far more on a busy machine
 def test_only_a_policy_that_sees_drawn_values_learns_that_two_parameters_belong_together() -> None:
     correlation, reward, spread = {}, {}, {}
     for feed in ("value", "distribution"):  # an entropy bonus keeps both wide; the best there is lies on x0 + x1 = 1
