@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from pipelines.argo.session import Progress
 from ruamel.yaml import YAML
 from tests.steps.studies import shell_study
 
+from pipelines import commands
 from tunewright.cli import run
 from tunewright.study_file import dump_study, parse_study
 
@@ -77,6 +80,31 @@ def test_options_of_one_system_are_refused_by_the_other(study: str, capsys: pyte
         capsys, "submit", study, "--backend", "kfp", "--trial-cpu", "1", code=2
     )
     assert "needs the id of a run" in said(capsys, "sessions", "--backend", "kfp", code=2)
+
+
+def test_status_asks_the_cluster_when_it_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def status(name: str, *, namespace: object) -> Progress:
+        asked.append(name)
+        return Progress(
+            name=name,
+            study="s",
+            phase="Running",
+            message="",
+            started=None,
+            finished=None,
+            rounds=1,
+            trials=2,
+            running=(),
+            size=9,
+        )
+
+    monkeypatch.setattr(commands.argo, "status", status)
+    assert json.loads(said(capsys, "status", "night", "--backend", "argo", "--json"))[0]["phase"] == "Running"
+    assert asked == ["night"]
 
 
 def test_without_kubectl_the_remedy_is_named(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import CLUSTER_COMMANDS, options
 
 if TYPE_CHECKING:
     from ..trial import Result
@@ -19,10 +20,18 @@ LAST = 5  #: failures shown
 @click.command()
 @options.study_name
 @options.store
+@click.option(
+    "--backend",
+    type=click.Choice(["argo", "kfp"]),
+    help="Ask the cluster, not the store: STUDY is then a workflow or run, and `tunewright sessions` has more options.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(study: str, store: str, as_json: bool) -> None:
+def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
     """Show session, round, counts, the incumbent, and the latest failures of STUDY with the end of their logs."""
-
+    if backend is not None:
+        asked = [study, "--backend", backend, *(["--json"] if as_json else [])]
+        import_module(CLUSTER_COMMANDS).sessions.main(asked, standalone_mode=False)
+        return
     state = describe(options.ledger_of(study, store))
     if as_json:
         click.echo(json.dumps(state, indent=2))
