@@ -78,7 +78,10 @@ def test_a_run_that_is_broken_off_leaves_no_process_and_the_same_command_goes_on
     file = tmp_path / "study.yaml"
     file.write_text(dump_study(shell_study(command=command, budget={"trials": 4, "parallel_trials": 2})))
     call = [sys.executable, "-m", "tunewright", "run", str(file), "--store", str(tmp_path / "store"), "--quiet"]
+    inherited = signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
     process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if inherited is not None:  # what a shell starts in the background ignores SIGINT, and so would all its children
+        signal.signal(number, inherited)
     deadline = time.monotonic() + 60
     while not journal.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
