@@ -63,7 +63,9 @@ class Killed(BaseException):
     ids=["sampled", "dart", "early-stopping"],
 )
 @pytest.mark.parametrize("lives", [1, 3])
-@pytest.mark.filterwarnings("ignore:.*booster=dart:UserWarning")  # deprecated since XGBoost 3.4, which Python 3.12 brings
+@pytest.mark.filterwarnings(
+    "ignore:.*booster=dart:UserWarning"
+)  # deprecated since XGBoost 3.4, which Python 3.12 brings
 def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: dict[str, Any], configuration: Configuration, lives: int
 ) -> None:
