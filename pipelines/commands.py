@@ -75,7 +75,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--shape",
             type=click.Choice(["fused", "separate"]),
-            help="The agent's steps in one pod a round, or in one each.",
+            help="All that follows training in one pod a round, or a pod each.",
         ),
         click.option("--store", help="Address of the store; default is the installation's."),
     ):

@@ -81,8 +81,8 @@ def template(step: Step) -> dict[str, Any]:
     made["container"] = _container(step)
     if step.name == "train":
         made |= {"serviceAccountName": "tunewright-train", "automountServiceAccountToken": True}
-    if step.name in ("train", "evaluate"):
-        made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _trial_resources(step)}]})
+    if step.name in _PATCHED:
+        made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
     return made
 
 
@@ -111,14 +111,21 @@ def _environment(step: Step) -> list[dict[str, Any]]:
     if step.name == "train":
         stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
     # the agent's matrices are small: more threads only wait for each other
-    return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}] if step.image == "agent" else stored
+    thinks = step.image == "agent" or step.name == "advance"
+    return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}] if thinks else stored
 
 
-def _trial_resources(step: Step) -> dict[str, Any]:
-    """A quantity in the template itself cannot be a parameter, but in a patch it can."""
-    memory = {"memory": "{{workflow.parameters.trial-memory}}"}
-    gpus = {"nvidia.com/gpu": "{{workflow.parameters.trial-gpus}}"} if step.name == "train" else {}
-    return {"requests": {"cpu": "{{workflow.parameters.trial-cpu}}", **memory, **gpus}, "limits": {**memory, **gpus}}
+def _trial_resources(**more: str) -> dict[str, Any]:
+    limits = {"memory": "{{workflow.parameters.trial-memory}}", **more}
+    return {"requests": {"cpu": "{{workflow.parameters.trial-cpu}}", **limits}, "limits": limits}
+
+
+_PATCHED: Final = {
+    "train": _trial_resources(**{"nvidia.com/gpu": "{{workflow.parameters.trial-gpus}}"}),
+    "evaluate": _trial_resources(),
+    "advance": {"limits": {"memory": "{{workflow.parameters.advance-memory}}"}},
+}
+"""Resources that are parameters: a quantity in the template itself cannot be one, but in a patch it can."""
 
 
 def _retry() -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
     study ── open ─▶ propose or advance ─▶ rounds     rounds calls itself once a round, while there is more to do
     rounds ─ trial × slots ─▶ update-surrogate ─▶ update-policy ─▶ propose ─▶ rounds    shape: separate
-    rounds ─ trial × slots ─▶ advance ─▶ rounds                                         shape: fused
+    rounds ─ train × slots ─▶ advance ─▶ rounds                                         shape: fused
     trial ── train ─▶ evaluate
 
 Values that are the same in every pod are workflow parameters, not inputs: a node of the Workflow's status repeats its
@@ -22,11 +22,13 @@ from . import pod
 
 NAME: Final = "tunewright"
 Shape = Literal["fused", "separate"]
+TRIAL: Final[dict[Shape, str]] = {"fused": "train", "separate": "trial"}
+"""What is run for every slot of a round."""
 AGENT: Final[dict[Shape, tuple[str, ...]]] = {
     "fused": ("advance",),
     "separate": ("update-surrogate", "update-policy", "propose"),
 }
-"""The agent's steps between two rounds of trials. The last of them proposes, and is also what opens the first round."""
+"""What is run between two rounds of trials. The last of them proposes, and is also what opens the first round."""
 STEPS: Final = ("open", "propose", "train", "evaluate", "update-surrogate", "update-policy", "advance", "report")
 
 DAY: Final = 86400
@@ -77,11 +79,17 @@ def _parameters() -> list[dict[str, Any]]:
             "name": "shape",
             "value": shapes[0],
             "enum": shapes,
-            "description": "The agent's steps between two rounds as one pod (fused) or as three (separate).",
+            "description": "All that follows training as one pod a round (fused), or a pod for every model that is scored and three for the "
+            "agent's steps (separate).",
         },
         {"name": "trial-cpu", "value": "1", "description": "CPU that one trial requests."},
         {"name": "trial-memory", "value": "2Gi", "description": "Memory that one trial requests and may use."},
         {"name": "trial-gpus", "value": "0", "description": "GPUs of one trial while it trains."},
+        {
+            "name": "advance-memory",
+            "value": "3Gi",
+            "description": "Memory that advance may use: it scores models and holds the agent.",
+        },
     ]
 
 
@@ -101,15 +109,16 @@ def _study() -> dict[str, Any]:
 def _rounds(shape: Shape) -> dict[str, Any]:
     """One round, and the next one. A trial whose pods are lost for good ends nothing: it is sealed as LOST."""
     round_ = {"round": "{{inputs.parameters.round}}"}
+    trial = TRIAL[shape]
     tasks: list[dict[str, Any]] = [
         {
-            "name": "trial",
-            "template": "trial",
+            "name": trial,
+            "template": trial,
             "withParam": "{{inputs.parameters.slots}}",
             "arguments": _arguments(**round_, slot="{{item}}"),
         }
     ]
-    depends = "trial.Succeeded || trial.Failed || trial.Errored || trial.Skipped"
+    depends = " || ".join(f"{trial}.{phase}" for phase in ("Succeeded", "Failed", "Errored", "Skipped"))
     for name in AGENT[shape]:
         takes = any(input_.name == "round" for input_ in BY_NAME[name].inputs)
         arguments = {"arguments": _arguments(**round_)} if takes else {}

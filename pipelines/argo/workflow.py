@@ -26,7 +26,7 @@ class Options:
     """What a session is given besides its study; None leaves the WorkflowTemplate's own value."""
 
     store: str | None = None  #: address, s3://bucket/prefix
-    shape: Shape | None = None  #: the agent's steps as one pod a round, or as three
+    shape: Shape | None = None  #: all that follows training as one pod a round, or as one each
     trial_cpu: str | None = None  #: Kubernetes quantity that the pods of one trial's steps request, e.g. 500m
     trial_memory: str | None = None  #: Kubernetes quantity that they request and may use, e.g. 4Gi
     trial_gpus: int | None = None  #: while it trains; of trials that run as Jobs the study says it
@@ -108,6 +108,21 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
     return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory}
 
 
+def _advance_memory(options: Options) -> str | None:
+    """What scoring a model takes, which is at most what training it took, and 1 GiB for the agent. Raises InputError when it is no quantity."""
+    if options.trial_memory is None:
+        return None
+    from kubernetes.utils.quantity import parse_quantity
+
+    try:
+        mebibytes = int(parse_quantity(options.trial_memory)) // 2**20 + 1024
+    except ValueError:
+        raise InputError(
+            f"--trial-memory must be a Kubernetes quantity such as 4Gi, got {options.trial_memory!r}"
+        ) from None
+    return f"{mebibytes}Mi"
+
+
 def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
     values = {
         "study": study.name,
@@ -116,6 +131,7 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
         "store": options.store,
         "shape": options.shape,
         **_pods_of(study, options),
+        "advance-memory": _advance_memory(options),
     }
     given = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
     spec: dict[str, Any] = {"workflowTemplateRef": {"name": NAME}, "arguments": {"parameters": given}}

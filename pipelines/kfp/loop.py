@@ -4,9 +4,8 @@
 
     tunewright ─ open ─▶ session                                 exit handler of session: report
     session ── turns: one after the other ─ propose ─▶ round     at most as many as the session can have
-    round ──── if not done ─ slots: side by side ─ trial ─▶ update-surrogate ─▶ update-policy      shape: separate
-                                                        └─▶ advance                                shape: fused
-    trial ──── train ─▶ evaluate
+    round ──── if not done ─ slots: side by side ─ train ─▶ evaluate ─▶ update-surrogate ─▶ update-policy      shape: separate
+                                                        └─▶ advance                                           shape: fused
 
 Kubeflow Pipelines has no recursion, so the loop is counted: `open` says how many rounds the session can have at most. A turn that finds
 the session done proposes nothing and costs one short pod. The number of the round comes from the store, never from the loop's item.
@@ -31,7 +30,7 @@ pipeline: Callable[..., Callable[[Callable[..., None]], Any]] = dsl.pipeline  #:
 
 
 def loop(pods: Pods, *, fused: bool = False) -> Any:
-    """The pipeline as the SDK's compiler takes it. ``fused`` runs both updates in one container."""
+    """The pipeline as the SDK's compiler takes it. ``fused`` runs all that follows training in one container."""
 
     def task(step: Step, **arguments: Any) -> Any:
         return pods.settle(component(step)(**arguments), step)
@@ -41,12 +40,13 @@ def loop(pods: Pods, *, fused: bool = False) -> Any:
         place = {"study": study, "session": session, "round": round}
         with dsl.If(done == "false", name="not-done"):
             with dsl.ParallelFor(slots, name="slots") as slot:
-                trained = task(steps.TRAIN, **place, slot=slot)
-                scored = task(steps.EVALUATE, **place, slot=slot).after(trained)
+                ended = task(steps.TRAIN, **place, slot=slot)
+                if not fused:
+                    ended = task(steps.EVALUATE, **place, slot=slot).after(ended)
             if fused:
-                task(steps.ADVANCE, **place).after(scored)
+                task(steps.ADVANCE, **place).after(ended)
             else:
-                fitted = task(steps.UPDATE_SURROGATE, **place).after(scored)
+                fitted = task(steps.UPDATE_SURROGATE, **place).after(ended)
                 task(steps.UPDATE_POLICY, **place).after(fitted)
 
     @pipeline(name="turns")

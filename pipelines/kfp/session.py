@@ -81,7 +81,7 @@ def submit(
         session: its id. Submitting a session again runs it again, which does nothing that has been done.
         store: address of the store, as pods reach it.
         pods: what the pods are given.
-        fused: both updates of a round in one container.
+        fused: all that follows training in one container a round.
 
     Raises:
         StudyInvalid: the study breaks rules; no pod has started.

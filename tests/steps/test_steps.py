@@ -10,6 +10,7 @@ import pytest
 from tests.steps.studies import shell_study
 
 from tunewright.errors import InputError, SchemaUnknown, SessionFenced, StoreRefused, StudyChanged
+from tunewright.steps import advance as advance_module
 from tunewright.steps.advance import main as advance
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
@@ -183,7 +184,8 @@ def test_the_fused_step_does_what_its_parts_do(tmp_path: Path) -> None:
     address = str(tmp_path / "a" / "toy")
     fused, parts = opened(str(tmp_path / "a"), shell_study()), opened(str(tmp_path / "b"), shell_study())
     assert advance(study=address, session="one") == propose(parts, "one")
-    run_slots(fused, 0)
+    for slot in fused.slots(0):
+        train(fused, "one", 0, slot, runner=LocalRunner())
     run_slots(parts, 0)
     after = advance(study=address, session="one", round=0)
     update_surrogate(parts, "one", 0)
@@ -191,6 +193,34 @@ def test_the_fused_step_does_what_its_parts_do(tmp_path: Path) -> None:
     assert after == propose(parts, "one")
     assert fused.head()[0].policy == parts.head()[0].policy
     assert fused.plan(1) == parts.plan(1)
+
+
+def test_a_model_whose_scoring_dies_is_the_only_one_that_is_lost(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring is a process; that it is killed, as for its memory, is played here."""
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    for slot in ledger.slots(0):
+        train(ledger, "one", 0, slot, runner=LocalRunner())
+    real = advance_module._evaluate
+
+    def dying(arguments: list[str]) -> int:
+        return -9 if arguments[-2:] != ["--slot", "0"] else real(arguments)
+
+    monkeypatch.setattr(advance_module, "_evaluate", dying)
+    advance(study=f"{place}/toy", session="one", round=0)
+    (sealed,) = ledger.sealed(range(1))
+    assert [result.status for result in sealed.results] == [Status.COMPLETE] + [Status.LOST] * (
+        len(ledger.slots(0)) - 1
+    )
+
+
+def test_what_scoring_was_refused_ends_the_fused_step_alike(place: str, capfd: pytest.CaptureFixture[str]) -> None:
+    ledger = opened(place, shell_study())
+    propose(ledger, "one")
+    opened(place, shell_study(), "two")
+    with pytest.raises(InputError, match="must be scored, but that was refused"):
+        advance(study=f"{place}/toy", session="one", round=0)
+    assert "SessionFenced: session 'one' must own the study" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

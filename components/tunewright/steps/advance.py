@@ -1,19 +1,66 @@
-"""The three agent steps in one process."""
+"""All that follows training, in one container: evaluate, update-surrogate, update-policy and propose.
+
+Models are scored by a process of its own, while this one imports torch: so the agent's memory is what it is alone, and a model whose
+scoring dies takes nobody along.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import subprocess
+import sys
 from typing import Any
 
+from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TERMINATED, EXIT_TRANSIENT, InputError, TransientError
 from .ledger import Ledger
 from .propose import propose
 from .update_policy import update_policy
 from .update_surrogate import update_surrogate
 
+LOG = logging.getLogger(__name__)
+
 
 def main(*, study: str, session: str, round: int | None = None) -> dict[str, Any]:  # noqa: A002 - the step's argument
-    """Entry point of the step."""
+    """Entry point of the step.
+
+    Raises:
+        InputError: as its parts, and when scoring a model was refused.
+        TransientError: as its parts, and when scoring could not go on.
+    """
     ledger = Ledger.at(study)
     if round is not None:
+        evaluate_all(ledger, study, session, round)
         update_surrogate(ledger, session, round)
         update_policy(ledger, session, round)
     return propose(ledger, session)
+
+
+def evaluate_all(ledger: Ledger, study: str, session: str, round_: int) -> None:
+    """Score the round's trials in one process; one by one when that dies, so that a trial that cannot be scored is the only one that is LOST."""
+    place = ["--study", study, "--session", session, "--round", str(round_)]
+    if _evaluate(place) == EXIT_OK:
+        return
+    for slot in ledger.slots(round_):
+        code = _evaluate([*place, "--slot", str(slot)])
+        if code != EXIT_OK:
+            LOG.warning("round %d, slot %d is lost: scoring it ended with exit code %d", round_, slot, code)
+
+
+def _evaluate(arguments: list[str]) -> int:
+    command = [sys.executable, "-P", "-m", "tunewright.steps", "evaluate", *arguments]
+    # one thread is right for the agent's small matrices and wrong for a convolutional network
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    with subprocess.Popen(command, env=environment) as child:
+        try:
+            import torch  # noqa: F401 - takes as long as scoring most models
+
+            code = child.wait()
+        except BaseException:
+            child.kill()
+            raise
+    if code == EXIT_INPUT:
+        raise InputError("the models of the round must be scored, but that was refused; the lines above say why")
+    if code in (EXIT_TRANSIENT, EXIT_TERMINATED):
+        raise TransientError("the models of the round could not be scored now; the lines above say why")
+    return code

@@ -122,12 +122,22 @@ TRAIN = Step(
 )
 EVALUATE = Step(
     name="evaluate",
-    summary="Score one trial and write its terminal result",
+    summary="Score trials and write their terminal results",
     description="Loads the trained model, verifies its digests, computes the metrics on the validation data and writes the result. Failed, "
     "infeasible and stopped trials get theirs here too.",
     again="The first terminal result wins.",
     image="trainer",
-    inputs=(_STUDY, _SESSION, _ROUND, _SLOT),
+    inputs=(
+        _STUDY,
+        _SESSION,
+        _ROUND,
+        Input(
+            name="slot",
+            type="integer",
+            description="The trial's place in the round's plan; without it all of them, one after the other.",
+            optional=True,
+        ),
+    ),
 )
 UPDATE_SURROGATE = Step(
     name="update-surrogate",
@@ -148,11 +158,11 @@ UPDATE_POLICY = Step(
 )
 ADVANCE = Step(
     name="advance",
-    summary="The three agent steps in one process",
-    description="update-surrogate and update-policy of a round, then propose for the next: one container and one import of torch instead of three. "
-    "Without a round it only proposes.",
+    summary="All that follows training, in one container",
+    description="evaluate for every trial of a round, then update-surrogate and update-policy, then propose for the next round: one container "
+    "instead of three and one for every trial. Without a round it only proposes.",
     again="As its parts.",
-    image="agent",
+    image="trainer",
     inputs=(
         _STUDY,
         _SESSION,

@@ -22,9 +22,11 @@ from .peers import stream_of
 LOG = logging.getLogger(__name__)
 
 
-def main(*, study: str, session: str, round: int, slot: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
+def main(*, study: str, session: str, round: int, slot: int | None = None) -> dict[str, Any]:  # noqa: A002 - the step's argument
     """Entry point of the step."""
-    evaluate(Ledger.at(study), session, round, slot)
+    ledger = Ledger.at(study)
+    for each in [slot] if slot is not None else ledger.slots(round):
+        evaluate(ledger, session, round, each)
     return {}
 
 

@@ -113,6 +113,13 @@ class Ledger:
             )
         return plan.slots[slot]
 
+    def slots(self, round_: int) -> range:
+        """The places of a plan. Raises InputError when the round has none."""
+        plan = self.plan(round_)
+        if plan is None:
+            raise InputError(f"round {round_} of {self.store.address} must have a plan, found none; run propose first")
+        return range(len(plan.slots))
+
     def trial_seed(self, round_: int, slot: int) -> int:
         """Seed of the trial in a slot: the planning session's, whichever session trains, scores or promotes it.
 
