@@ -42,7 +42,7 @@ class Progress:
     started: str | None  #: UTC, as Kubernetes writes it
     finished: str | None
     rounds: int  #: that have begun
-    trials: int  #: that have been evaluated
+    trials: int  #: whose pods have ended
     running: tuple[str, ...]  #: steps whose pods run now, e.g. train
     size: int  #: bytes of the Workflow as JSON, which etcd limits to about 1.5 MB
 
@@ -129,7 +129,7 @@ def progress(document: dict[str, Any]) -> Progress:
     """What a Workflow object tells."""
     state = document.get("status", {})
     nodes = _nodes(state)
-    retries = [node for node in nodes if node["type"] == "Retry"]
+    last = "evaluate" if any(node["templateName"] == "rounds-separate" for node in nodes) else "train"
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
@@ -138,7 +138,7 @@ def progress(document: dict[str, Any]) -> Progress:
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
         rounds=sum(node["type"] == "DAG" and node["templateName"].startswith("rounds-") for node in nodes),
-        trials=sum(node["templateName"] == "evaluate" and node["phase"] == "Succeeded" for node in retries),
+        trials=sum((n["type"], n["templateName"], n["phase"]) == ("Retry", last, "Succeeded") for n in nodes),
         running=tuple(sorted(n["templateName"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Running")),
         size=len(json.dumps(document, separators=(",", ":"))),
     )

@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import pytest
 from pipelines.argo.session import submit
+from pipelines.argo.template import Shape
 from tests.e2e.conftest import study_text
 from tests.e2e.installation import OPTIONS, Installation, kubectl
 from tests.e2e.outcome import assert_every_trial_ended_once, attempts
@@ -22,7 +24,18 @@ from tunewright.trial import Champion
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(2400)]
 
-KILLS = {"open": 1, "propose": 2, "train": 5, "evaluate": 3, "update-surrogate": 1, "update-policy": 1, "report": 1}
+KILLS: Final[dict[Shape, dict[str, int]]] = {
+    "separate": {
+        "open": 1,
+        "propose": 2,
+        "train": 5,
+        "evaluate": 3,
+        "update-surrogate": 1,
+        "update-policy": 1,
+        "report": 1,
+    },
+    "fused": {"open": 1, "train": 5, "advance": 4, "report": 1},
+}
 """Pods killed of each step."""
 
 
@@ -32,6 +45,7 @@ class Chaos(threading.Thread):
 
     installation: Installation
     workflow: str
+    kills: dict[str, int]
     seed: int
     killed: Counter[str] = field(default_factory=Counter)
     victims: set[str] = field(default_factory=set)
@@ -56,7 +70,7 @@ class Chaos(threading.Thread):
         for pod in running:
             name = pod["metadata"]["name"]
             step = pod["metadata"]["labels"].get("app.kubernetes.io/component", "")
-            if name in self.victims or self.killed[step] >= KILLS.get(step, 0):
+            if name in self.victims or self.killed[step] >= self.kills.get(step, 0):
                 continue
             time.sleep(self.random.uniform(0.0, 3.0))  # any point of the step's life
             self.installation.kill(name)
@@ -81,16 +95,17 @@ def restart_controller() -> None:
         kubectl("-n", place["namespace"], "delete", "pod", place["name"], "--grace-period=0", "--force", "--wait=false")
 
 
-def test_a_session_under_fire_ends_with_every_trial_counted_once(installation, capsys):
-    name = "under-fire"
+@pytest.mark.parametrize("shape", list(KILLS))
+def test_a_session_under_fire_ends_with_every_trial_counted_once(installation, shape, capsys):
+    name = f"under-fire-{shape}"
     submitted = submit(
         study_text(name, rounds=3, parallel=4),
         namespace=installation.namespace,
         now=datetime.now(UTC),
-        options=replace(OPTIONS, shape="separate"),
+        options=replace(OPTIONS, shape=shape),
     )
     seed = random.randrange(2**32)
-    chaos = Chaos(installation, submitted.name, seed)
+    chaos = Chaos(installation, submitted.name, KILLS[shape], seed)
     chaos.start()
     began = time.monotonic()
     try:
@@ -108,9 +123,11 @@ def test_a_session_under_fire_ends_with_every_trial_counted_once(installation, c
         assert b"</html>" in ledger.store.get(layout.report(submitted.session)).data
     statuses = Counter(result.status.value for result in results)
     with capsys.disabled():
-        print(f"\nchaos (seed {seed}): killed {dict(chaos.killed)} in {took:.0f} s; attempts {tries}, {dict(statuses)}")
+        print(
+            f"\nchaos, {shape} (seed {seed}): killed {dict(chaos.killed)} in {took:.0f} s; attempts {tries}, {dict(statuses)}"
+        )
     assert champion.objective > 0.9
     assert len(results) == 12
     assert statuses["COMPLETE"] >= 11, statuses  # LOST is a terminal result too, but no more than one in passing
-    assert chaos.killed == Counter({**KILLS, "minio": 1, "controller": 1})
+    assert chaos.killed == Counter({**KILLS[shape], "minio": 1, "controller": 1})
     assert max(tries) > 1

@@ -16,7 +16,7 @@ import pytest
 from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
 from pipelines.argo.namespace import Namespace, NameTakenError
 from pipelines.argo.session import progress, submit
-from pipelines.argo.template import AGENT, STEPS, workflow_template
+from pipelines.argo.template import AGENT, TRIAL, STEPS, workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
 from ruamel.yaml import YAML
 
@@ -96,7 +96,7 @@ def test_a_round_calls_the_next_one_only_while_the_session_lasts(shape):
 def test_lost_trials_end_no_round():
     for shape in AGENT:
         after = next(t for t in templates()[f"rounds-{shape}"]["dag"]["tasks"] if t["name"] == AGENT[shape][0])
-        assert {"trial.Failed", "trial.Errored"} <= set(after["depends"].split(" || "))
+        assert {f"{TRIAL[shape]}.Failed", f"{TRIAL[shape]}.Errored"} <= set(after["depends"].split(" || "))
 
 
 def test_bad_input_is_never_retried_and_lost_pods_are():
@@ -206,14 +206,15 @@ def test_schedules_never_overlap_and_name_their_time_zone():
     assert (spec["concurrencyPolicy"], spec["timezone"], spec["schedules"]) == ("Forbid", "UTC", ["0 2 * * *"])
 
 
-def test_progress_is_read_from_packed_nodes_too():
+@pytest.mark.parametrize(("shape", "last"), [("separate", "evaluate"), ("fused", "train")])
+def test_progress_is_read_from_packed_nodes_too(shape: str, last: str):
     def node(kind: str, template: str, phase: str) -> dict[str, str]:
         return {"type": kind, "templateName": template, "phase": phase}
 
     nodes = {
-        "a": node("DAG", "rounds-fused", "Running"),
-        "b": node("Retry", "evaluate", "Succeeded"),
-        "c": node("Pod", "evaluate", "Succeeded"),
+        "a": node("DAG", f"rounds-{shape}", "Running"),
+        "b": node("Retry", last, "Succeeded"),
+        "c": node("Pod", last, "Succeeded"),
         "d": node("Pod", "train", "Running"),
     }
     metadata = {"name": "example-one", "labels": {"tunewright/study": "example"}}
