@@ -18,6 +18,7 @@ from .space import FEASIBILITY_DRAWS, Space
 
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 PLACEHOLDERS = ("params", "output", "data", "files")
+MODEL = "model"  #: one more in the command that scores
 _NEEDED = {
     "data": "the section data, got nothing; add data.source",
     "files": "files in the trial, got nothing; add trial.files",
@@ -200,25 +201,36 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
 
 
 def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has: Mapping[str, bool]) -> list[Mistake]:
+    evaluate = trial.get("evaluate")
+    scores = isinstance(evaluate, Mapping)
     problems: list[Mistake] = [
         (
             ("space", name),
             f"a parameter's name must differ from {{{name}}}, which commands know already, got {name!r}; rename it",
         )
         for name in declared
-        if name in PLACEHOLDERS
+        if name in PLACEHOLDERS or (scores and name == MODEL)
     ]
-    for section in ("command", "environment"):
-        texts = trial.get(section)
-        items = enumerate(texts) if isinstance(texts, list) else texts.items() if isinstance(texts, Mapping) else ()
-        for key, text in items:
-            problems += [
-                (("trial", section, key), message) for message in _placeholder_problems(str(text), declared, has)
-            ]
+    problems += _template_problems(trial, ("trial",), [*declared, *PLACEHOLDERS], has)
+    if isinstance(evaluate, Mapping):
+        problems += _template_problems(evaluate, ("trial", "evaluate"), [*declared, *PLACEHOLDERS, MODEL], has)
     return problems
 
 
-def _placeholder_problems(text: str, declared: list[str], has: Mapping[str, bool]) -> list[str]:
+def _template_problems(
+    program: Mapping[str, Any], place: Place, known: list[str], has: Mapping[str, bool]
+) -> list[Mistake]:
+    """Placeholders in a program's command and environment that stand for nothing."""
+    problems: list[Mistake] = []
+    for section in ("command", "environment"):
+        texts = program.get(section)
+        items = enumerate(texts) if isinstance(texts, list) else texts.items() if isinstance(texts, Mapping) else ()
+        for key, text in items:
+            problems += [((*place, section, key), message) for message in _placeholder_problems(str(text), known, has)]
+    return problems
+
+
+def _placeholder_problems(text: str, known: list[str], has: Mapping[str, bool]) -> list[str]:
     problems = []
     for match in _TOKEN.finditer(text):
         name = match[1]
@@ -226,8 +238,8 @@ def _placeholder_problems(text: str, declared: list[str], has: Mapping[str, bool
             problems.append(f"a brace must close a placeholder, got {text!r:.80}; write {match[0] * 2} for a brace")
         elif not has.get(name or "", True):
             problems.append(f"{{{name}}} needs {_NEEDED[str(name)]}")
-        elif name is not None and name not in (*declared, *PLACEHOLDERS):
-            remedy = nearest(name, [*declared, *PLACEHOLDERS])
+        elif name is not None and name not in known:
+            remedy = nearest(name, known)
             problems.append(
                 f"a placeholder must name a parameter, got {{{name}}}; {remedy}; write {{{{ and }}}} for braces"
             )

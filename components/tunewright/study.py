@@ -109,13 +109,18 @@ class Data(Model):
     """Digest the file must have; computed when the study is created if not given."""
 
 
-class Limits(Model):
-    """What one trial may use."""
+class Resources(Model):
+    """Time and memory of a program."""
 
     time: Duration = 3600.0
     """The trial is ended and FAILED after this."""
     memory: Size | None = None
     """Resident memory of all its processes; more ends it and makes it FAILED. None sets no limit."""
+
+
+class Limits(Resources):
+    """What one trial may use."""
+
     attempts: int = Field(default=5, ge=1, le=100)
     """Attempts that may be lost to the platform (killed from outside) before the trial is LOST."""
     log: Size = 2**20
@@ -166,6 +171,34 @@ class CNNTrial(_Template):
     """Threads of one trial."""
 
 
+class Evaluator(Model):
+    """A program that scores the model of a trial when its training has ended and its GPUs are free. On a cluster it is a Kubernetes Job of its own,
+    with the volumes, secrets, queue and placement of `job`."""
+
+    command: list[str] = Field(min_length=1)
+    """Program and arguments, with the placeholders of the trial's command, and `{model}`: a directory with what training left in `{output}`,
+    verified. It writes `metrics.json` as a trial does."""
+    image: str | None = Field(default=None, pattern=IMAGE)
+    """On a cluster: its container image. Default is the trial's."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables, templates like the command. TUNEWRIGHT_MODEL is set besides those of a trial."""
+    limits: Resources = Resources()
+    """Time and memory."""
+    gpus: int = Field(default=0, ge=0, le=64)
+    """GPUs while it scores."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Evaluator:
+        _check_names(self.environment)
+        return self
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    for name in environment:
+        if not re.fullmatch(ENVIRONMENT_NAME, name):
+            raise ValueError(f"environment names must match {ENVIRONMENT_NAME}, got {name!r}")
+
+
 class CommandTrial(_Template):
     """Any program. It reads its parameters and writes `metrics.json`."""
 
@@ -184,15 +217,15 @@ class CommandTrial(_Template):
     TUNEWRIGHT_STREAM and TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) are always set."""
     directory: str | None = None
     """Working directory; default is where the study is run."""
+    evaluate: Evaluator | None = None
+    """What scores the model apart from training. Default: the command measures itself."""
     stdout_pattern: str | None = None
     """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts.
     With a group `step` too, every match is a line of the stream. TensorBoard's event files in `{output}` are read without being asked."""
 
     @model_validator(mode="after")
     def _check(self) -> CommandTrial:
-        for name in self.environment:
-            if not re.fullmatch(ENVIRONMENT_NAME, name):
-                raise ValueError(f"environment names must match {ENVIRONMENT_NAME}, got {name!r}")
+        _check_names(self.environment)
         if self.stdout_pattern is not None:
             try:
                 groups = re.compile(self.stdout_pattern).groupindex

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
-from tunewright.steps.definition import Output, Step
+from tunewright.steps.definition import MAKES_JOBS, Output, Step
 from tunewright.training.job_site import POD_VARIABLE
 
 from ..images import images
@@ -24,8 +24,9 @@ SAME_IN_EVERY_POD: Final = {
 CARRIED: Final = ("round", "slots", "done")
 """The outputs that the graph reads; a node's status would repeat the others for nothing."""
 
-LOST: Final = (-1, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED)
-"""Exit codes worth another pod: none (the pod was lost), Argo's executor failed, transient, killed, terminated."""
+LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED)
+"""Exit codes of failed nodes that are worth another pod: none (the pod was lost), 0 (it was lost after its step had ended well), Argo's executor
+failed, transient, killed, terminated."""
 
 TMP: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
 
@@ -46,7 +47,7 @@ def every_pod() -> dict[str, Any]:
     executors = {"initContainers": [{"name": "init", **_EXECUTOR}], "containers": [{"name": "wait", **_EXECUTOR}]}
     return {
         "podMetadata": {"labels": LABELS},
-        # The steps talk to the store and not to Kubernetes: only train and Argo's wait container are given a token.
+        # The steps talk to the store and not to Kubernetes: only those that make Jobs, and Argo's wait container, are given a token.
         "serviceAccountName": "tunewright-step",
         "automountServiceAccountToken": False,
         "executor": {"serviceAccountName": "tunewright-executor"},
@@ -79,7 +80,7 @@ def template(step: Step) -> dict[str, Any]:
         made["outputs"] = {"parameters": [_output(output) for output in carried]}
     made["retryStrategy"] = _retry()
     made["container"] = _container(step)
-    if step.name == "train":
+    if step.name in MAKES_JOBS:
         made |= {"serviceAccountName": "tunewright-train", "automountServiceAccountToken": True}
     if step.name in _PATCHED:
         made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
@@ -108,7 +109,7 @@ def _environment(step: Step) -> list[dict[str, Any]]:
     settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
     keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
-    if step.name == "train":
+    if step.name in MAKES_JOBS:
         stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
     # the agent's matrices are small: more threads only wait for each other
     thinks = step.image == "agent" or step.name == "advance"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kfp import kubernetes
-from tunewright.steps.definition import Step
+from tunewright.steps.definition import MAKES_JOBS, Step
 from tunewright.training.job_site import POD_VARIABLE
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
@@ -38,7 +38,7 @@ class Pods:
         kubernetes.set_security_context(
             task, run_as_non_root=True
         )  # the image's user, or the one that the cluster assigns
-        if step.name == "train":  # it finds itself by its name, and its Jobs go with the run
+        if step.name in MAKES_JOBS:  # it finds itself by its name, and its Jobs go with the run
             kubernetes.use_field_path_as_env(task, POD_VARIABLE, "metadata.name")
         if step.name in ("train", "search"):
             self._train(task)

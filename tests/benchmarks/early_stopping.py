@@ -120,7 +120,7 @@ def search(study: Study, store: Path) -> Arm:
     while not (proposed := propose(ledger, "one"))["done"]:
         for slot in proposed["slots"]:
             train(ledger, "one", proposed["round"], slot, runner=meter)
-            evaluate(ledger, "one", proposed["round"], slot)
+            evaluate(ledger, "one", proposed["round"], slot, runner=LocalRunner())
         update_surrogate(ledger, "one", proposed["round"])
         update_policy(ledger, "one", proposed["round"])
     head, _ = ledger.head()

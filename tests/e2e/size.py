@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-TRIAL = re.compile(r"\.trial\((\d+):\d+\)")
+TRIAL = re.compile(r"\.(?:trial|train)\((\d+):\d+\)")
 NEXT = ".next"
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from pipelines.argo.session import WORKFLOW_LABEL, cancel, submit
+from pipelines.argo.template import Shape
+from pipelines.argo.workflow import Options
 from tests.e2e.installation import NAME, OPTIONS, Installation, kubectl, wait_for
 from tests.e2e.jobs import jobs
 from tests.e2e.outcome import assert_every_trial_ended_once
@@ -45,6 +47,27 @@ def running(workflow: str) -> dict[str, dict[str, Any]]:
     }
     mine = [job for job in jobs(f"{WORKFLOW_LABEL}={workflow}") if job["metadata"]["name"] in begun]
     return {job["metadata"]["labels"]["tunewright/trial"]: job for job in mine}
+
+
+@pytest.mark.parametrize("shape", ["fused", "separate"])
+def test_a_program_of_the_users_own_scores_the_model_in_a_job_of_its_own(installation: Installation, shape: Shape):
+    train = 'echo {x} > "{output}/weights"'
+    score = 'echo "{{\\"score\\": $(cat {model}/weights)}}" > "$TUNEWRIGHT_METRICS"; env | grep -c AWS_; echo scored'
+    name = f"scored-{shape}"
+    trial = {
+        "command": ["sh", "-c", train],
+        "evaluate": {"command": ["sh", "-c", score], "limits": {"memory": "64MiB"}},
+    }
+    text = study(name, rounds=1, parallel=2, trial=trial)
+    options = Options(shape=shape)
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC), options=options).name
+    assert installation.finished(workflow, seconds=600).phase == "Succeeded"
+    with installation.ledger(name) as ledger:
+        for result in assert_every_trial_ended_once(ledger, rounds=1, parallel=2):
+            weights = ledger.store.get(layout.attempt(result.trial, 1, "model/weights")).data
+            assert result.objective == float(weights)
+            assert ledger.store.get(layout.attempt(result.trial, 1, "score/log.txt")).data == b"0\nscored\n"
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
 
 
 def launcher(installation: Installation, workflow: str, slot: int) -> str:

@@ -16,7 +16,7 @@ import pytest
 from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
 from pipelines.argo.namespace import Namespace, NameTakenError
 from pipelines.argo.session import progress, submit
-from pipelines.argo.template import AGENT, TRIAL, STEPS, workflow_template
+from pipelines.argo.template import AGENT, STEPS, TRIAL, workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
 from ruamel.yaml import YAML
 
@@ -104,7 +104,7 @@ def test_bad_input_is_never_retried_and_lost_pods_are():
         expression = templates()[name]["retryStrategy"]["expression"]
         codes = set(json.loads(expression.split(" in ")[1]))
         assert EXIT_INPUT not in codes
-        assert {EXIT_TRANSIENT, 137, 143, -1} <= codes
+        assert {EXIT_TRANSIENT, 137, 143, -1, 0} <= codes
 
 
 def test_no_step_runs_as_root_or_writes_to_its_image():
@@ -174,13 +174,14 @@ def test_the_pods_of_trials_that_are_jobs_only_wait():
         given(built_in, trial_gpus=2)
 
 
-def test_train_alone_has_an_account_that_makes_jobs_and_knows_its_pod():
-    train = templates()["train"]
-    assert (train["serviceAccountName"], train["automountServiceAccountToken"]) == ("tunewright-train", True)
-    assert {"name": "TUNEWRIGHT_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in train["container"][
-        "env"
-    ]
-    assert [name for name in STEPS if "serviceAccountName" in templates()[name]] == ["train"]
+def test_only_steps_that_make_jobs_have_an_account_for_it_and_know_their_pod():
+    own = {"name": "TUNEWRIGHT_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    for name in STEPS:
+        step = templates()[name]
+        given = (step.get("serviceAccountName"), step.get("automountServiceAccountToken"))
+        makes = name in ("train", "evaluate", "advance")
+        assert given == (("tunewright-train", True) if makes else (None, None))
+        assert (own in step["container"]["env"]) is makes
 
 
 def test_equal_sessions_have_equal_names_and_others_have_others():

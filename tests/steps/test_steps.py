@@ -65,7 +65,7 @@ def run_slots(ledger: Ledger, round_: int, session: str = "one") -> list[Result 
     assert plan is not None
     for slot in range(len(plan.slots)):
         train(ledger, session, round_, slot, runner=LocalRunner())
-        evaluate(ledger, session, round_, slot)
+        evaluate(ledger, session, round_, slot, runner=LocalRunner())
     return ledger.results(plan)
 
 
@@ -119,7 +119,7 @@ def test_a_late_step_of_a_past_round_changes_nothing(place: str) -> None:
     assert update_surrogate(ledger, "one", 0) is None
     assert update_policy(ledger, "one", 0).round == 1
     assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
-    assert evaluate(ledger, "one", 0, 0) is not None
+    assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is not None
     assert objects(ledger) == before
 
 
@@ -131,7 +131,7 @@ def test_a_round_sealed_without_results_makes_them_lost_and_a_late_result_loses(
     plan = ledger.plan(0)
     assert plan is not None
     assert [r.status for r in ledger.results(plan) if r] == [Status.LOST, Status.LOST]
-    late = evaluate(ledger, "one", 0, 1)
+    late = evaluate(ledger, "one", 0, 1, runner=LocalRunner())
     assert late is not None
     assert late.status is Status.LOST
     assert "1 attempt" in late.reason
@@ -144,7 +144,7 @@ def test_a_newer_session_fences_the_older_one_and_takes_over_its_round(place: st
     for step in (
         lambda: propose(ledger, "one"),
         lambda: train(ledger, "one", 0, 0, runner=LocalRunner()),
-        lambda: evaluate(ledger, "one", 0, 0),
+        lambda: evaluate(ledger, "one", 0, 0, runner=LocalRunner()),
         lambda: update_surrogate(ledger, "one", 0),
         lambda: update_policy(ledger, "one", 0),
         lambda: open_session(place, shell_study(), "one", base=Path.cwd(), now=NOW),
@@ -203,8 +203,8 @@ def test_a_model_whose_scoring_dies_is_the_only_one_that_is_lost(place: str, mon
         train(ledger, "one", 0, slot, runner=LocalRunner())
     real = advance_module._evaluate
 
-    def dying(arguments: list[str]) -> int:
-        return -9 if arguments[-2:] != ["--slot", "0"] else real(arguments)
+    def dying(arguments: list[str]) -> list[int]:
+        return real(arguments) if arguments[-2:] == ["--slot", "0"] else [-9]
 
     monkeypatch.setattr(advance_module, "_evaluate", dying)
     advance(study=f"{place}/toy", session="one", round=0)
@@ -301,7 +301,7 @@ def test_attempts_beyond_the_limit_are_not_begun_and_the_trial_is_lost(place: st
         dead = start.model_copy(update={"attempt": number, "process_started": 1.0})
         ledger.store.put(layout.attempt(trial, number, "start.json"), layout.encode(dead))
     assert train(ledger, "one", 0, 0, runner=LocalRunner()) is None
-    assert evaluate(ledger, "one", 0, 0) is None
+    assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is None
     update_surrogate(ledger, "one", 0)
     lost = ledger.result(trial)
     assert lost is not None
@@ -342,7 +342,7 @@ def test_a_damaged_model_never_scores(place: str) -> None:
         data = bytearray(ledger.store.get(key).data)
         data[len(data) // 2] ^= 1
         ledger.store.put(key, bytes(data))
-    assert evaluate(ledger, "one", 0, 0) is None
+    assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is None
     update_surrogate(ledger, "one", 0)
     lost = ledger.result(outcome.trial)
     assert lost is not None
@@ -389,7 +389,7 @@ def test_a_session_of_another_seed_scores_and_promotes_what_the_last_one_trained
     train(ledger, "one", 0, 0, runner=LocalRunner())
     opened(place, study.model_copy(update={"seed": 7}), "two")
     assert train(ledger, "two", 0, 0, runner=LocalRunner()) is None
-    result = evaluate(ledger, "two", 0, 0)
+    result = evaluate(ledger, "two", 0, 0, runner=LocalRunner())
     assert result is not None
     assert result.status is Status.COMPLETE
     update_surrogate(ledger, "two", 0)

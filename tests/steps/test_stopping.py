@@ -86,7 +86,7 @@ def planned(ledger: Ledger, round_: int, slots: list[Slot]) -> None:
 
 def run_slot(ledger: Ledger, round_: int, slot: int) -> Result:
     train(ledger, "one", round_, slot, runner=LocalRunner(beat_seconds=0.05))
-    result = evaluate(ledger, "one", round_, slot)
+    result = evaluate(ledger, "one", round_, slot, runner=LocalRunner())
     assert result is not None
     return result
 
@@ -181,7 +181,7 @@ def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_a
     key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
     with pytest.raises(AttemptLost, match="from outside"):
         train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(list(ledger.store.list(key)))))
-    assert evaluate(ledger, "one", 0, 0) is None, "an attempt that was lost is no result"
+    assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is None, "an attempt that was lost is no result"
     result = run_slot(ledger, 0, 0)
     assert (result.status, result.attempt) == (Status.COMPLETE, 2)
     assert [step for step, _ in result.curve] == list(range(1, 11))

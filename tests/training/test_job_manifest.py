@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.training.runner_contract import shell
 from tests.training.trials import TRIAL, job, study
 
 from tunewright.study import Study
+from tunewright.training.evaluator import scoring
 from tunewright.training.job_manifest import Site, job_name, manifest
 from tunewright.training.job_site import site_of
 
@@ -73,6 +75,26 @@ def test_only_load_and_save_can_reach_the_store_and_nothing_has_a_token(of: Stud
     assert "serviceAccountName" not in spec
     assert "shareProcessNamespace" not in spec
     assert not {"tmp"} & {mount["name"] for mount in containers["trial"]["volumeMounts"]}
+
+
+def test_what_scores_is_a_job_of_its_own_without_the_gpus_of_training(tmp_path: Path):
+    evaluate = {"command": ["score", "{model}"], "image": "registry.example/score:1", "limits": {"memory": "1GiB"}}
+    of = shell("true", **EVERYTHING, evaluate=evaluate)
+    scores = scoring(of)
+    assert scores is not None
+    trains, site = job(of, tmp_path / "train"), replace(SITE, scores=True)
+    scored = replace(job(scores, tmp_path / "score"), model={"model.bin": "0" * 64})
+    body = manifest(scored, site)
+    assert body["metadata"]["name"] != job_name(SITE, TRIAL, trains.attempt)
+    training, scoring_labels = (manifest(j, s)["metadata"]["labels"] for j, s in ((trains, SITE), (scored, site)))
+    assert training["tunewright/study-at"] != scoring_labels["tunewright/study-at"], "one selects not the other"
+    containers = {c["name"]: c for c in body["spec"]["template"]["spec"]["containers"]}
+    assert containers["trial"]["image"] == "registry.example/score:1"
+    assert containers["trial"]["command"] == ["score", "/tunewright/model"]
+    assert containers["trial"]["resources"]["limits"] == {"memory": str(2**30)}
+    assert {"name": "TUNEWRIGHT_MODEL", "value": "/tunewright/model"} in containers["trial"]["env"]
+    assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
+    assert "--box score" in " ".join(containers["save"]["command"])
 
 
 def test_every_container_is_what_pod_security_restricted_asks_for(of: Study, tmp_path: Path):

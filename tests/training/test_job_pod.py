@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.training.trials import TRIAL
 
-from tunewright.errors import DataInvalid, NotFound, StoreUnavailable
+from tunewright.errors import DataInvalid, NotFound, StoreUnavailable, TransientError
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.port import Stored
@@ -23,7 +24,13 @@ from tunewright.trial import Checkpoint, Saved
 
 def told(place: Path, **changes: object) -> dict[str, object]:
     place.mkdir(exist_ok=True)
-    return {"texts": {"params.json": "{}", "files/lib/a.py": "print()"}, "data": None, "resumes": None, **changes}
+    return {
+        "texts": {"params.json": "{}", "files/lib/a.py": "print()"},
+        "data": None,
+        "model": None,
+        "resumes": None,
+        **changes,
+    }
 
 
 def ended(store: MemoryStore, *, keep: bool = True) -> None:
@@ -67,6 +74,29 @@ def test_the_model_of_a_failed_trial_is_not_stored_but_what_it_reported_is(tmp_p
     ended(store, keep=False)
     assert watch(store, TRIAL, 1, tmp_path, poll=0.01).model == {}
     assert store.get(box(TRIAL, 1, "metrics.json")).data == b"{}"
+
+
+def test_the_model_that_is_scored_is_there_and_damage_is_no_fault_of_the_study(tmp_path: Path):
+    store = MemoryStore()
+    store.put(layout.attempt(TRIAL, 2, "model/deep/model.bin"), b"weights")
+    files = {"deep/model.bin": hashlib.sha256(b"weights").hexdigest()}
+    model = {"trial": TRIAL, "attempt": 2, "files": files}
+    prepare(told(tmp_path / "a", model=model), tmp_path / "a", store)
+    assert (tmp_path / "a/model/deep/model.bin").read_text() == "weights"
+    store.put(layout.attempt(TRIAL, 2, "model/deep/model.bin"), b"weightz")
+    with pytest.raises(TransientError, match="the model cannot be read"):
+        prepare(told(tmp_path / "b", model=model), tmp_path / "b", store)
+
+
+def test_what_scores_stores_its_metrics_apart_and_no_checkpoint(tmp_path: Path):
+    store = MemoryStore()
+    prepare(told(tmp_path), tmp_path, MemoryStore())
+    (tmp_path / "metrics.json").write_text('{"accuracy": 1}')
+    (tmp_path / "checkpoint/state").write_text("x")
+    store.put(box(TRIAL, 1, ENDED, "score"), b'{"keep": false}')
+    watch(store, TRIAL, 1, tmp_path, poll=0.01, folder="score")
+    assert store.get(box(TRIAL, 1, "metrics.json", "score")).data == b'{"accuracy": 1}'
+    assert not [entry.key for entry in store.list() if "/score/" not in entry.key]
 
 
 def test_the_stream_is_stored_while_it_grows(tmp_path: Path):

@@ -25,11 +25,11 @@ def run(study: str, session: str) -> int:
 
         answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)  # what libraries print is no answer
-        ledger = Ledger.at(study)
+        ledger, runner = Ledger.at(study), LocalRunner()
         for line in sys.stdin:
             round_, slot = (int(part) for part in line.split())
-            train(ledger, session, round_, slot, runner=LocalRunner())
-            evaluate(ledger, session, round_, slot)
+            train(ledger, session, round_, slot, runner=runner)
+            evaluate(ledger, session, round_, slot, runner=runner)
             print(slot, file=answers, flush=True)
     except TunewrightError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - read by the loop

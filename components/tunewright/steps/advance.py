@@ -13,12 +13,14 @@ import sys
 from typing import Any
 
 from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TERMINATED, EXIT_TRANSIENT, InputError, TransientError
+from ..training.evaluator import scoring
 from .ledger import Ledger
 from .propose import propose
 from .update_policy import update_policy
 from .update_surrogate import update_surrogate
 
 LOG = logging.getLogger(__name__)
+GRACE_SECONDS = 10.0  #: between SIGTERM and SIGKILL
 
 
 def main(*, study: str, session: str, round: int | None = None) -> dict[str, Any]:  # noqa: A002 - the step's argument
@@ -37,30 +39,49 @@ def main(*, study: str, session: str, round: int | None = None) -> dict[str, Any
 
 
 def evaluate_all(ledger: Ledger, study: str, session: str, round_: int) -> None:
-    """Score the round's trials in one process; one by one when that dies, so that a trial that cannot be scored is the only one that is LOST."""
+    """Score the round's trials: in one process, or, when each of them waits for a Job of its own, side by side.
+
+    One process that dies is followed by one after the other, so that a trial that cannot be scored is the only one that is LOST.
+    """
     place = ["--study", study, "--session", session, "--round", str(round_)]
-    if _evaluate(place) == EXIT_OK:
+    each = [[*place, "--slot", str(slot)] for slot in ledger.slots(round_)]
+    if scoring(ledger.record().study) is not None:
+        codes = _evaluate(*each)
+    elif _evaluate(place) == [EXIT_OK]:
         return
-    for slot in ledger.slots(round_):
-        code = _evaluate([*place, "--slot", str(slot)])
+    else:
+        codes = [code for arguments in each for code in _evaluate(arguments)]
+    for slot, code in enumerate(codes):
         if code != EXIT_OK:
             LOG.warning("round %d, slot %d is lost: scoring it ended with exit code %d", round_, slot, code)
 
 
-def _evaluate(arguments: list[str]) -> int:
-    command = [sys.executable, "-P", "-m", "tunewright.steps", "evaluate", *arguments]
+def _evaluate(*calls: list[str]) -> list[int]:
+    """Exit codes of evaluate, called with each of these arguments, side by side."""
+    command = [sys.executable, "-P", "-m", "tunewright.steps", "evaluate"]
     # one thread is right for the agent's small matrices and wrong for a convolutional network
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    with subprocess.Popen(command, env=environment) as child:
-        try:
-            import torch  # noqa: F401 - takes as long as scoring most models
+    children = [subprocess.Popen([*command, *arguments], env=environment) for arguments in calls]
+    try:
+        import torch  # noqa: F401 - takes as long as scoring most models
 
-            code = child.wait()
-        except BaseException:
-            child.kill()
-            raise
-    if code == EXIT_INPUT:
+        codes = [child.wait() for child in children]
+    except BaseException:
+        _end(children)
+        raise
+    if EXIT_INPUT in codes:
         raise InputError("the models of the round must be scored, but that was refused; the lines above say why")
-    if code in (EXIT_TRANSIENT, EXIT_TERMINATED):
+    if {EXIT_TRANSIENT, EXIT_TERMINATED} & {*codes}:
         raise TransientError("the models of the round could not be scored now; the lines above say why")
-    return code
+    return codes
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    """End children that still run, with time to clean up after themselves."""
+    for child in children:
+        child.terminate()
+    for child in children:
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()

@@ -14,6 +14,12 @@ from ..space import Configuration
 from ..stopping.curve import thin
 from ..store import layout
 from ..study import CommandTrial, Study
+from ..training.command import MODEL
+from ..training.evaluator import run, scoring
+from ..training.job import runner_for
+from ..training.local import LocalRunner
+from ..training.runner import LOG as LOG_FILE
+from ..training.runner import Finished, Job, Runner
 from ..trial import Outcome, Result, Status
 from .costs import cost_of
 from .ledger import Clock, Ledger
@@ -25,18 +31,27 @@ LOG = logging.getLogger(__name__)
 def main(*, study: str, session: str, round: int, slot: int | None = None) -> dict[str, Any]:  # noqa: A002 - the step's argument
     """Entry point of the step."""
     ledger = Ledger.at(study)
+    opened = ledger.study(ledger.session(session))
+    runner = runner_for(opened, study, scores=True) if scoring(opened) is not None else LocalRunner()
     for each in [slot] if slot is not None else ledger.slots(round):
-        evaluate(ledger, session, round, each)
+        evaluate(ledger, session, round, each, runner=runner)
     return {}
 
 
-def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clock = time.time) -> Result | None:
+def evaluate(
+    ledger: Ledger, session: str, round_: int, slot: int, *, runner: Runner, clock: Clock = time.time
+) -> Result | None:
     """Write the terminal result of the trial in this slot; the first one wins and is returned.
 
     None when no attempt has ended, or when the bytes of its model are damaged: the sealing of the round writes LOST then.
 
+    Args:
+        runner: runs a scoring program of the user's own.
+
     Raises:
         SessionFenced: a newer session has claimed the study.
+        InputError: that program cannot be run for any trial.
+        TransientError: it was ended from outside; the step may be run again.
     """
     ledger.owned(session)
     place = ledger.slot(round_, slot)
@@ -49,24 +64,27 @@ def evaluate(ledger: Ledger, session: str, round_: int, slot: int, *, clock: Clo
     began = clock()
     opened = ledger.session(session)
     try:
-        judged = _judge(ledger, ledger.study(opened), place.configuration, outcome, ledger.trial_seed(round_, slot))
+        judged = _judge(
+            ledger, ledger.study(opened), place.configuration, outcome, ledger.trial_seed(round_, slot), runner
+        )
     except (ArtifactCorrupt, NotFound) as error:
         LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
         return None
     ended = clock()
     result = Result(
-        **judged,
+        **{"log_tail": outcome.log_tail, **judged},
         trial=place.trial,
         round=round_,
         slot=slot,
-        log_tail=outcome.log_tail,
         attempt=outcome.attempt,
         curve=_curve(ledger, outcome),
         cost=cost_of(ledger.store, place.trial, evaluate_seconds=ended - began),
         started=outcome.started,
         ended=ended,
     )
-    return layout.create(ledger.store, result, layout.result(place.trial))[0]
+    first = layout.create(ledger.store, result, layout.result(place.trial))[0]
+    runner.discard(place.trial)
+    return first
 
 
 def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
@@ -83,13 +101,21 @@ def _curve(ledger: Ledger, outcome: Outcome) -> list[tuple[int, float]]:
     return thin(stream_of(ledger.store, outcome.trial, outcome.attempt, metric))
 
 
-def _judge(ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int) -> dict[str, Any]:
+def _judge(
+    ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int, runner: Runner
+) -> dict[str, Any]:
     """Status, objective, metrics and reason of the result."""
     if outcome.state in ("FAILED", "INFEASIBLE"):
         return {"status": Status(outcome.state), "metrics": outcome.metrics, "reason": outcome.reason}
     metrics = outcome.metrics
     if outcome.state == "TRAINED" and not isinstance(study.trial, CommandTrial):
         metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
+    elif outcome.state == "TRAINED" and (scores := scoring(study)) is not None:
+        finished = _run(ledger, scores, configuration, outcome, seed, runner)
+        metrics = {**metrics, **finished.metrics}
+        if finished.state in ("FAILED", "INFEASIBLE"):
+            told = {"reason": finished.reason, "log_tail": finished.log_tail}
+            return {"status": Status(finished.state), "metrics": metrics, **told}
     name, finite = study.objective.metric, {name: value for name, value in metrics.items() if math.isfinite(value)}
     if outcome.state == "STOPPED":
         return {"status": Status.STOPPED, "objective": finite.get(name), "metrics": finite, "reason": outcome.reason}
@@ -112,12 +138,40 @@ def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: O
     from ..training.evaluation import evaluate as measure
 
     with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
-        for name, digest in outcome.model.items():
-            path = Path(scratch) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(
-                layout.get_verified(
-                    ledger.store, layout.attempt(outcome.trial, outcome.attempt, f"model/{name}"), digest
-                )
-            )
+        _fetch(ledger, outcome, Path(scratch))
         return measure(study, configuration, Path(scratch), seed)
+
+
+def _run(
+    ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int, runner: Runner
+) -> Finished:
+    """Run the scoring program, and keep what it printed."""
+    with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
+        directory = Path(scratch)
+        if runner.here:
+            (directory / MODEL).mkdir()
+            _fetch(ledger, outcome, directory / MODEL)
+        finished = run(
+            runner,
+            Job(
+                study=study,
+                configuration=configuration,
+                seed=seed,
+                directory=directory,
+                trial=outcome.trial,
+                attempt=outcome.attempt,
+                model=outcome.model,
+            ),
+        )
+        if log := (directory / LOG_FILE).read_bytes():
+            ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"score/{LOG_FILE}"), log)
+        return finished
+
+
+def _fetch(ledger: Ledger, outcome: Outcome, folder: Path) -> None:
+    """Bring the model of an attempt. Raises ArtifactCorrupt and NotFound."""
+    for name, digest in outcome.model.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = layout.attempt(outcome.trial, outcome.attempt, f"model/{name}")
+        path.write_bytes(layout.get_verified(ledger.store, key, digest))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ..space import Configuration
-from ..study import CommandTrial, Study
-from .runner import CHECKPOINT, OUTPUT, STREAM
+from ..study import CommandTrial
+from .runner import CHECKPOINT, OUTPUT, STREAM, Job
 from .template import render, text
 
 PARAMS = "params.json"
+MODEL = "model"  #: folder of the model that is scored
 METRICS = "metrics.json"
 FILES = "files"
 REQUEST = "request.json"  #: of a built-in trainer's process
@@ -27,21 +27,21 @@ class Command:
     environment: dict[str, str]
 
 
-def user_command(
-    study: Study, trial: CommandTrial, configuration: Configuration, place: PurePath, data: str | None
-) -> Command:
+def user_command(job: Job, trial: CommandTrial, place: PurePath, data: str | None) -> Command:
     """The command of a trial that sees its folder at ``place`` and its data at ``data``."""
-    values = {name: text(value) for name, value in configuration.items()}
+    values = {name: text(value) for name, value in job.configuration.items()}
     values |= {"params": str(place / PARAMS), "output": str(place / OUTPUT), "files": str(place / FILES)}
     if data is not None:
         values["data"] = data
-    inactive = study.space.keys() - configuration.keys()
+    known = {"TUNEWRIGHT_PARAMS": str(place / PARAMS)}
+    if job.model is not None:
+        values["model"] = known["TUNEWRIGHT_MODEL"] = str(place / MODEL)
+    inactive = job.study.space.keys() - job.configuration.keys()
     rendered = [render(part, values, inactive) for part in trial.command]
     chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
     return Command(
         arguments=[part for part in rendered if part is not None],
-        environment={name: value for name, value in chosen.items() if value is not None}
-        | {"TUNEWRIGHT_PARAMS": str(place / PARAMS)},
+        environment={name: value for name, value in chosen.items() if value is not None} | known,
     )
 
 

@@ -29,10 +29,11 @@ from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
 from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
 from .job_trainjob import NODE, runtime, train_job, view_nodes
-from .local import LocalRunner, _Ended, _finished
+from .local import LocalRunner
 from .parameters import check_parameters
 from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
+from .verdict import End, verdict
 
 BEAT_SECONDS = 0.5
 POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and of old ones
@@ -44,18 +45,19 @@ GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
 T = TypeVar("T")
 
 
-def runner_for(study: Study, address: str) -> Runner:
+def runner_for(study: Study, address: str, *, scores: bool = False) -> Runner:
     """Who runs the trials of a study where this process is.
 
     Args:
         study: as this session has it.
         address: of the study in its store.
+        scores: who runs what scores their models.
     """
     on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
     if on_cluster and study.as_jobs:
         cluster = Cluster(own_namespace())
-        kind = JobRunner if study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
-        return kind(cluster=cluster, site=own_site(cluster, address), pod=own_pod_name())
+        kind = JobRunner if scores or study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
+        return kind(cluster=cluster, site=replace(own_site(cluster, address), scores=scores), pod=own_pod_name())
     return LocalRunner()
 
 
@@ -95,6 +97,11 @@ class JobRunner:
                 self.discard(job.trial)
             raise
         return watch.finished(ended)
+
+    @property
+    def here(self) -> bool:
+        """See `Runner.here`."""
+        return False
 
     def goes_on(self, trial: str, attempt: int) -> bool:
         """See `Runner.goes_on`."""
@@ -225,7 +232,7 @@ class _Watch:
         self._offset = 0
         self._events: dict[str, float] = {}
 
-    def until_ended(self) -> _Ended:
+    def until_ended(self) -> End:
         """Wait for the end of the trial.
 
         Raises:
@@ -246,22 +253,22 @@ class _Watch:
                 self._beat()
                 time.sleep(min(BEAT_SECONDS, max(0.0, end - time.monotonic())))
 
-    def end(self, state: State, reason: str) -> _Ended:
+    def end(self, state: State, reason: str) -> End:
         """End the trial; what it has written up to now counts."""
         self.runner.discard(self.job.trial)
         end = time.monotonic() + GONE_SECONDS
         while self.runner.pods(self.job) and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
         self._mirror_stream()
-        return _Ended(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
+        return End(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
 
-    def finished(self, ended: _Ended) -> Finished:
+    def finished(self, ended: End) -> Finished:
         """The verdict on a trial that has ended."""
         (self.job.directory / LOG).write_bytes(ended.log.content())
-        verdict = _finished(self.job, ended)
+        judged = verdict(self.job, ended)
         return replace(
-            verdict,
-            gpu=verdict.gpu or self._settings.gpus > 0,
+            judged,
+            gpu=judged.gpu or self._settings.gpus > 0,
             model=self.saved.model if self.saved is not None else {},
             left_out=tuple(self.saved.left_out) if self.saved is not None else (),
         )
@@ -269,7 +276,7 @@ class _Watch:
     def _look(self) -> tuple[View, Object | None]:
         return self.runner.look(self.job)
 
-    def _judge(self, seen: tuple[View, Object | None]) -> _Ended | None:
+    def _judge(self, seen: tuple[View, Object | None]) -> End | None:
         state, pod = seen
         if isinstance(state, Refused):
             raise InputError(state.reason)
@@ -298,16 +305,16 @@ class _Watch:
                 "free the nodes or raise trial.job.start"
             )
 
-    def _overtime(self, seconds: float) -> _Ended | None:
+    def _overtime(self, seconds: float) -> End | None:
         most = self.job.study.trial.limits.time
         if seconds <= most:
             return None
         return self.end("FAILED", f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time")
 
-    def _ended(self, state: Ended) -> _Ended | None:
+    def _ended(self, state: Ended) -> End | None:
         """The end once everything is stored, None before."""
         if state.saving is not None:
-            self._tell(keep=state.code == 0)
+            self._tell(keep=state.code == 0 and self.job.model is None)
             self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))
             if self.saved is None:
                 if not state.saving:
@@ -320,7 +327,7 @@ class _Watch:
         reason, most = state.reason, self.job.study.trial.limits.time
         if code and not reason and 0 < state.since < state.until - most:
             reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
-        return _Ended(
+        return End(
             code=code, log=self.log.finish(), events=self._events, state="FAILED" if reason else None, reason=reason
         )
 
@@ -362,7 +369,7 @@ class _Watch:
             return b""
 
     def _box(self, name: str) -> str:
-        return box(self.job.trial, self.job.attempt, name)
+        return box(self.job.trial, self.job.attempt, name, self.runner.site.box)
 
     def _patiently(self, act: Callable[[], T]) -> T:
         """What ``act`` returns, tried again for as long as an API server or a store may take to come back."""

@@ -54,16 +54,28 @@ class Site:
     environment: list[dict[str, Any]]  #: variables that lead to the store; keys by reference to a Secret
     owner: dict[str, Any] | None = None  #: the Job goes when this object goes
     labels: dict[str, str] = field(default_factory=dict)  #: of the Job, e.g. the Workflow it belongs to
+    scores: bool = False  #: Jobs that score a trial's model, not those that train it
 
     @property
     def study(self) -> str:
-        """Tells studies in different places apart whose trials have the same ids."""
-        return hashlib.sha256(self.address.encode()).hexdigest()[:8]
+        """Tells studies in different places apart whose trials have the same ids, and what trains a trial from what scores it."""
+        told = f"{self.address} scores" if self.scores else self.address
+        return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+    @property
+    def kind(self) -> str:
+        """What its Jobs do with a trial."""
+        return "score" if self.scores else "trial"
+
+    @property
+    def box(self) -> str:
+        """Folder of an attempt in the store for what passes between a pod and who waits for it."""
+        return "score" if self.scores else "pod"
 
 
 def job_name(site: Site, trial: str, attempt: int) -> str:
     """Equal for every process that runs this attempt, so that Kubernetes refuses the second Job."""
-    return f"trial-{trial}-{attempt}-{site.study}"
+    return f"{site.kind}-{trial}-{attempt}-{site.study}"
 
 
 def selector(site: Site, trial: str) -> str:
@@ -123,7 +135,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
             },
             "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site))}, [])],
             "containers": [
-                _own(SAVE, site, {}, ["--study", site.address, "--trial", job.trial, "--attempt", str(job.attempt)]),
+                _own(SAVE, site, {}, _to_save(job, site)),
                 _trial(job, site, settings, limits),
             ],
             "volumes": [
@@ -140,7 +152,7 @@ def _labels(job: Job, site: Site) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "tunewright-trial",
         "app.kubernetes.io/part-of": "tunewright",
-        "app.kubernetes.io/component": "trial",
+        "app.kubernetes.io/component": site.kind,
         TRIAL_LABEL: job.trial,
         ATTEMPT_LABEL: str(job.attempt),
         STUDY_LABEL: site.study,
@@ -167,7 +179,7 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
     values = dict(variables(place, job.seed))
     container: dict[str, Any] = {"name": TRIAL}
     if isinstance(trial, CommandTrial):
-        command = user_command(job.study, trial, job.configuration, place, data_place(job.study.data))
+        command = user_command(job, trial, place, data_place(job.study.data))
         values = {**command.environment, **values}
         container |= {"image": trial.image or site.image, "command": [escaped(part) for part in command.arguments]}
         if trial.directory is not None:
@@ -227,6 +239,11 @@ def data_place(data: Data | None) -> str | None:
     return f"{SHARED}/data{Path(data.source).suffix}"
 
 
+def _to_save(job: Job, site: Site) -> list[str]:
+    place = {"study": site.address, "trial": job.trial, "attempt": str(job.attempt), "box": site.box}
+    return [part for name, value in place.items() for part in (f"--{name}", value)]
+
+
 def _to_load(job: Job, site: Site) -> dict[str, Any]:
     """What ``load`` is told: texts by file name, the data to fetch, and the checkpoint to go on from."""
     trial, data = job.study.trial, job.study.data
@@ -242,5 +259,6 @@ def _to_load(job: Job, site: Site) -> dict[str, Any]:
         "study": site.address,
         "texts": texts,
         "data": None if data is None else data.model_dump(mode="json"),
+        "model": None if job.model is None else {"trial": job.trial, "attempt": job.attempt, "files": dict(job.model)},
         "resumes": None if job.resumes is None else job.resumes.model_dump(mode="json"),
     }

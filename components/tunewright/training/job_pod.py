@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import click
 
 from ..container import SHARED
-from ..errors import EXIT_BUG, NotFound, TransientError, TunewrightError
+from ..errors import EXIT_BUG, ArtifactCorrupt, NotFound, TransientError, TunewrightError
 from ..store import layout
 from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
@@ -27,7 +27,7 @@ from ..study import Data
 from ..termination import Terminated, raise_on_signals
 from ..trial import Checkpoint, Saved
 from .checkpoints import CheckpointKeeper, restore
-from .command import ERROR, METRICS, write_files
+from .command import ERROR, METRICS, MODEL, write_files
 from .data import local
 from .job_manifest import LOAD_VARIABLE
 from .keeping import keep_model, read_below
@@ -43,9 +43,12 @@ SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
 
 
-def box(trial: str, attempt: int, name: str) -> str:
-    """Key of something that passes between the pod and who waits for it."""
-    return layout.attempt(trial, attempt, f"pod/{name}")
+POD = "pod"  #: the box of a pod that trains
+
+
+def box(trial: str, attempt: int, name: str, folder: str = POD) -> str:
+    """Key of something that passes between a pod and who waits for it."""
+    return layout.attempt(trial, attempt, f"{folder}/{name}")
 
 
 def study_at(address: str) -> Store:
@@ -80,21 +83,35 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
         (place / folder).chmod(0o2775)
     if told["data"] is not None:
         local(Data.model_validate(told["data"]), place)
+    if told["model"] is not None:
+        _fetch_model(told["model"], place / MODEL, store)
     if told["resumes"] is not None:
         restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
+
+
+def _fetch_model(told: dict[str, Any], folder: Path, store: Store) -> None:
+    for name, digest in told["files"].items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            key = layout.attempt(told["trial"], told["attempt"], f"model/{name}")
+            path.write_bytes(layout.get_verified(store, key, digest))
+        except (ArtifactCorrupt, NotFound) as error:  # no fault of the study: not to be refused like wrong data
+            raise TransientError(f"the model cannot be read: {error}") from error
 
 
 @main.command()
 @click.option("--study", required=True)
 @click.option("--trial", required=True)
 @click.option("--attempt", required=True, type=int)
-def save(study: str, trial: str, attempt: int) -> None:
+@click.option("--box", "folder", default=POD)
+def save(study: str, trial: str, attempt: int, folder: str) -> None:
     """Store stream and checkpoints while the trial runs, and what it left when it has ended."""
     os.umask(0o002)
     if os.environ.get(INDEX_VARIABLE, "0") != "0":
         attend(study_at(study), trial, attempt)
     else:
-        watch(study_at(study), trial, attempt, Path(SHARED))
+        watch(study_at(study), trial, attempt, Path(SHARED), folder=folder)
 
 
 def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -> None:
@@ -103,14 +120,14 @@ def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -
         time.sleep(poll)
 
 
-def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS) -> Saved:
+def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS, folder: str = POD) -> Saved:
     """Returns when everything is stored. A store that is away is asked again: the Job's deadline ends it, not this."""
-    keeper = _Keeper(store, trial, attempt, place)
+    keeper = _Keeper(store, trial, attempt, place, folder)
     ended: bytes | None = None
     try:
         while ended is None:
             _try(keeper.look)
-            ended = _try(lambda: _find(store, box(trial, attempt, ENDED)))
+            ended = _try(lambda: _find(store, box(trial, attempt, ENDED, folder)))
             if ended is None:
                 time.sleep(poll)
     except Terminated:
@@ -143,31 +160,40 @@ def _find(store: Store, key: str) -> bytes | None:
 class _Keeper:
     """Stores what a trial writes, each part when it has changed."""
 
-    def __init__(self, store: Store, trial: str, attempt: int, place: Path) -> None:
-        self._store, self._trial, self._attempt, self._place = store, trial, attempt, place
+    def __init__(self, store: Store, trial: str, attempt: int, place: Path, folder: str) -> None:
+        self._store, self._trial, self._attempt, self._place, self._folder = store, trial, attempt, place, folder
         self._sent: dict[str, tuple[int, int]] = {}
         self._events = EventFiles(place / OUTPUT, place / STREAM)
         # the trial may be quicker than this container, so what lies there now may be its own
-        self._checkpoints = CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False)
+        self._checkpoints = (
+            CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == POD else None
+        )  # what scores has none
 
     def look(self) -> None:
         """While the trial runs. Raises StoreUnavailable."""
         with suppress(OSError):  # of files that a trial of another user has closed to others
             self._events.look()
         self._send(STREAM)
-        self._checkpoints.look(ended=False)
+        self._keep(ended=False)
 
     def finish(self, *, model: bool) -> Saved:
         """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
         self.look()
-        self._checkpoints.look(ended=True)
-        self._store.put(box(self._trial, self._attempt, EVENTS), json.dumps(self._events.last).encode())
+        self._keep(ended=True)
+        self._store.put(self._box(EVENTS), json.dumps(self._events.last).encode())
         for name in SMALL:
             self._send(name)
         folder = self._place / OUTPUT
         files, left_out = keep_model(self._store, self._trial, self._attempt, folder) if model else ({}, [])
         document = Saved(trial=self._trial, attempt=self._attempt, model=files, left_out=left_out)
-        return layout.create(self._store, document, box(self._trial, self._attempt, SAVED))[0]
+        return layout.create(self._store, document, self._box(SAVED))[0]
+
+    def _keep(self, *, ended: bool) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.look(ended=ended)
+
+    def _box(self, name: str) -> str:
+        return box(self._trial, self._attempt, name, self._folder)
 
     def _send(self, name: str) -> None:
         path = self._place / name
@@ -179,7 +205,7 @@ class _Keeper:
             data = read_below(self._place, name, SMALL[name])
         except OSError:
             return
-        self._store.put(box(self._trial, self._attempt, name), data)
+        self._store.put(self._box(name), data)
         self._sent[name] = now
 
 

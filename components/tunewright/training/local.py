@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import AttemptLost, DataInvalid, InputError
+from ..errors import AttemptLost, InputError
 from ..study import CommandTrial
 from . import processes
 from .command import FILES, PARAMS, user_command, variables, write_files
@@ -23,10 +23,10 @@ from .memory_kills import memory_kills
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
-from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
-from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
-from .stream import last_values, printed_stream
+from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .stream import printed_stream
 from .tensorboard import EventFiles
+from .verdict import End, verdict
 
 POLL_SECONDS = 0.2  #: between two looks at memory
 READ_SECONDS = 0.1  #: longest wait for output, so that a beat comes in time
@@ -53,17 +53,6 @@ class _Pulse:
 
     beat: Callable[[], None]
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ended:
-    """Why the processes are gone: by themselves, or ended by the runner with ``state`` and ``reason``."""
-
-    code: int
-    log: CappedLog
-    events: dict[str, float]  #: last values in TensorBoard's event files
-    state: State | None = None
-    reason: str = ""
 
 
 class _Output:
@@ -112,7 +101,12 @@ class LocalRunner:
                 "killed by SIGKILL from outside: the kernel has ended nothing for want of memory; it is tried again",
                 log_tail=ended.log.last_lines(),
             )
-        return _finished(job, ended)
+        return verdict(job, ended)
+
+    @property
+    def here(self) -> bool:
+        """See `Runner.here`."""
+        return True
 
     def goes_on(self, trial: str, attempt: int) -> bool:
         """See `Runner.goes_on`: processes die with the one that started them."""
@@ -133,7 +127,7 @@ def _user_command(job: Job) -> _Command:
     (job.directory / PARAMS).write_text(json.dumps(job.configuration))
     write_files(job.directory / FILES, trial.files)
     data = local(job.study.data, job.directory).source if job.study.data is not None else None
-    command = user_command(job.study, trial, job.configuration, job.directory, data)
+    command = user_command(job, trial, job.directory, data)
     return _Command(arguments=command.arguments, environment=command.environment, directory=trial.directory)
 
 
@@ -163,7 +157,7 @@ def _environment(job: Job, command: _Command, mark: str) -> dict[str, str]:
     }
 
 
-def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
+def _supervise(job: Job, command: _Command, pulse: _Pulse) -> End:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
@@ -179,7 +173,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> _Ended:
             processes.end(process, mark)
         _drain(process, output)
     output.look(ended=True)
-    return _Ended(
+    return End(
         code=process.wait(),
         log=output.log,
         events=output.events.last if output.events else {},
@@ -228,63 +222,3 @@ def _drain(process: subprocess.Popen[bytes], output: _Output) -> None:
     for _ in range(MOST_IN_PIPE // CHUNK):
         if not _read(process, output, 0.0):
             return
-
-
-def _finished(job: Job, ended: _Ended) -> Finished:
-    tail = ended.log.last_lines()
-    gpu = (job.directory / GPU).is_file()
-    if ended.state == "STOPPED":
-        metrics = last_values(job.directory / STREAM)
-        return Finished(state="STOPPED", reason=ended.reason, metrics=metrics, log_tail=tail, gpu=gpu)
-    if not isinstance(job.study.trial, CommandTrial):
-        _raise_input_error(job.directory / "error.json")
-    try:
-        reported = read_metrics(job.directory / "metrics.json")
-    except ReportError as error:
-        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail, gpu=gpu)
-    metrics = reported.metrics if reported else {}
-    own = reported is not None and not isinstance(
-        job.study.trial, CommandTrial
-    )  # words that only built-in trainers know
-    failed = reported.written.get("failed") if own and reported else None
-    reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
-    if not reason and reported and reported.infeasible is not None:
-        return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
-    if not reason and isinstance(job.study.trial, CommandTrial):
-        reported = reported or _printed(job.study.trial, ended.log) or _events(ended.events)
-        metrics = reported.metrics if reported else {}
-        reason = missing_reason(job.study.objective, reported) or ""
-    return Finished(
-        state="FAILED" if reason else "TRAINED", reason=sound(reason), metrics=metrics, log_tail=tail, gpu=gpu
-    )
-
-
-def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:
-    return None if trial.stdout_pattern is None else match_output(trial.stdout_pattern, log.content())
-
-
-def _events(last: dict[str, float]) -> Reported | None:
-    return Reported(metrics=last, written=dict(last)) if last else None
-
-
-def _exit_reason(code: int) -> str:
-    if code == 0:
-        return ""
-    if code == -signal.SIGKILL:
-        return (
-            "killed by SIGKILL, which is how the kernel ends a process when memory runs out; lower the trial's memory"
-        )
-    if code < 0:
-        known = {number.value: number.name for number in signal.Signals}
-        return f"killed by {known.get(-code, f'signal {-code}')}"
-    if code == 127:
-        return "exit code 127: the command, or one that it calls, was not found; check trial.command"
-    return f"exit code {code}; the log says why"
-
-
-def _raise_input_error(path: Path) -> None:
-    """Raise again what a built-in trainer's worker has found wrong with study or data."""
-    if not path.is_file():
-        return
-    error = json.loads(path.read_text())
-    raise {"DataInvalid": DataInvalid}.get(error["type"], InputError)(error["message"])

@@ -13,7 +13,7 @@ elsewhere brings them here before each beat.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -49,6 +49,9 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
+    model: Mapping[str, str] | None = None
+    """Of a job that scores: SHA-256 of the files of the attempt's model by name, which are in the store. A runner that is `here` finds them in the
+    directory's model/ too."""
     resumes: Checkpoint | None = None  #: what was put into the directory's checkpoint/, by its place in the store
 
 
@@ -83,6 +86,11 @@ class Runner(Protocol):
             AttemptLost: something outside ended the processes of the trial.
             TransientError: it is not known how the trial goes on; the attempt may be gone on with.
         """
+        ...
+
+    @property
+    def here(self) -> bool:
+        """Whether a trial sees the job's own directory."""
         ...
 
     def goes_on(self, trial: str, attempt: int) -> bool:

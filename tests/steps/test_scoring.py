@@ -1,0 +1,117 @@
+"""A scoring program of the user's own, run by evaluate after training, on the verified model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.steps.studies import shell_study
+from tests.steps.test_steps import opened
+
+from tunewright.errors import StudyInvalid
+from tunewright.steps.evaluate import evaluate
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.propose import propose
+from tunewright.steps.train import train
+from tunewright.store import layout
+from tunewright.study import Study
+from tunewright.study_file import parse_study
+from tunewright.training.local import LocalRunner
+from tunewright.trial import Result, Status
+
+TRAIN = [
+    "sh",
+    "-c",
+    'mkdir -p "{output}/deep"; echo {x} > "{output}/deep/weights"; echo "{{\\"loss\\": 0.25}}" > "$TUNEWRIGHT_METRICS"',
+]
+SCORE = ["sh", "-c", 'echo "{{\\"score\\": $(cat "{model}/deep/weights")}}" > "$TUNEWRIGHT_METRICS"; echo scored']
+
+
+def study(score: list[str] = SCORE, train: list[str] = TRAIN, **evaluate: Any) -> Study:
+    trial = {"kind": "command", "command": train, "evaluate": {"command": score, **evaluate}}
+    return shell_study(trial=trial)
+
+
+def ended(place: Path, study: Study) -> tuple[Ledger, Result | None]:
+    ledger = opened(str(place), study)
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    return ledger, evaluate(ledger, "one", 0, 0, runner=LocalRunner())
+
+
+def test_the_model_is_scored_by_a_program_of_its_own(tmp_path: Path) -> None:
+    ledger, result = ended(tmp_path, study())
+    assert result is not None
+    plan = ledger.plan(0)
+    assert plan is not None
+    assert result.status is Status.COMPLETE
+    assert result.objective == pytest.approx(plan.slots[0].configuration["x"])
+    assert result.metrics == {"loss": 0.25, "score": result.objective}
+    assert result.cost.evaluate_seconds > 0
+    assert ledger.store.get(layout.attempt(result.trial, 1, "score/log.txt")).data == b"scored\n"
+    assert layout.attempt_numbers(ledger.store, result.trial) == [1]
+
+
+@pytest.mark.parametrize(
+    ("score", "more", "status", "reason"),
+    [
+        (["sh", "-c", "echo no luck; exit 3"], {}, Status.FAILED, "scoring its model: exit code 3; the log says why"),
+        (["true"], {}, Status.FAILED, "scoring its model: metric score was never written"),
+        (["sleep", "60"], {"limits": {"time": 1}}, Status.FAILED, "got .* raise trial.evaluate.limits.time"),
+        (["/nowhere/score"], {}, Status.FAILED, "check trial.evaluate.command"),
+        (
+            ["sh", "-c", 'echo "{{\\"infeasible\\": \\"odd\\"}}" > "$TUNEWRIGHT_METRICS"'],
+            {},
+            Status.INFEASIBLE,
+            "scoring its model: odd",
+        ),
+    ],
+)
+def test_what_goes_wrong_while_scoring_is_the_trials_result(
+    tmp_path: Path, score: list[str], more: dict[str, Any], status: Status, reason: str
+) -> None:
+    _, result = ended(tmp_path, study(score, **more))
+    assert result is not None
+    assert result.status is status
+    assert re.search(reason, result.reason), result.reason
+    assert result.objective is None
+    assert ("no luck" in result.log_tail) == ("exit code 3" in reason)
+
+
+def test_a_trial_that_failed_is_not_scored(tmp_path: Path) -> None:
+    ledger, result = ended(tmp_path, study(train=["false"]))
+    assert result is not None
+    assert result.status is Status.FAILED
+    assert not result.reason.startswith("scoring")
+    assert not [entry for entry in ledger.store.list() if "/score/" in entry.key]
+
+
+def test_a_damaged_model_is_not_scored(tmp_path: Path) -> None:
+    ledger = opened(str(tmp_path), study())
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    plan = ledger.plan(0)
+    assert plan is not None
+    ledger.store.put(layout.attempt(plan.slots[0].trial, 1, "model/deep/weights"), b"0.9\n")
+    assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is None, "it is LOST when the round is sealed"
+
+
+def test_the_placeholders_of_scoring_are_checked() -> None:
+    text = """
+name: toy
+space: {{model: {{type: float, low: 0, high: 1}}}}
+objective: {{metric: score}}
+trial: {{kind: command, command: [train, "{train}"]{evaluate}}}
+"""
+    parse_study(
+        text.format(train="{model}", evaluate=""), "study.yaml"
+    )  # a parameter of this name, as long as nothing scores
+    with pytest.raises(StudyInvalid) as caught:
+        parse_study(
+            text.format(train="{output}", evaluate=', evaluate: {command: [score, "{modle}", "{files}"]}'), "study.yaml"
+        )
+    fields = [problem.field for problem in caught.value.problems]
+    assert fields == ["space.model", "trial.evaluate.command.1", "trial.evaluate.command.2"]
+    assert "did you mean 'model'?" in caught.value.problems[1].message
