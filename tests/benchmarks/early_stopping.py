@@ -62,18 +62,23 @@ class Arm:
     steps: int = 0  #: boosting rounds or epochs of all trials
 
 
-@dataclass
-class Metered:
+class Metered(LocalRunner):
     """The local runner, with the CPU time of what it ran: that of children that have been waited for."""
 
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.meter = [0.0]
+
+    @property
+    def seconds(self) -> float:
+        return self.meter[0]
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         before = _children()
         try:
-            return LocalRunner().run(job, beat)
+            return super().run(job, beat)
         finally:
-            self.seconds += _children() - before
+            self.meter[0] += _children() - before
 
 
 def _children() -> float:

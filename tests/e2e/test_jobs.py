@@ -70,6 +70,47 @@ def test_a_program_of_the_users_own_scores_the_model_in_a_job_of_its_own(install
     assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
 
 
+CLIMB = """
+begun=$(cat "$TUNEWRIGHT_CHECKPOINT/step" 2>/dev/null || echo 0)
+echo "from $begun"
+for step in $(seq $((begun + 1)) 24); do
+  sleep 1
+  echo "{\\"step\\": $step, \\"score\\": $1}" >> "$TUNEWRIGHT_STREAM"
+  echo $step > "$TUNEWRIGHT_CHECKPOINT/.step" && mv "$TUNEWRIGHT_CHECKPOINT/.step" "$TUNEWRIGHT_CHECKPOINT/step"
+done
+echo "{\\"score\\": $1}" > "$TUNEWRIGHT_METRICS"
+echo to the end
+"""
+
+
+def test_a_rule_stops_jobs_and_one_that_is_promoted_goes_on_from_its_checkpoint(installation: Installation):
+    trial = {"command": ["sh", "{files}/climb.sh", "{x}"], "files": {"climb.sh": CLIMB}}
+    content = json.loads(study("halved", rounds=3, parallel=4, trial=trial))
+    text = json.dumps({**content, "stopping": {"rule": "asha", "min_steps": 3, "eta": 3}})
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC)).name
+    assert installation.finished(workflow, seconds=900).phase == "Succeeded"
+    with installation.ledger("halved") as ledger:
+        results = {r.trial: r for r in assert_every_trial_ended_once(ledger, rounds=3, parallel=4, lost=True)}
+        slots = [slot for sealed in ledger.sealed(range(3)) for slot in sealed.slots]
+        logs = {trial: ledger.store.get(layout.attempt(trial, 1, "log.txt")).data.decode() for trial in results}
+    stopped = [result for result in results.values() if result.status is Status.STOPPED]
+    complete = [result for result in results.values() if result.status is Status.COMPLETE]
+    promoted = [slot for slot in slots if slot.resumes is not None]
+    print(f"{len(stopped)} stopped, {len(complete)} complete, {len(promoted)} promoted")
+    assert len(stopped) + len(complete) == 12
+    assert len(stopped) >= 3
+    assert max(complete, key=lambda r: r.objective or 0).objective == max(r.objective or 0 for r in results.values())
+    for result in stopped:
+        assert 3 <= result.curve[-1][0] < 24
+        assert "to the end" not in logs[result.trial]
+    for slot in promoted:
+        before = results[slot.resumes or ""].curve[-1][0]
+        begun = int(logs[slot.trial].split()[1])
+        assert before - 8 <= begun <= before + 8, "a stream and a checkpoint are stored every few seconds"
+        assert begun >= 3
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+
+
 def launcher(installation: Installation, workflow: str, slot: int) -> str:
     """The pod that waits for the Job of a slot."""
     [pod] = [
