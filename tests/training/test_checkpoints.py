@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,17 @@ def test_what_changes_is_kept_once_it_is_at_rest(tmp_path: Path) -> None:
     assert latest(store, TRIAL) is None, "it is still being written"
     keeper.look(ended=False)
     assert files(store) == [b"half and half"]
+
+
+def test_what_changes_at_every_look_is_kept_all_the_same(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "checkpoint"
+    folder.mkdir()
+    keeper = keeper_of(store, folder)
+    for step in (b"1", b"2"):
+        (folder / "a").write_bytes(step)
+        os.utime(folder / "a", (0, time.time() - checkpoints.REST_SECONDS))
+        keeper.look(ended=False)
+        assert files(store) == [step]
 
 
 def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import time
 from pathlib import Path, PurePosixPath
 
 from ..errors import ArtifactCorrupt, InputError, NotFound
@@ -20,6 +21,7 @@ from .keeping import files_below, read_below
 LOG = logging.getLogger(__name__)
 NAME = "checkpoint.json"
 FOLDER = "checkpoint"
+REST_SECONDS = 0.5  #: without a change; a trial that writes one every second never looks the same twice
 MOST_BYTES = 2**31  #: of one checkpoint; a larger one is not kept
 
 
@@ -36,12 +38,13 @@ class CheckpointKeeper:
         self._kept = self._seen if stored else {}
 
     def look(self, *, ended: bool) -> None:
-        """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, or the trial has ended.
+        """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, for `REST_SECONDS`, or the trial has ended.
 
         Raises StoreUnavailable.
         """
         now = self._look()
-        if now != self._kept and now and (now == self._seen or ended) and self._keep(now):
+        rests = ended or now == self._seen or time.time() - _newest(now) >= REST_SECONDS
+        if now != self._kept and now and rests and self._keep(now):
             self._kept = now
         self._seen = now
 
@@ -87,6 +90,11 @@ class CheckpointKeeper:
 
     def _key(self, digest: str) -> str:
         return f"{layout.attempts(self._trial)}{self._attempt}/{FOLDER}/{digest}"
+
+
+def _newest(files: dict[str, tuple[int, int]]) -> float:
+    """When any of the files was last written; 0 when there are none."""
+    return max((written for _, written in files.values()), default=0) / 1e9
 
 
 def latest(store: Store, trial: str) -> Checkpoint | None:

@@ -39,6 +39,8 @@ from .tensorboard import EventFiles
 T = TypeVar("T")
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
 POLL_SECONDS = 1.0
+KEEP_SECONDS = 5.0  #: between two checkpoints in the store, at least
+KEEP_SHARE = 10.0  #: the same in times of what storing one took
 SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
 
@@ -131,7 +133,7 @@ def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POL
             if ended is None:
                 time.sleep(poll)
     except Terminated:
-        keeper.look()  # of a trial that was stopped, this is what counts
+        keeper.look(last=True)  # of a trial that was stopped, this is what counts
         raise
     model = json.loads(ended)["keep"]
     while True:
@@ -163,22 +165,26 @@ class _Keeper:
     def __init__(self, store: Store, trial: str, attempt: int, place: Path, folder: str) -> None:
         self._store, self._trial, self._attempt, self._place, self._folder = store, trial, attempt, place, folder
         self._sent: dict[str, tuple[int, int]] = {}
+        self._due = 0.0  #: when the next checkpoint may be stored
         self._events = EventFiles(place / OUTPUT, place / STREAM)
         # the trial may be quicker than this container, so what lies there now may be its own
         self._checkpoints = (
             CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == POD else None
         )  # what scores has none
 
-    def look(self) -> None:
+    def look(self, *, last: bool = False) -> None:
         """While the trial runs. Raises StoreUnavailable."""
         with suppress(OSError):  # of files that a trial of another user has closed to others
             self._events.look()
         self._send(STREAM)
-        self._keep(ended=False)
+        if last or time.monotonic() >= self._due:
+            began = time.monotonic()
+            self._keep(ended=False)
+            self._due = began + max(KEEP_SECONDS, KEEP_SHARE * (time.monotonic() - began))
 
     def finish(self, *, model: bool) -> Saved:
         """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
-        self.look()
+        self.look(last=True)
         self._keep(ended=True)
         self._store.put(self._box(EVENTS), json.dumps(self._events.last).encode())
         for name in SMALL:
