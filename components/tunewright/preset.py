@@ -89,7 +89,7 @@ class AgentSettings(Model):
     candidates: int = Field(default=512, ge=8, le=65536)
     """Candidates of one competition."""
     policy_share: float = Field(default=0.4, ge=0, le=1)
-    """Share of the candidates that the policy draws; the others are neighbours of the best and random. 0 does without a policy."""
+    """Candidates that the policy adds, as a share of `candidates`, which are neighbours of the best and random. 0 does without a policy."""
     kl_limit: float = Field(default=0.4, gt=0)
     """Delta: the surrogate pays the policy while KL(policy when fitted || policy now) is at most this; paper: 0.4."""
     overstep: Literal["undo", "keep"] = "undo"

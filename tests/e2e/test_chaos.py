@@ -128,6 +128,6 @@ def test_a_session_under_fire_ends_with_every_trial_counted_once(installation, s
         )
     assert champion.objective > 0.9
     assert len(results) == 12
-    assert statuses["COMPLETE"] >= 11, statuses  # LOST is a terminal result too, but no more than one in passing
+    assert statuses == {"COMPLETE": 12}  # no trial is killed as often as it may be lost
     assert chaos.killed == Counter({**KILLS[shape], "minio": 1, "controller": 1})
     assert max(tries) > 1

@@ -75,7 +75,7 @@ def _pool(
     rng: np.random.Generator,
 ) -> Pool:
     from_policy = round(settings.candidates * settings.policy_share)
-    local = (settings.candidates - from_policy) // 2
+    local = settings.candidates // 2
     parts: list[tuple[str, Array]] = []
     if from_policy:
         parts.append(
@@ -85,7 +85,7 @@ def _pool(
     if len(parents) and local:
         scale = 10 ** rng.uniform(-2.5, -0.5, local)
         parts.append(("neighbour", candidates.neighbours(np.resize(parents, (local, len(grid))), scale, grid, rng)))
-    parts.append(("random", grid.random(settings.candidates - from_policy - local, rng)))
+    parts.append(("random", grid.random(settings.candidates - local, rng)))
     rows = np.concatenate([part for _, part in parts])
     source = np.concatenate([np.full(len(part), name) for name, part in parts])
     keep = seen.new(rows) & grid.feasible(rows)

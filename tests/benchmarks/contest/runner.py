@@ -15,7 +15,7 @@ from tests.benchmarks.contest.request import Request
 from tests.benchmarks.evaluation.evaluator import evaluator
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tables import store
-from tests.benchmarks.tables.interpolator import Interpolator
+from tests.benchmarks.tables.interpolator import LEAST_RUNS, Interpolator, usable
 from tests.benchmarks.tasks.listing import named
 from tests.benchmarks.workers import pool
 
@@ -66,11 +66,23 @@ def budget(request: Request) -> float:
     return request.trials * _median_seconds(request.task) if request.budget == "cost" else np.inf
 
 
+@lru_cache(maxsize=256)
+def _is_thin(task: str) -> bool:
+    return len(usable(store.read(named([task])[0]))[1]) < LEAST_RUNS
+
+
 def run(wanted: Sequence[Request], workers: int, minutes: float) -> None:
     """Play what is not finished yet, until it is or the time is over."""
     done = runs.finished(wanted)
     left = [request for request in wanted if request.id() not in done]
     print(f"{len(wanted) - len(left)} of {len(wanted)} runs are finished", flush=True)
+    thin = {request.task for request in left if request.kind == "table" and _is_thin(request.task)}
+    if thin:
+        left = [request for request in left if request.task not in thin]
+        print(
+            f"left out, because their tables are too thin (make benchmark-tables): {', '.join(sorted(thin))}",
+            flush=True,
+        )
     stop = time.monotonic() + 60 * minutes
     with pool(workers) as working:
         futures = [working.submit(do, request) for request in left]

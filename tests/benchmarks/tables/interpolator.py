@@ -32,6 +32,15 @@ LOG = ("log_loss", "seconds", "total_seconds", "held_out_log_loss")  #: measures
 LEAST = 1e-6  #: smaller values count as this before the logarithm
 
 
+LEAST_RUNS = 20  #: of different configurations that a table needs
+
+
+def usable(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs that have a score, and those of them that are the first of their configuration."""
+    runs = table[table["accuracy_0"].notna()]
+    return runs, runs[runs["replicate"] == 0]
+
+
 class Interpolator:
     """Answers like a real evaluation, in a hundredth of a second. Fitted when it is made; the same table gives the same function.
 
@@ -40,11 +49,9 @@ class Interpolator:
     """
 
     def __init__(self, task: Task, table: pd.DataFrame | None = None) -> None:
-        found = store.read(task) if table is None else table
-        runs = found[found["accuracy_0"].notna()]
-        once = runs[runs["replicate"] == 0]
-        if len(once) < 20:
-            raise ValueError(f"{task.name}: a table needs at least 20 runs, got {len(once)}; grow it")
+        runs, once = usable(store.read(task) if table is None else table)
+        if len(once) < LEAST_RUNS:
+            raise ValueError(f"{task.name}: a table needs at least {LEAST_RUNS} runs, got {len(once)}; grow it")
         self.task, self.runs = task, len(once)
         self.outputs = _transformed(runs)
         self.noise = _noise(runs, self.outputs)
