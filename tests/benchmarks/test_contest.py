@@ -152,6 +152,15 @@ def test_a_contest_that_was_killed_plays_only_what_is_missing(home, capsys):
     assert "1 of 1 runs are finished" in capsys.readouterr().out
 
 
+def test_a_task_whose_table_is_too_thin_is_left_out_by_name(home, capsys, monkeypatch):
+    read = runner.store.read
+    monkeypatch.setattr(runner.store, "read", lambda task: read(task)[:5])
+    runner._is_thin.cache_clear()
+    runner.run([REQUEST], workers=1, minutes=1)
+    runner._is_thin.cache_clear()
+    assert "tables are too thin (make benchmark-tables): keel-banana" in capsys.readouterr().out
+
+
 def test_finished_runs_are_committed_once_and_read_from_there_when_the_cache_is_gone(home, tmp_path):
     record = play(REQUEST, Scripted(), answer, np.inf)
     runs.add(REQUEST, runs.line_of(REQUEST, record))
