@@ -81,7 +81,7 @@ def template(step: Step) -> dict[str, Any]:
     made["retryStrategy"] = _retry()
     made["container"] = _container(step)
     if step.name in MAKES_JOBS:
-        made |= {"serviceAccountName": "tunewright-train", "automountServiceAccountToken": True}
+        made |= {"serviceAccountName": "tunewright-jobs", "automountServiceAccountToken": True}
     if step.name in _PATCHED:
         made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
     return made

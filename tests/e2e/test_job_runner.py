@@ -283,7 +283,7 @@ def test_a_server_that_refuses_says_why(runner: JobRunner, tmp_path: Path):
 
 def test_the_steps_account_may_do_what_its_runner_asks_for_and_no_more(installation: Installation):
     def may(verb: str, what: str) -> bool:
-        account = f"system:serviceaccount:{NAME}:tunewright-train"
+        account = f"system:serviceaccount:{NAME}:tunewright-jobs"
         asked = ["kubectl", "-n", NAME, "auth", "can-i", verb, what, "--as", account]
         return subprocess.run(asked, capture_output=True, text=True).stdout.strip() == "yes"
 

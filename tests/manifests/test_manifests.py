@@ -103,22 +103,22 @@ def test_containers_are_confined_and_have_requests_and_memory_limits():
         assert "memory" in container["resources"]["limits"]
 
 
-def test_steps_have_no_role_and_no_token_but_train_which_makes_jobs():
+def test_steps_have_no_role_and_no_token_but_those_that_make_jobs():
     documents = render(INSTALLS / "standalone")
     [template] = of_kind(documents, "WorkflowTemplate")
     assert template["spec"]["automountServiceAccountToken"] is False
     assert template["spec"]["serviceAccountName"] == "tunewright-step"
     own = {t["name"]: t["serviceAccountName"] for t in template["spec"]["templates"] if "serviceAccountName" in t}
-    assert own == {"train": "tunewright-train"}
+    assert own == dict.fromkeys(("train", "evaluate", "advance"), "tunewright-jobs")
     mounted = {a["metadata"]["name"]: a["automountServiceAccountToken"] for a in of_kind(documents, "ServiceAccount")}
-    assert mounted == {"tunewright-step": False, "tunewright-executor": False, "tunewright-train": True}
+    assert mounted == {"tunewright-step": False, "tunewright-executor": False, "tunewright-jobs": True}
     bound = {b["roleRef"]["name"]: [s["name"] for s in b["subjects"]] for b in of_kind(documents, "RoleBinding")}
-    assert bound == {"tunewright-executor": ["tunewright-executor"], "tunewright-train": ["tunewright-train"]}
+    assert bound == {"tunewright-executor": ["tunewright-executor"], "tunewright-jobs": ["tunewright-jobs"]}
     rules = {role["metadata"]["name"]: role["rules"] for role in of_kind(documents, "Role")}
     assert rules["tunewright-executor"] == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
     ]
-    train = {tuple(rule["resources"]): rule["verbs"] for rule in rules["tunewright-train"]}
+    train = {tuple(rule["resources"]): rule["verbs"] for rule in rules["tunewright-jobs"]}
     assert train == {
         ("jobs",): ["create", "get", "list", "delete"],
         ("trainjobs", "trainingruntimes"): ["create", "get", "list", "delete"],
@@ -131,7 +131,7 @@ def test_steps_have_no_role_and_no_token_but_train_which_makes_jobs():
 
 def test_a_kubeflow_profile_may_make_jobs():
     [binding] = of_kind(render(INSTALLS / "kubeflow"), "RoleBinding")
-    assert (binding["roleRef"]["name"], binding["subjects"][0]["name"]) == ("tunewright-train", "default-editor")
+    assert (binding["roleRef"]["name"], binding["subjects"][0]["name"]) == ("tunewright-jobs", "default-editor")
 
 
 def test_network_policies_refuse_everything_and_then_allow_by_name():

@@ -180,7 +180,7 @@ def test_only_steps_that_make_jobs_have_an_account_for_it_and_know_their_pod():
         step = templates()[name]
         given = (step.get("serviceAccountName"), step.get("automountServiceAccountToken"))
         makes = name in ("train", "evaluate", "advance")
-        assert given == (("tunewright-train", True) if makes else (None, None))
+        assert given == (("tunewright-jobs", True) if makes else (None, None))
         assert (own in step["container"]["env"]) is makes
 
 

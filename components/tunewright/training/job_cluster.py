@@ -182,5 +182,5 @@ def _error(status: int, reason: str, body: str | bytes | None) -> TunewrightErro
         return Taken(message)
     if status in RETRIED or (status == 403 and "exceeded quota" in message):
         return TransientError(f"the Kubernetes API answered {status}: {message}; try again")
-    remedy = "bind role tunewright-train to the step's service account" if status in (401, 403) else "change the study"
+    remedy = "bind role tunewright-jobs to the step's service account" if status in (401, 403) else "change the study"
     return InputError(f"the Kubernetes API refused with {status}: {message}; {remedy}")
