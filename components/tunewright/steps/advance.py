@@ -61,7 +61,8 @@ def _evaluate(*calls: list[str]) -> list[int]:
     command = [sys.executable, "-P", "-m", "tunewright.steps", "evaluate"]
     # one thread is right for the agent's small matrices and wrong for a convolutional network
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    children = [subprocess.Popen([*command, *arguments], env=environment) for arguments in calls]
+    # to standard error: what they answer is not what this step answers
+    children = [subprocess.Popen([*command, *arguments], env=environment, stdout=2) for arguments in calls]
     try:
         import torch  # noqa: F401 - takes as long as scoring most models
 
