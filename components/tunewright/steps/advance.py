@@ -61,8 +61,9 @@ def _evaluate(*calls: list[str]) -> list[int]:
     command = [sys.executable, "-P", "-m", "tunewright.steps", "evaluate"]
     # one thread is right for the agent's small matrices and wrong for a convolutional network
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    # to standard error: what they answer is not what this step answers
-    children = [subprocess.Popen([*command, *arguments], env=environment, stdout=2) for arguments in calls]
+    # what they answer is not what this step answers; what they have to say is on standard error
+    quiet = subprocess.DEVNULL
+    children = [subprocess.Popen([*command, *arguments], env=environment, stdout=quiet) for arguments in calls]
     try:
         import torch  # noqa: F401 - takes as long as scoring most models
 
