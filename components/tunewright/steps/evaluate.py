@@ -83,7 +83,8 @@ def evaluate(
         ended=ended,
     )
     first = layout.create(ledger.store, result, layout.result(place.trial))[0]
-    runner.discard(place.trial)
+    if scoring(ledger.record().study) is not None:
+        runner.discard(place.trial)
     return first
 
 
