@@ -188,6 +188,26 @@ def test_the_stream_of_a_trial_that_is_stopped_is_stored_at_the_last_moment(
     assert store.get(box(TRIAL, 1, "metrics.jsonl")).data == b"last\n"
 
 
+def test_the_checkpoint_of_a_trial_that_is_stopped_while_it_writes_is_waited_for(tmp_path: Path, monkeypatch):
+    store = MemoryStore()
+    prepare(told(tmp_path), tmp_path, MemoryStore())
+    steps = iter(range(1, 100))
+
+    def sleep(_: float) -> None:
+        """The first one is interrupted; the trial goes on to write for two more, and is then killed."""
+        step = next(steps)
+        if step <= 3:
+            (tmp_path / "checkpoint/step").write_text(str(step))
+        if step == 1:
+            raise Terminated
+
+    monkeypatch.setattr(job_pod.time, "sleep", sleep)
+    with pytest.raises(Terminated):
+        watch(store, TRIAL, 1, tmp_path)
+    found = layout.read(store, Checkpoint, layout.attempt(TRIAL, 1, "checkpoint.json"))
+    assert found.files == {"step": hashlib.sha256(b"3").hexdigest()}
+
+
 def test_a_checkpoint_is_stored_and_the_next_attempt_gets_it_back(tmp_path: Path):
     store, first, second = MemoryStore(), tmp_path / "first", tmp_path / "second"
     prepare(told(first), first, store)

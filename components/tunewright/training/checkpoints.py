@@ -37,16 +37,17 @@ class CheckpointKeeper:
         self._seen = self._look()
         self._kept = self._seen if stored else {}
 
-    def look(self, *, ended: bool) -> None:
+    def look(self, *, ended: bool) -> bool:
         """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, for `REST_SECONDS`, or the trial has ended.
 
-        Raises StoreUnavailable.
+        Returns whether it is kept now. Raises StoreUnavailable.
         """
         now = self._look()
         rests = ended or now == self._seen or time.time() - _newest(now) >= REST_SECONDS
         if now != self._kept and now and rests and self._keep(now):
             self._kept = now
         self._seen = now
+        return now == self._kept
 
     def _look(self) -> dict[str, tuple[int, int]]:
         found = {}

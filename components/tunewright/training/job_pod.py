@@ -40,6 +40,7 @@ T = TypeVar("T")
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
 POLL_SECONDS = 1.0
 KEEP_SECONDS = 5.0  #: between two checkpoints in the store, at least
+LAST_SECONDS = 4.0  #: of the pod's grace, for the checkpoint of a trial that is stopped while it writes
 KEEP_SHARE = 10.0  #: the same in times of what storing one took
 SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
@@ -133,7 +134,9 @@ def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POL
             if ended is None:
                 time.sleep(poll)
     except Terminated:
-        keeper.look(last=True)  # of a trial that was stopped, this is what counts
+        end = time.monotonic() + LAST_SECONDS  # of a trial that was stopped, this is what counts
+        while not keeper.look(last=True) and time.monotonic() < end:
+            time.sleep(poll / 4)
         raise
     model = json.loads(ended)["keep"]
     while True:
@@ -172,15 +175,17 @@ class _Keeper:
             CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == POD else None
         )  # what scores has none
 
-    def look(self, *, last: bool = False) -> None:
-        """While the trial runs. Raises StoreUnavailable."""
+    def look(self, *, last: bool = False) -> bool:
+        """While the trial runs. Returns whether its newest checkpoint is kept. Raises StoreUnavailable."""
         with suppress(OSError):  # of files that a trial of another user has closed to others
             self._events.look()
         self._send(STREAM)
-        if last or time.monotonic() >= self._due:
-            began = time.monotonic()
-            self._keep(ended=False)
-            self._due = began + max(KEEP_SECONDS, KEEP_SHARE * (time.monotonic() - began))
+        if not last and time.monotonic() < self._due:
+            return False
+        began = time.monotonic()
+        kept = self._keep(ended=False)
+        self._due = began + max(KEEP_SECONDS, KEEP_SHARE * (time.monotonic() - began))
+        return kept
 
     def finish(self, *, model: bool) -> Saved:
         """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
@@ -194,9 +199,8 @@ class _Keeper:
         document = Saved(trial=self._trial, attempt=self._attempt, model=files, left_out=left_out)
         return layout.create(self._store, document, self._box(SAVED))[0]
 
-    def _keep(self, *, ended: bool) -> None:
-        if self._checkpoints is not None:
-            self._checkpoints.look(ended=ended)
+    def _keep(self, *, ended: bool) -> bool:
+        return self._checkpoints is None or self._checkpoints.look(ended=ended)
 
     def _box(self, name: str) -> str:
         return box(self._trial, self._attempt, name, self._folder)
