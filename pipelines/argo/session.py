@@ -129,7 +129,10 @@ def progress(document: dict[str, Any]) -> Progress:
     """What a Workflow object tells."""
     state = document.get("status", {})
     nodes = _nodes(state)
-    last = "evaluate" if any(node["templateName"] == "rounds-separate" for node in nodes) else "train"
+    rounds = [
+        node["templateName"] for node in nodes if node["type"] == "DAG" and node["templateName"].startswith("rounds-")
+    ]
+    last = "evaluate" if "rounds-separate" in rounds else "train"
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
@@ -137,7 +140,7 @@ def progress(document: dict[str, Any]) -> Progress:
         message=state.get("message", ""),
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
-        rounds=sum(node["type"] == "DAG" and node["templateName"].startswith("rounds-") for node in nodes),
+        rounds=len(rounds),
         trials=sum((n["type"], n["templateName"], n["phase"]) == ("Retry", last, "Succeeded") for n in nodes),
         running=tuple(sorted(n["templateName"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Running")),
         size=len(json.dumps(document, separators=(",", ":"))),

@@ -217,6 +217,7 @@ def test_progress_is_read_from_packed_nodes_too(shape: str, last: str):
         "b": node("Retry", last, "Succeeded"),
         "c": node("Pod", last, "Succeeded"),
         "d": node("Pod", "train", "Running"),
+        "e": node("Skipped", "rounds-separate" if shape == "fused" else "rounds-fused", "Skipped"),
     }
     metadata = {"name": "example-one", "labels": {"tunewright/study": "example"}}
     plain = progress({"metadata": metadata, "status": {"phase": "Running", "nodes": nodes}})
