@@ -202,18 +202,18 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
 
 def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has: Mapping[str, bool]) -> list[Mistake]:
     evaluate = trial.get("evaluate")
-    scores = isinstance(evaluate, Mapping)
+    reserved = (*PLACEHOLDERS, MODEL) if isinstance(evaluate, Mapping) else PLACEHOLDERS
     problems: list[Mistake] = [
         (
             ("space", name),
             f"a parameter's name must differ from {{{name}}}, which commands know already, got {name!r}; rename it",
         )
         for name in declared
-        if name in PLACEHOLDERS or (scores and name == MODEL)
+        if name in reserved
     ]
     problems += _template_problems(trial, ("trial",), [*declared, *PLACEHOLDERS], has)
     if isinstance(evaluate, Mapping):
-        problems += _template_problems(evaluate, ("trial", "evaluate"), [*declared, *PLACEHOLDERS, MODEL], has)
+        problems += _template_problems(evaluate, ("trial", "evaluate"), [*declared, *reserved], has)
     return problems
 
 

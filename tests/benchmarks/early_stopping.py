@@ -67,18 +67,14 @@ class Metered(LocalRunner):
 
     def __init__(self) -> None:
         super().__init__()
-        self.meter = [0.0]
-
-    @property
-    def seconds(self) -> float:
-        return self.meter[0]
+        self.seconds = 0.0
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         before = _children()
         try:
             return super().run(job, beat)
         finally:
-            self.meter[0] += _children() - before
+            self.seconds += _children() - before
 
 
 def _children() -> float:

@@ -202,6 +202,16 @@ def test_a_session_is_named_after_its_time_in_utc():
     layout.session(stamp(datetime.now(UTC)))
 
 
+def test_what_scores_models_has_the_memory_of_training_and_the_agents():
+    def given(options: Options) -> dict[str, str]:
+        return {p["name"]: p["value"] for p in workflow(STUDY, "one", options)["spec"]["arguments"]["parameters"]}
+
+    assert given(Options(trial_memory="4Gi"))["advance-memory"] == "5120Mi"
+    assert "advance-memory" not in given(Options())
+    with pytest.raises(InputError, match=r"--trial-memory must be a Kubernetes quantity such as 4Gi, got '4GB'"):
+        workflow(STUDY, "one", Options(trial_memory="4GB"))
+
+
 def test_schedules_never_overlap_and_name_their_time_zone():
     spec = cron_workflow(STUDY, "0 2 * * *", "UTC", Options())["spec"]
     assert (spec["concurrencyPolicy"], spec["timezone"], spec["schedules"]) == ("Forbid", "UTC", ["0 2 * * *"])

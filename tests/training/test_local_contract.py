@@ -126,6 +126,12 @@ def test_metrics_of_a_crashed_trial_do_not_count(tmp_path: Path) -> None:
     assert finished.state == "FAILED"
 
 
+def test_both_streams_are_one_log_in_their_order(tmp_path: Path) -> None:
+    finished = run(shell("echo first; echo last >&2; exit 1"), tmp_path / "job")
+    assert finished.log_tail == "first\nlast"
+    assert (tmp_path / "job/log.txt").read_text() == "first\nlast\n"
+
+
 def test_a_program_that_is_not_there_is_named_in_the_log(tmp_path: Path) -> None:
     finished = run(study({"kind": "command", "command": ["/nowhere/train"]}), tmp_path / "job")
     assert finished.reason.startswith("exit code 127")

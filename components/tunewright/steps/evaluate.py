@@ -17,6 +17,7 @@ from ..study import CommandTrial, Study
 from ..training.command import MODEL
 from ..training.evaluator import run, scoring
 from ..training.job import runner_for
+from ..training.keeping import fetch_model
 from ..training.local import LocalRunner
 from ..training.runner import LOG as LOG_FILE
 from ..training.runner import Finished, Job, Runner
@@ -62,11 +63,9 @@ def evaluate(
     if outcome is None:
         return None
     began = clock()
-    opened = ledger.session(session)
+    study = ledger.study(ledger.session(session))
     try:
-        judged = _judge(
-            ledger, ledger.study(opened), place.configuration, outcome, ledger.trial_seed(round_, slot), runner
-        )
+        judged = _judge(ledger, study, place.configuration, outcome, ledger.trial_seed(round_, slot), runner)
     except (ArtifactCorrupt, NotFound) as error:
         LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
         return None
@@ -83,7 +82,7 @@ def evaluate(
         ended=ended,
     )
     first = layout.create(ledger.store, result, layout.result(place.trial))[0]
-    if scoring(ledger.record().study) is not None:
+    if scoring(study) is not None:
         runner.discard(place.trial)
     return first
 
@@ -139,7 +138,7 @@ def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: O
     from ..training.evaluation import evaluate as measure
 
     with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
-        _fetch(ledger, outcome, Path(scratch))
+        fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, Path(scratch))
         return measure(study, configuration, Path(scratch), seed)
 
 
@@ -151,7 +150,7 @@ def _run(
         directory = Path(scratch)
         if runner.here:
             (directory / MODEL).mkdir()
-            _fetch(ledger, outcome, directory / MODEL)
+            fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, directory / MODEL)
         finished = run(
             runner,
             Job(
@@ -167,12 +166,3 @@ def _run(
         if log := (directory / LOG_FILE).read_bytes():
             ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"score/{LOG_FILE}"), log)
         return finished
-
-
-def _fetch(ledger: Ledger, outcome: Outcome, folder: Path) -> None:
-    """Bring the model of an attempt. Raises ArtifactCorrupt and NotFound."""
-    for name, digest in outcome.model.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        key = layout.attempt(outcome.trial, outcome.attempt, f"model/{name}")
-        path.write_bytes(layout.get_verified(ledger.store, key, digest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..container import JobSettings
@@ -36,9 +35,9 @@ def scoring(study: Study) -> Study | None:
     )
 
 
-def run(runner: Runner, job: Job, beat: Callable[[], None] = lambda: None) -> Finished:
+def run(runner: Runner, job: Job) -> Finished:
     """Score a model. What went wrong is told in the words of `trial.evaluate`. Raises as `Runner.run`."""
-    finished = runner.run(job, beat)
+    finished = runner.run(job, lambda: None)
     if not finished.reason:
         return finished
     reason = finished.reason

@@ -30,7 +30,7 @@ from .checkpoints import CheckpointKeeper, restore
 from .command import ERROR, METRICS, MODEL, write_files
 from .data import local
 from .job_manifest import LOAD_VARIABLE
-from .keeping import keep_model, read_below
+from .keeping import fetch_model, keep_model, read_below
 from .reported import MAX_BYTES
 from .runner import CHECKPOINT, OUTPUT, STREAM
 from .stream import MAX_STREAM
@@ -79,7 +79,12 @@ def load() -> None:
 
 
 def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
-    """Fill the folder of a trial. Raises DataInvalid when its data is not there or is other data."""
+    """Fill the folder of a trial.
+
+    Raises:
+        DataInvalid: its data is not there or is other data.
+        TransientError: the model that it scores is damaged or gone.
+    """
     write_files(place, told["texts"])
     for folder in (OUTPUT, CHECKPOINT, "home"):
         (place / folder).mkdir(exist_ok=True)
@@ -87,20 +92,13 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
     if told["data"] is not None:
         local(Data.model_validate(told["data"]), place)
     if told["model"] is not None:
-        _fetch_model(told["model"], place / MODEL, store)
-    if told["resumes"] is not None:
-        restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
-
-
-def _fetch_model(told: dict[str, Any], folder: Path, store: Store) -> None:
-    for name, digest in told["files"].items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        scored = told["model"]
         try:
-            key = layout.attempt(told["trial"], told["attempt"], f"model/{name}")
-            path.write_bytes(layout.get_verified(store, key, digest))
+            fetch_model(store, scored["trial"], scored["attempt"], scored["files"], place / MODEL)
         except (ArtifactCorrupt, NotFound) as error:  # no fault of the study: not to be refused like wrong data
             raise TransientError(f"the model cannot be read: {error}") from error
+    if told["resumes"] is not None:
+        restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
 
 
 @main.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
@@ -39,6 +40,22 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
         store.put(key, data)
         model[name] = hashlib.sha256(data).hexdigest()
     return model, left_out
+
+
+def fetch_model(store: Store, trial: str, attempt: int, model: Mapping[str, str], folder: Path) -> None:
+    """Bring what `keep_model` stored into a folder.
+
+    Args:
+        model: SHA-256 of its files by relative name.
+
+    Raises:
+        ArtifactCorrupt: bytes differ from what training wrote.
+        NotFound: a file is gone.
+    """
+    for name, digest in model.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(layout.get_verified(store, layout.attempt(trial, attempt, f"model/{name}"), digest))
 
 
 def left_out_note(names: list[str]) -> str:
