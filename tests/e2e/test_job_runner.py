@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from tests.training.runner_contract import METRIC, RunnerContract, shell
 from tests.training.trials import TRIAL, job
 
 from tunewright.errors import AttemptLost, InputError
+from tunewright.store import layout
 from tunewright.study import Study
 from tunewright.study_file import load_study
 from tunewright.training import job as job_module
 from tunewright.training.job import JobRunner
 from tunewright.training.job_manifest import job_name
+from tunewright.training.job_pod import ENDED, box
 from tunewright.training.runner import Finished
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -119,6 +122,16 @@ def test_who_comes_after_goes_on_with_the_same_job_and_its_whole_log(runner: Job
     assert (finished.state, finished.log_tail) == ("TRAINED", "begun\ndone")
     again = runner.run(job(of, tmp_path / "third", attempt=attempt), lambda: None)
     assert again == finished, "a Job that has ended is read, not run"
+
+
+def test_a_job_that_scores_again_is_not_taken_for_the_one_before(runner: JobRunner, attempt: int, tmp_path: Path):
+    scorer = replace(runner, site=replace(runner.site, scores=True))
+    for name, data in ((ENDED, b'{"keep": false}'), ("metrics.json", b'{"accuracy": 0.1}')):
+        runner.store.put(box(TRIAL, attempt, name, layout.SCORE), data)  # of a Job that was lost before all was stored
+    scored = replace(job(shell("sleep 3; " + METRIC), tmp_path, attempt=attempt), model={})
+    finished = scorer.run(scored, lambda: None)
+    scorer.discard(TRIAL)
+    assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.5}), finished
 
 
 @pytest.mark.parametrize("what", ["job", "pod"])

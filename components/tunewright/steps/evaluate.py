@@ -164,5 +164,5 @@ def _run(
             ),
         )
         if log := (directory / LOG_FILE).read_bytes():
-            ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"score/{LOG_FILE}"), log)
+            ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"{layout.SCORE}/{LOG_FILE}"), log)
         return finished

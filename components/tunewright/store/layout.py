@@ -16,6 +16,7 @@
     trials/<id>/attempts/1/outcome.json   create-once: how training ended
     trials/<id>/attempts/1/checkpoint.json  names the files of the newest checkpoint
     trials/<id>/attempts/1/pod/…          between the pod of a Job and who waits for it: metrics.json, metrics.jsonl, ended.json, saved.json
+    trials/<id>/attempts/1/score/…        the same for the Job that scores its model, and log.txt of what scored it, wherever it ran
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/<digest>
     blobs/sha256/<digest>                 weights of policy and surrogate
     sessions/<id>/session.json            create-once
@@ -47,6 +48,7 @@ SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 TRIAL = re.compile(r"[0-9a-f]{16}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MAX_KEY = 512  #: and 255 for a segment: the longest name of a file
+POD, SCORE = "pod", "score"  #: folders of an attempt
 READERS = 8  #: threads of one bulk read
 
 STUDY = "study.json"

@@ -80,6 +80,8 @@ class JobRunner:
         """See `Runner.run`."""
         check_parameters(job.study)
         (job.directory / OUTPUT).mkdir(exist_ok=True)
+        if self.site.scores:
+            self._forget(job)
         for path, body in self.bodies(job):
             self._make(path, body)
         watch = _Watch(self, job, beat)
@@ -171,6 +173,13 @@ class JobRunner:
             if time.monotonic() > end:
                 raise TransientError(f"{name} must be gone before it is made again, but is not; try again")
             time.sleep(BEAT_SECONDS)
+
+    def _forget(self, job: Job) -> None:
+        """Empty the box of a Job that is gone. An attempt is trained by one Job, but its model may be scored by one after the other, and the
+        next one would take the end of the last for its own."""
+        if not self.goes_on(job.trial, job.attempt):
+            for name in (ENDED, SAVED, METRICS):
+                self.store.delete(box(job.trial, job.attempt, name, self.site.box))
 
     def _moved(self) -> bool:
         """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""

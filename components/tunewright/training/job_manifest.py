@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..container import SHARED, JobSettings, escaped, secret_of
+from ..store import layout
 from ..study import CommandTrial, Data, Limits
 from .command import FILES, PARAMS, REQUEST, WORKER, user_command, variables
 from .data import sklearn_name
@@ -70,7 +71,7 @@ class Site:
     @property
     def box(self) -> str:
         """Folder of an attempt in the store for what passes between a pod and who waits for it."""
-        return "score" if self.scores else "pod"
+        return layout.SCORE if self.scores else layout.POD
 
 
 def job_name(site: Site, trial: str, attempt: int) -> str:

@@ -40,16 +40,13 @@ T = TypeVar("T")
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
 POLL_SECONDS = 1.0
 KEEP_SECONDS = 5.0  #: between two checkpoints in the store, at least
-LAST_SECONDS = 4.0  #: of the pod's grace, for the checkpoint of a trial that is stopped while it writes
 KEEP_SHARE = 10.0  #: the same in times of what storing one took
+LAST_SECONDS = 4.0  #: of the pod's grace, for the checkpoint of a trial that is stopped while it writes
 SMALL = {METRICS: MAX_BYTES + 1, ERROR: MAX_BYTES, STREAM: MAX_STREAM}
 """Files that the waiting side reads, and how much of them; one byte more than is allowed shows that it is too much."""
 
 
-POD = "pod"  #: the box of a pod that trains
-
-
-def box(trial: str, attempt: int, name: str, folder: str = POD) -> str:
+def box(trial: str, attempt: int, name: str, folder: str = layout.POD) -> str:
     """Key of something that passes between a pod and who waits for it."""
     return layout.attempt(trial, attempt, f"{folder}/{name}")
 
@@ -105,7 +102,7 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
 @click.option("--study", required=True)
 @click.option("--trial", required=True)
 @click.option("--attempt", required=True, type=int)
-@click.option("--box", "folder", default=POD)
+@click.option("--box", "folder", default=layout.POD)
 def save(study: str, trial: str, attempt: int, folder: str) -> None:
     """Store stream and checkpoints while the trial runs, and what it left when it has ended."""
     os.umask(0o002)
@@ -121,7 +118,9 @@ def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -
         time.sleep(poll)
 
 
-def watch(store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS, folder: str = POD) -> Saved:
+def watch(
+    store: Store, trial: str, attempt: int, place: Path, poll: float = POLL_SECONDS, folder: str = layout.POD
+) -> Saved:
     """Returns when everything is stored. A store that is away is asked again: the Job's deadline ends it, not this."""
     keeper = _Keeper(store, trial, attempt, place, folder)
     ended: bytes | None = None
@@ -170,7 +169,7 @@ class _Keeper:
         self._events = EventFiles(place / OUTPUT, place / STREAM)
         # the trial may be quicker than this container, so what lies there now may be its own
         self._checkpoints = (
-            CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == POD else None
+            CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == layout.POD else None
         )  # what scores has none
 
     def look(self, *, last: bool = False) -> bool:
