@@ -93,7 +93,7 @@ def field(**curves) -> Field:
         seeds=[0],
         curves={"best": best, **others, **curves},
         rows=np.array([112.0, 133.0]),
-        median=np.array([0.6, 0.4]),
+        typical=np.array([0.6, 0.4]),
         seconds=np.array([1.0, 1.0]),
     )
 
@@ -163,14 +163,15 @@ def test_under_the_budget_of_cost_a_run_is_read_each_time_that_four_median_trial
     assert found["cost"].tolist() == [4.0, 8.0, 12.0, 16.0]
 
 
-def runs_of(tasks, methods, seeds, best=0.5):
+def runs_of(tasks, methods, seeds, best=0.5, kind="table"):
     import pandas as pd
     from tests.benchmarks.contest.runs import CURVES
 
     return pd.DataFrame(
         [
             {
-                "task": task, "method": method, "seed": seed, "budget": "count", "objective": "accuracy", "trials": 8, "failure": "",
+                "task": task, "method": method, "seed": seed, "kind": kind, "count": 8, "budget": "count",
+                "objective": "accuracy", "trials": 8, "failure": "",
                 **{name: [best, best] for name in CURVES},
             }
             for task in tasks
@@ -188,7 +189,7 @@ def test_a_block_is_complete_and_keeps_most_runs():
     quick = runs_of(tasks, ["tunewright", "random"], [0, 1, 2])
     slow = runs_of(tasks[:1], ["HEBO"], [0, 1])
     found = pd.concat([quick, slow])
-    every, fast = blocks(found, tasks)
+    fast, every = blocks(found, tasks)
     assert (every.tasks, every.methods, every.seeds) == (tasks[:1], ["tunewright", "random", "HEBO"], [0, 1])
     assert (fast.tasks, fast.seeds, fast.curves["best"].shape) == (tasks, [0, 1, 2], (3, 2, 3, 2))
     assert block(found[found["method"] == "HEBO"], tasks, ["HEBO", "TPE"]) is None
@@ -201,3 +202,20 @@ def test_a_failed_run_takes_its_seed_out_of_the_block_and_is_counted():
     found.loc[0, "failure"] = "ValueError"
     assert len(completed(found)) == 3
     assert blocks(found, ["keel-iris"])[0].seeds == [1]
+
+
+def test_real_runs_are_measured_against_what_random_search_tried():
+    from tests.benchmarks.verdict.field import block
+
+    found = runs_of(["keel-iris"], ["tunewright", "random"], [1, 2], kind="real")
+    found.loc[found["method"] == "random", "mean"] = found.loc[found["method"] == "random", "mean"].map(
+        lambda _: [0.2, 0.4]
+    )
+    found.loc[found["method"] == "random", "cost"] = found.loc[found["method"] == "random", "cost"].map(
+        lambda _: [4.0, 16.0]
+    )
+    (measured,) = [block(found, ["keel-iris"], ["tunewright", "random"])]
+    assert measured.typical == pytest.approx([0.3])
+    assert measured.seconds == pytest.approx([2.0])
+    without = block(found[found["method"] != "random"], ["keel-iris"], ["tunewright"])
+    assert np.isnan(without.typical).all()

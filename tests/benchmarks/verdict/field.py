@@ -30,8 +30,8 @@ class Field:
     seeds: list[int]
     curves: dict[str, Array]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; larger ``best`` is better
     rows: Array  #: ``(T,)`` rows of validation, which set the width of a tie
-    median: Array  #: ``(T,)`` objective of the median random configuration, from the table of real runs
-    seconds: Array  #: ``(T,)`` CPU seconds of the median trial
+    typical: Array  #: ``(T,)`` objective of a random configuration: the table's median; in real runs the mean of what random search tried
+    seconds: Array  #: ``(T,)`` CPU seconds of such a trial
 
     @property
     def rivals(self) -> list[str]:
@@ -68,14 +68,15 @@ def completed(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
-    """The largest complete block with all methods, and, where it is larger, the one of the methods that answer quickly."""
+    """The largest complete block with all methods and that of the methods that answer quickly; what has most tasks comes first."""
     done = completed(found)
     methods = [name for name in METHODS if (done["method"] == name).any()]
     quick = [name for name in methods if not METHODS[name].slow]
     fields = [field for names in (methods, quick) if (field := block(done, tasks, names)) is not None]
-    return [
+    distinct = [
         field for place, field in enumerate(fields) if field.methods not in [other.methods for other in fields[:place]]
     ]
+    return sorted(distinct, key=lambda field: -len(field.tasks))
 
 
 def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> Field | None:
@@ -88,9 +89,9 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
     if not chosen or not methods:
         return None
     listed = named(chosen)
-    seconds = np.array([_median_seconds(task) for task in listed])
+    typical = [_typical(task, done) for task in listed]
     rows = {
-        (task, method, seed): _curves(index.loc[(task, method, seed)], seconds[place])
+        (task, method, seed): _curves(index.loc[(task, method, seed)], typical[place][1])
         for place, task in enumerate(chosen)
         for method in methods
         for seed in have[task][:count]
@@ -105,26 +106,34 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         )
         for name in runs.CURVES
     }
-    objective = str(done["objective"].iloc[0])
-    sign = 1.0 if objective == "accuracy" else -1.0
+    sign = 1.0 if str(done["objective"].iloc[0]) == "accuracy" else -1.0
     curves["best"] = sign * curves["best"]
-    tables = [store.read(task) for task in listed]
     return Field(
         tasks=chosen,
         methods=list(methods),
         seeds=sorted({seed for task in chosen for seed in have[task][:count]}),
         curves=curves,
         rows=np.array([valid_rows(task) for task in listed], dtype=np.float64),
-        median=np.array(
-            [sign * np.nanmedian(table[f"{objective}_{store.FINAL}"]) if len(table) else np.nan for table in tables]
-        ),
-        seconds=np.array([np.nanmedian(table[f"seconds_{store.FINAL}"]) if len(table) else np.nan for table in tables]),
+        typical=sign * np.array([value for value, _ in typical]),
+        seconds=np.array([seconds for _, seconds in typical]),
     )
 
 
-def _median_seconds(task: Task) -> float:
+def _typical(task: Task, done: pd.DataFrame) -> tuple[float, float]:
+    """Objective and CPU seconds of a random configuration; NaN when nobody tried any. Tables are of one seed's folds, so they are none for
+    real runs, but the budget of cost was set by them."""
     table = store.read(task)
-    return float(np.nanmedian(table[f"seconds_{store.FINAL}"])) if len(table) else float("nan")
+    objective, budget, kind = done[["objective", "budget", "kind"]].iloc[0]
+    if len(table) and (kind == "table" or budget == "cost"):
+        return float(np.nanmedian(table[f"{objective}_{store.FINAL}"])), float(
+            np.nanmedian(table[f"seconds_{store.FINAL}"])
+        )
+    tried = done[(done["task"] == task.name) & (done["method"] == "random")]
+    if kind == "table" or not len(tried):
+        return float("nan"), float("nan")
+    return float(np.nanmean(np.stack(tried["mean"]))), float(
+        np.mean([row["cost"][-1] / row["count"] for _, row in tried.iterrows()])
+    )
 
 
 def _curves(row: pd.Series, seconds: float) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""How far from the best that is known, on a scale that tasks share: 0 is the best, 1 the median random configuration.
+"""How far from the best that is known, on a scale that tasks share: 0 is the best, 1 a random configuration (`Field.typical`).
 
 Notation: ``T`` tasks, ``M`` methods, ``S`` seeds, ``R`` rounds.
 """
@@ -17,7 +17,7 @@ GRID = 50  #: points of a curve over cost
 def scale(field: Field) -> tuple[Array, Array]:
     """Best known value and distance from it to the median, each ``(T,)``; the distance is NaN where no configuration matters."""
     best = np.nanmax(field.curves["best"], axis=(1, 2, 3))
-    distance = best - field.median
+    distance = best - field.typical
     return best, np.where(distance > 1e-9, distance, np.nan)
 
 

@@ -99,7 +99,7 @@ def overhead(field: Field, name: str) -> float:
 def verdict(
     role: str, kind: str, budget: str, objective: str, blocks: list[tuple[Field, dict[str, Any]]]
 ) -> dict[str, Any]:
-    """The file that is committed. The first block has all methods, so it is the one that counts."""
+    """The file that is committed. The first block has most tasks, so it is the one that counts."""
     field, first = blocks[0]
     last = first["marks"][max(first["marks"], key=int)]
     return {
