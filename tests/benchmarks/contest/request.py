@@ -19,9 +19,11 @@ from tests.benchmarks.tables import interpolator, store
 from tests.benchmarks.tasks.listing import Task, named
 from tests.benchmarks.tasks.prepared import digests
 
+from tunewright.preset import AgentSettings
 from tunewright.space import Configuration
 
-AGENT = Path(__file__).parents[3] / "components" / "tunewright"
+AGENT = Path(__file__).parents[3] / "components" / "tunewright" / "agent"
+FOLDS = Path(__file__).parents[1] / "knowledge_folds"
 BATCH = 4
 TRIALS = 100  #: of a run under the budget of count
 INITIAL = (
@@ -58,15 +60,17 @@ def digest(content: Any) -> str:
 
 @cache
 def agent_release() -> str:
-    """A digest of the agent's sources, because it changes between releases and old runs must not stand for it."""
-    sources = [*sorted((AGENT / "agent").rglob("*.py")), AGENT / "preset.py"]
-    return digest([source.read_text() for source in sources])
+    """A digest of the agent's sources and of what it ships of other tasks: they change between releases, and old runs must not stand for new ones."""
+    sources = [source.read_text() for source in sorted(AGENT.rglob("*.py"))]
+    learnt = [AGENT / "knowledge.safetensors", *sorted(FOLDS.glob("*.safetensors"))]
+    return digest([sources, [hashlib.sha256(path.read_bytes()).hexdigest() for path in learnt]])
 
 
 def release(method: Method) -> str:
-    """The release of a method: of its package in the rivals' lock, or of the agent's sources and the settings."""
+    """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in."""
     if method.made_by.startswith("ours:"):
-        return digest([agent_release(), dict(method.settings)])
+        settings = AgentSettings(**method.settings).model_dump(mode="json", exclude={"preset"})
+        return digest([agent_release(), settings])
     return locked(method.package) if method.package else "1"
 
 

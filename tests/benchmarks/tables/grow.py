@@ -19,6 +19,7 @@ from tests.benchmarks.evaluation.trial import Answer
 from tests.benchmarks.tables import plan, store
 from tests.benchmarks.tables.plan import Point
 from tests.benchmarks.tasks.listing import ROLES, Task, of_role
+from tests.benchmarks.tasks.listing import tasks as all_tasks
 from tests.benchmarks.tasks.prepared import digests
 from tests.benchmarks.workers import pool
 
@@ -95,6 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--role", nargs="*", default=list(ROLES), choices=ROLES)
     parser.add_argument("--model", nargs="*", default=["xgboost"], choices=["xgboost", "cnn"])
+    parser.add_argument(
+        "--tasks", nargs="*", choices=[task.name for task in all_tasks()], metavar="TASK", help="only these"
+    )
     parser.add_argument("--rounds", nargs="*", type=int, default=list(ROUNDS), metavar="CONFIGURATIONS")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--minutes", type=float, default=60 * 24)
@@ -102,7 +106,11 @@ def main() -> None:
     stop = time.monotonic() + 60 * arguments.minutes
     for count in arguments.rounds:
         for role in arguments.role:
-            tasks = [task for task in of_role(role) if task.model in arguments.model]
+            tasks = [
+                task
+                for task in of_role(role)
+                if task.model in arguments.model and (arguments.tasks is None or task.name in arguments.tasks)
+            ]
             if time.monotonic() < stop:
                 grow(tasks, count, arguments.workers, stop)
 
