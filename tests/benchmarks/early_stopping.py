@@ -44,7 +44,7 @@ SLOWEST = ("fashion-mnist-1k", "modeldata-pd_speech", "mstate-ebmt2")
 """What ``--rank`` prints, and the means over the random configurations of the benchmark's tables too."""
 STUDIES = Path(__file__).parents[2] / "components" / "tunewright" / "studies"
 RULES: dict[str, dict[str, Any]] = {
-    "xgboost": {"rule": "asha", "min_steps": 100, "eta": 2},  # of 50 to 1200 rounds
+    "xgboost": {"rule": "asha", "min_steps": 50, "eta": 3},  # of 50 to 1200 rounds
     "cnn": {"rule": "asha", "min_steps": 1, "eta": 3},  # of 5 epochs
 }
 WIDTH = 4

@@ -15,7 +15,7 @@ from tests.benchmarks.tasks.prepared import digests
 
 FAST = [name for name, method in METHODS.items() if not (method.slow or method.partial or method.study)]
 SLOW = [name for name, method in METHODS.items() if method.slow]
-REAL = [OURS, "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random"]
+REAL = [OURS, "without knowledge", "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random"]
 BY_COST = [OURS, "TPE", "Hyperband", "random"]
 
 VARYING = (
