@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from tunewright.cli.table import table
 from tunewright.errors import InputError
@@ -21,7 +22,7 @@ from tunewright.errors import InputError
 from .argo import session as argo
 from .argo.compile import dump
 from .argo.namespace import Namespace
-from .argo.workflow import Options, cron_workflow, stamp, workflow
+from .argo.workflow import Options, cron_workflow, quantity, stamp, workflow
 from .submission import checked
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -67,11 +68,11 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--deadline",
             "deadline_seconds",
             type=click.IntRange(60),
-            help="Seconds after which the session is ended (Argo).",
+            help="Seconds after which the session is ended (Argo); default is the template's, a day.",
         ),
         click.option("--trial-gpus", type=click.IntRange(0), help="GPUs of one trial while it trains."),
-        click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi (Argo)."),
-        click.option("--trial-cpu", help="CPU that one trial requests, e.g. 500m (Argo)."),
+        click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi; default 2Gi."),
+        click.option("--trial-cpu", help="CPU that one trial requests, e.g. 500m; default 1."),
         click.option(
             "--shape",
             type=click.Choice(["fused", "separate"]),
@@ -87,7 +88,14 @@ def _argo_only(**given: object) -> None:
     """Raises InputError for an option that Kubeflow Pipelines has no place for."""
     for name, value in given.items():
         if value is not None:
-            raise InputError(f"--{name.replace('_', '-')} is for --backend argo, got it with kfp; leave it out")
+            raise InputError(f"--{name.removesuffix('_seconds').replace('_', '-')} is for --backend argo, got it with kfp; leave it out")
+
+
+def _told(*names: str) -> dict[str, object]:
+    """Options that the user gave, because their defaults say nothing."""
+    context = click.get_current_context()
+    given = {name: context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names}
+    return {name: context.params[name] for name, told in given.items() if told}
 
 
 def _namespace(name: str | None, context: str | None) -> Namespace:
@@ -107,9 +115,20 @@ def _kfp() -> Any:
         ) from None
 
 
-def _kfp_arguments(store: str | None, shape: str | None, trial_gpus: int | None, **others: object) -> dict[str, Any]:
+def _kfp_arguments(
+    store: str | None,
+    shape: str | None,
+    trial_gpus: int | None,
+    trial_cpu: str | None,
+    trial_memory: str | None,
+    **others: object,
+) -> dict[str, Any]:
     _argo_only(**others)
-    pods = _kfp().Pods(accelerator="nvidia.com/gpu", accelerators=trial_gpus) if trial_gpus else None
+    place: dict[str, Any] = {"trial_cpu": trial_cpu, "trial_memory": trial_memory}
+    place = {name: quantity(name, value) for name, value in place.items() if value is not None}
+    if trial_gpus:
+        place |= {"accelerator": "nvidia.com/gpu", "accelerators": trial_gpus}
+    pods = _kfp().Pods(**place) if place else None
     given = {"store": store, "pods": pods, "fused": None if shape is None else shape == "fused"}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -129,13 +148,14 @@ def compile_(
 ) -> None:
     """Print what would be created for the study in FILE, as YAML.
 
-    For Argo: the Workflow of one session or the CronWorkflow of all nights. For Kubeflow Pipelines: the pipeline, whose only input is the
-    study file's text.
+    For Argo: the Workflow of one session or the CronWorkflow of all nights. For Kubeflow Pipelines: the pipeline, whose inputs are the
+    study file's text, the store and the session.
     """
     text = file.read_text()
     if backend == "kfp":
         kfp = _kfp()
         checked(text)
+        _argo_only(session=session, nightly=nightly or None, store=options["store"], **_told("cron", "timezone"))
         arguments = _kfp_arguments(**options)
         click.echo(kfp.pipeline(arguments.get("pods", kfp.PODS), fused=arguments.get("fused", True)), nl=False)
     elif nightly:
@@ -224,6 +244,7 @@ def schedule(
     name = checked(text).name
     if backend == "kfp":
         server = _server(host, namespace)
+        _argo_only(**_told("timezone"))
         if remove:
             _kfp().unschedule(name, server=server)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from tunewright.errors import Problem, StudyInvalid
 from tunewright.schema import EXAMPLE
@@ -834,3 +836,21 @@ def test_a_stopping_rule_is_a_setting_of_the_session_not_of_the_study() -> None:
     assert plain.stopping.rule == "none"
     assert plain.digest() == halved.digest()
     assert parse_study(dump_study(halved), "s.yaml") == halved
+
+
+def test_every_study_of_the_readme_is_valid():
+    """Whole studies as they stand; parts of one within a small study."""
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    yaml = YAML(typ="safe")
+    rest = {
+        "name": "part",
+        "space": {"learning_rate": {"type": "float", "low": 0.1, "high": 1}},
+        "objective": {"metric": "accuracy"},
+    }
+    trained = {"trial": {"kind": "xgboost"}, "data": {"source": "sklearn:iris"}}
+    found = [yaml.load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    for part in found:
+        study = part if "name" in part else {**rest, **({} if "trial" in part else trained), **part}
+        study_from(study)
+    assert len(found) >= 4
+    assert any("name" in part for part in found)

@@ -13,7 +13,7 @@ EXIT_CODES: Final = (
     ("0", "done; also when the trial failed, which is a result"),
     ("2", "bad input: trying again does not help"),
     ("70", "a defect of tunewright"),
-    ("75", "worth another try: the store was away, another live process holds the trial"),
+    ("75", "worth another try: the store or the cluster was away, or something outside ended a trial"),
     ("143", "terminated; the next start goes on"),
 )
 EXAMPLES: Final = {

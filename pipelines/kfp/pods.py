@@ -13,14 +13,19 @@ STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, b
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
+AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use; advance scores models too
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pods:
     """What differs from cluster to cluster; compiled into the pipeline."""
 
-    queue: str = "tunewright"
-    """Kueue's LocalQueue for the pods that train; without Kueue the label does nothing. Empty: no label."""
+    queue: str = ""
+    """Kueue's LocalQueue for the pods that train, and for the Jobs that they make. Empty: no label."""
+    trial_cpu: str = "1"
+    """CPU that a pod that trains requests."""
+    trial_memory: str = "2Gi"
+    """Memory that a pod that trains or scores requests and may use."""
     accelerator: str = ""
     """Resource that a trial is given, e.g. nvidia.com/gpu. Empty: none."""
     accelerators: int = 1
@@ -40,9 +45,17 @@ class Pods:
         )  # the image's user, or the one that the cluster assigns
         if step.name in MAKES_JOBS:  # it finds itself by its name, and its Jobs go with the run
             kubernetes.use_field_path_as_env(task, POD_VARIABLE, "metadata.name")
+        self._resources(task, step)
+        return task
+
+    def _resources(self, task: Any, step: Step) -> None:
+        """As on Argo: what a trial is given it requests; the agent's steps are small, and may grow."""
+        has_trial = step.name in ("train", "evaluate", "search")
+        task.set_cpu_request(self.trial_cpu if has_trial else "100m")
+        task.set_memory_request(self.trial_memory if has_trial else "768Mi")
+        task.set_memory_limit(self.trial_memory if has_trial else AGENT_MEMORY)
         if step.name in ("train", "search"):
             self._train(task)
-        return task
 
     def _train(self, task: Any) -> None:
         if self.queue:

@@ -45,9 +45,9 @@ class Server:
     experiment: str = NAME  #: groups the runs in the user interface
 
     def client(self) -> Any:
-        """A client that is logged in as the environment says."""
+        """A client that is logged in as the environment says. Its namespace is that of the API, not the profile's."""
         with _translated():
-            return Client(host=self.host, namespace=self.namespace or "kubeflow")
+            return Client(host=self.host, namespace="kubeflow")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
+from tunewright import cli
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
 from tunewright.steps.lease import take
 from tunewright.steps.ledger import Ledger
@@ -234,3 +235,32 @@ def test_a_session_that_has_ended_says_how_to_go_on_and_a_new_one_knows_the_best
     for line in text.splitlines():
         if line.endswith("best so far"):
             assert float(line.split()[-4]) > best
+
+
+def test_validate_says_when_rounds_allow_fewer_trials_than_were_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text(dump_study(shell_study(budget={"trials": 500, "parallel_trials": 2})))
+    assert run(["validate", str(path)]) == 0
+    assert "of 500 trials asked for: a session has at most 80 rounds of 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "s.yaml"], "the same command goes on from here"),
+        (["run", "s.yaml", "--session", "new"], "the same command without --session new goes on from here"),
+        (["run", "--session=new", "s.yaml"], "the same command without --session new goes on from here"),
+        (["run", "s.yaml", "--session", "one", "--store", "new"], "the same command goes on from here"),
+    ],
+)
+def test_what_goes_on_after_an_interruption_is_the_session_that_was_interrupted(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.command, "main", interrupted)
+    assert run(arguments) == 130
+    assert words in capsys.readouterr().err

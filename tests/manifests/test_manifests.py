@@ -137,6 +137,10 @@ def test_a_kubeflow_profile_may_make_jobs():
 def test_network_policies_refuse_everything_and_then_allow_by_name():
     policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / "standalone"), "NetworkPolicy")}
     assert policies["tunewright-default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    nodes = policies.pop("tunewright-distributed")
+    assert nodes["ingress"] == [{"from": [{"podSelector": nodes["podSelector"]}]}]
+    assert nodes["egress"] == [{"to": [{"podSelector": nodes["podSelector"]}]}]
+    assert nodes["podSelector"]["matchExpressions"] == [{"key": "jobset.sigs.k8s.io/jobset-name", "operator": "Exists"}]
     allowed_in = [spec for spec in policies.values() if spec.get("ingress")]
     assert [spec["podSelector"]["matchLabels"] for spec in allowed_in] == [{"app.kubernetes.io/name": "minio"}]
     ports = {

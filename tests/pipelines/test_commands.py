@@ -76,10 +76,43 @@ def test_a_file_of_this_machine_cannot_be_data_on_a_cluster(tmp_path: Path, caps
 
 
 def test_options_of_one_system_are_refused_by_the_other(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--trial-cpu is for --backend argo" in said(
-        capsys, "submit", study, "--backend", "kfp", "--trial-cpu", "1", code=2
-    )
+    kfp = ("--backend", "kfp")
+    refused = {
+        "deadline": ("submit", study, *kfp, "--deadline", "600"),
+        "session": ("compile", study, *kfp, "--session", "one"),
+        "nightly": ("compile", study, *kfp, "--nightly"),
+        "store": ("compile", study, *kfp, "--store", "s3://b/p"),
+        "cron": ("compile", study, *kfp, "--cron", "0 2 * * *"),
+        "timezone": ("schedule", study, *kfp, "--timezone", "Europe/Berlin"),
+    }
+    for option, arguments in refused.items():
+        assert f"--{option} is for --backend argo" in said(capsys, *arguments, code=2)
     assert "needs the id of a run" in said(capsys, "sessions", "--backend", "kfp", code=2)
+
+
+def test_what_a_trial_is_given_is_compiled_into_the_pipeline(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "compile", study, "--backend", "kfp", "--trial-cpu", "250m", "--trial-memory", "5Gi")
+    assert "resourceCpuRequest: 250m" in text
+    assert "resourceMemoryLimit: 5Gi" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (("--nightly", "--cron", "at night"), "a schedule must have five fields, minute to weekday, got 'at night'"),
+        (
+            ("--nightly", "--timezone", "Mars/Phobos"),
+            "a time zone must have a name such as Europe/Berlin, got 'Mars/Phobos'",
+        ),
+        (("--trial-cpu", "lots"), "--trial-cpu must be a Kubernetes quantity such as 500m, got 'lots'"),
+        (("--trial-memory", "-1Gi"), "--trial-memory must be a Kubernetes quantity such as 4Gi, got '-1Gi'"),
+        (("--session", "a/b c"), "a session id must match"),
+    ],
+)
+def test_what_the_controller_would_refuse_later_is_refused_now(
+    study: str, arguments: tuple[str, ...], rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rule in said(capsys, "compile", study, *arguments, code=2)
 
 
 def test_status_asks_the_cluster_when_it_is_named(

@@ -129,7 +129,7 @@ def test_the_pipeline_is_small_and_does_not_grow_with_rounds_and_slots(name: str
     pipeline, platform = text.split("\n---\n")
     compact = len(json.dumps(yaml.safe_load(pipeline), separators=(",", ":")))
     print(f"{name}: pipeline {len(pipeline)} bytes ({compact} as compact JSON), Kubernetes' part {len(platform)} bytes")
-    assert len(text) <= 15_000
+    assert len(text) <= 16_000
     assert not any(
         "raw" in task["parameterIterator"]["items"]
         for _, task in tasks(yaml.safe_load(pipeline))
@@ -194,7 +194,7 @@ def test_the_secret_is_the_one_that_the_installation_asks_for() -> None:
 def test_no_secret_and_no_environment_is_written_into_a_container(name: str) -> None:
     pipeline, _ = committed(name)
     for executor in pipeline["deploymentSpec"]["executors"].values():
-        assert set(executor["container"]) <= {"image", "command", "args"}
+        assert set(executor["container"]) <= {"image", "command", "args", "resources"}
         assert "AWS" not in str(executor["container"])
 
 
@@ -207,10 +207,20 @@ def test_only_pods_that_train_wait_in_the_queue_and_get_an_accelerator() -> None
     given = {
         name: executor["container"]["resources"]["accelerator"]
         for name, executor in pipeline["deploymentSpec"]["executors"].items()
-        if "resources" in executor["container"]
+        if "accelerator" in executor["container"]["resources"]
     }
     assert {name: (value["resourceType"], value["resourceCount"]) for name, value in given.items()} == {
         "exec-train": ("nvidia.com/gpu", "2")
+    }
+
+
+def test_every_pod_requests_what_it_needs_and_has_a_limit_of_memory() -> None:
+    pipeline, _ = documents(generated.pipeline(Pods(trial_cpu="250m", trial_memory="4Gi"), fused=True))
+    found = {name: part["container"]["resources"] for name, part in pipeline["deploymentSpec"]["executors"].items()}
+    keys = ("resourceCpuRequest", "resourceMemoryRequest", "resourceMemoryLimit")
+    assert tuple(found["exec-train"][key] for key in keys) == ("250m", "4Gi", "4Gi")
+    assert {tuple(found[name][key] for key in keys) for name in found if name != "exec-train"} == {
+        ("100m", "768Mi", "3Gi")
     }
 
 

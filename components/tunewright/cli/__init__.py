@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -102,10 +103,10 @@ def run(arguments: list[str]) -> int:
         click.secho(f"error: {error}", fg="red", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; the same command goes on from here", err=True)
+        click.echo(f"interrupted; {_goes_on(arguments)}", err=True)
         return 130
     except Terminated as end:
-        click.echo("terminated; the same command goes on from here", err=True)
+        click.echo(f"terminated; {_goes_on(arguments)}", err=True)
         return end.exit_code
     except Exception:
         import traceback
@@ -114,3 +115,9 @@ def run(arguments: list[str]) -> int:
         click.secho("this is a defect of tunewright; please report it with the lines above", fg="red", err=True)
         return EXIT_BUG
     return result if isinstance(result, int) else 0
+
+
+def _goes_on(arguments: list[str]) -> str:
+    """What continues the work: `--session new` would begin another session."""
+    new = "--session=new" in arguments or ("--session", "new") in pairwise(arguments)
+    return f"the same command {'without --session new ' if new else ''}goes on from here"

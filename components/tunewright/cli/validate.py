@@ -12,7 +12,7 @@ from . import options
 @click.command()
 @options.study_file
 def command(file: Path) -> None:
-    """Check the study in FILE. Mistakes are named by file, line, field, value and remedy, all of them at once."""
+    """Check the study in FILE, then its data. The file's mistakes are named by line, field, value and remedy, all of them at once."""
     from ..study_file import load_study
     from ..training.parameters import check_parameters
 
@@ -30,6 +30,11 @@ def command(file: Path) -> None:
     )
     click.echo(f"  objective: {study.objective.direction} {study.objective.metric}")
     click.echo(f"  session: {budget.most_trials} trials, {budget.parallel_trials} at a time; trial: {study.trial.kind}")
+    if budget.most_trials < budget.trials:
+        click.echo(
+            f"  of {budget.trials} trials asked for: a session has at most {budget.rounds} rounds of {budget.parallel_trials}; "
+            "raise budget.parallel_trials, or run another session, which goes on"
+        )
     click.echo(
         f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"
     )

@@ -218,6 +218,6 @@ STEPS: tuple[Step, ...] = (OPEN, PROPOSE, TRAIN, EVALUATE, UPDATE_SURROGATE, UPD
 """The steps of the loop."""
 COMMANDS: tuple[Step, ...] = (*STEPS, SEARCH)
 """All that containers can run."""
-MAKES_JOBS = ("train", "evaluate", "advance")
+MAKES_JOBS = ("train", "evaluate", "advance", "search")
 """Those that make Kubernetes Jobs of the user's own programs, and wait for them."""
 BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}
