@@ -88,7 +88,9 @@ def _argo_only(**given: object) -> None:
     """Raises InputError for an option that Kubeflow Pipelines has no place for."""
     for name, value in given.items():
         if value is not None:
-            raise InputError(f"--{name.removesuffix('_seconds').replace('_', '-')} is for --backend argo, got it with kfp; leave it out")
+            raise InputError(
+                f"--{name.removesuffix('_seconds').replace('_', '-')} is for --backend argo, got it with kfp; leave it out"
+            )
 
 
 def _told(*names: str) -> dict[str, object]:

@@ -69,6 +69,11 @@ def test_every_mistake_is_named_before_anything_is_submitted(old: str, new: str,
     assert [line for line in found if line.startswith(message)], found
 
 
+def test_inline_files_are_measured_in_bytes():
+    found = mistakes('train.py: "print()"', f'train.py: "{"é" * 40_000}"')
+    assert found == ["8 trial.files: files must have at most 65536 bytes together, got 80000; put them into the image"]
+
+
 @pytest.mark.parametrize("image", ["python:3.13", "python", "a/b/c@sha256:" + "0" * 64, "localhost:5000/x:y_z.1"])
 def test_images_are_named_as_registries_name_them(image: str):
     assert shell("true", image=image).trial.kind == "command"

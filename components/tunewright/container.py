@@ -26,7 +26,7 @@ IMAGE = (
 SHARED = "/tunewright"  #: where a trial's container finds its parameters and leaves its results
 STORE_SECRETS = ("tunewright-store", "minio-root")  #: of the installation: keys to every study
 STORE_CLAIM = "data-minio-"
-MAX_FILES = 64 * 1024  #: characters of all inline files together
+MAX_FILES = 64 * 1024  #: bytes of all inline files together
 
 _FILE = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._@+-]{1,100}(?:/[A-Za-z0-9._@+-]{1,100}){0,7}")
 _SECRET = re.compile(r"([a-z0-9][a-z0-9.-]{0,252})/([A-Za-z0-9._-]{1,253})")
@@ -41,10 +41,8 @@ def _files(files: dict[str, str]) -> dict[str, str]:
     folders = {"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)}
     if both := sorted(folders & files.keys()):
         raise ValueError(f"files must not lie below a file, got {both[0]!r} as file and as folder; rename one")
-    if (size := sum(map(len, files.values()))) > MAX_FILES:
-        raise ValueError(
-            f"files must have at most {MAX_FILES} characters together, got {size}; put them into the image"
-        )
+    if (size := sum(len(text.encode()) for text in files.values())) > MAX_FILES:
+        raise ValueError(f"files must have at most {MAX_FILES} bytes together, got {size}; put them into the image")
     return files
 
 

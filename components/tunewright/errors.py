@@ -13,8 +13,7 @@
     │   └── StoreRefused                     credentials, bucket, read-only, not atomic
     ├── TransientError                  75   worth another try
     │   ├── StoreUnavailable                 network, server error, full disk
-    │   ├── AttemptLost                      something outside ended the processes of a trial
-    │   └── LeaseHeld                        another live process trains this trial
+    │   └── AttemptLost                      something outside ended the processes of a trial
     ├── StoreMiss                       70   raised by a store, handled by its caller
     │   ├── NotFound                         no object under this key
     │   ├── AlreadyExists                    create-once lost the race
@@ -123,10 +122,6 @@ class AttemptLost(TransientError):
     def __init__(self, message: str, *, log_tail: str = "") -> None:
         self.log_tail = log_tail
         super().__init__(message)
-
-
-class LeaseHeld(TransientError):
-    """Another live process holds the lease of this trial."""
 
 
 class StoreMiss(TunewrightError):

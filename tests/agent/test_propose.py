@@ -144,7 +144,7 @@ def test_failures_move_proposals_away(reward_model: str) -> None:
     shares = {}
     for name, history in (("without", good), ("with", good + failed)):
         surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
-        proposals = [suggest(space, agent, history, 2, surrogate=surrogate, seed=seed) for seed in range(4)]
+        proposals = [suggest(space, agent, history, 1, surrogate=surrogate, seed=seed) for seed in range(8)]
         shares[name] = np.mean([float(s.configuration["x0"]) > 0.4 for batch in proposals for s in batch])
     assert shares["without"] > 0.5  # rewards rise to the right
     assert shares["with"] < shares["without"] - 0.3

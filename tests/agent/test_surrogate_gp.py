@@ -50,7 +50,7 @@ def test_the_density_is_that_of_scikit_learn_plus_the_priors() -> None:
     reference = GaussianProcessRegressor(kernel, alpha=0.0, optimizer=None).fit(x.numpy(), y.numpy() - 0.2)
     assert density - priors == pytest.approx(reference.log_marginal_likelihood_value_)
     lognormal = torch.distributions.LogNormal(math.sqrt(2) + math.log(3) / 2, math.sqrt(3))
-    noise = torch.distributions.LogNormal(-4.0, 1.0)
+    noise = torch.distributions.LogNormal(-0.7, 0.7)
     assert priors == pytest.approx(
         float(lognormal.log_prob(SCALES).sum() + noise.log_prob(torch.tensor(0.01))), rel=1e-6
     )

@@ -11,6 +11,7 @@ from tunewright.agent.grid import Grid
 from tunewright.agent.surrogate.features import Features
 from tunewright.agent.surrogate.model import rewards_of
 from tunewright.agent.surrogate.targets import scale
+from tunewright.space import FloatParameter, IntParameter, Space
 
 
 def test_columns_are_numbers_choices_and_conditions() -> None:
@@ -88,3 +89,41 @@ def test_rewards_without_spread_or_of_any_size_give_finite_targets(rewards: list
     targets, scaling = scale(rewards_of(rewards))
     assert np.isfinite(targets).all()
     assert np.isfinite(scaling.rewards(targets, np.ones(3))[0]).all()
+
+
+def test_a_number_that_spans_a_decade_is_read_on_a_logarithmic_scale_whatever_the_search_does() -> None:
+    space = Space(
+        {
+            "rate": FloatParameter(type="float", low=0.001, high=0.1),
+            "narrow": FloatParameter(type="float", low=0.5, high=1.0),
+            "zero": FloatParameter(type="float", low=0.0, high=10.0),
+            "trees": IntParameter(type="int", low=10, high=1000, scale="log"),
+        }
+    )
+    grid = Grid(space)
+    x = grid.encode([{"rate": 0.01, "narrow": 0.75, "zero": 1.0, "trees": 100}])
+    found = Features(grid)(x)[0]
+    assert found[:3].tolist() == pytest.approx([0.5, 0.5, 0.1])
+    assert float(found[3]) == pytest.approx(float(x[0, 3]))  # it is one already
+
+
+def test_how_far_boosted_trees_walk_is_a_column_where_it_is_wanted() -> None:
+    space = Space(
+        {
+            "n_estimators": IntParameter(type="int", low=10, high=1000),
+            "depth": IntParameter(type="int", low=1, high=4),
+            "learning_rate": FloatParameter(type="float", low=0.001, high=0.1),
+        }
+    )
+    grid = Grid(space)
+    x = grid.encode(
+        [
+            {"n_estimators": 100, "depth": 2, "learning_rate": 0.01},
+            {"n_estimators": 10, "depth": 2, "learning_rate": 0.1},
+        ]
+    )
+    features = Features(grid, walk=True)
+    assert features.groups == [0, 1, 2, 3]
+    assert features(x)[:, 3].tolist() == pytest.approx([0.5, 0.5], abs=1e-6)
+    assert Features(grid).groups == [0, 1, 2]
+    assert not Features(Grid(conditional()), walk=True).walk

@@ -26,7 +26,7 @@ def made(methods, ends, means=None, cost=None) -> Field:
     }
     return Field(
         tasks=[f"t{task}" for task in range(TASKS)], methods=list(methods), seeds=[0], curves=curves,
-        rows=np.full(TASKS, 100.0), median=np.full(TASKS, 0.5), seconds=np.ones(TASKS),
+        rows=np.full(TASKS, 100.0), typical=np.full((TASKS, 1), 0.5), seconds=np.ones(TASKS),
     )  # fmt: skip
 
 

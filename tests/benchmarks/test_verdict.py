@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,11 +90,11 @@ def field(**curves) -> Field:
     }
     return Field(
         tasks=["keel-iris", "keel-wine"],
-        methods=["tunewright", "random"],
+        methods=["without knowledge", "random"],
         seeds=[0],
         curves={"best": best, **others, **curves},
         rows=np.array([112.0, 133.0]),
-        typical=np.array([0.6, 0.4]),
+        typical=np.array([[0.6], [0.4]]),
         seconds=np.array([1.0, 1.0]),
     )
 
@@ -112,12 +113,12 @@ def test_regret_over_cost_steps_when_a_round_is_paid():
 
 
 def test_trials_count_until_the_mean_is_where_the_best_rival_ends():
-    trials, seconds = regret.reached(field(), "tunewright")
+    trials, seconds = regret.reached(field(), "without knowledge")
     assert trials.tolist() == [12.0, 4.0]
     assert seconds.tolist() == [100.0, 4.0]
     assert np.isnan(
         regret.reached(
-            field(best=field().curves["best"] * 0 + [[[[0.1]], [[0.9]]]] * np.ones((2, 2, 1, 3))), "tunewright"
+            field(best=field().curves["best"] * 0 + [[[[0.1]], [[0.9]]]] * np.ones((2, 2, 1, 3))), "without knowledge"
         )[0]
     ).all()
 
@@ -132,7 +133,7 @@ def test_an_interval_holds_its_mean_and_leaves_out_what_is_unknown():
 def test_the_page_and_the_file_hold_what_was_counted():
     import pandas as pd
 
-    found = pd.DataFrame({"method": ["tunewright", "random"], "failure": ["", "broken"]})
+    found = pd.DataFrame({"method": ["without knowledge", "random"], "failure": ["", "broken"]})
     made = [(field(), summary(field(), found))]
     told = plain(verdict("dev", "table", "count", "accuracy", made))
     assert json.loads(json.dumps(told, allow_nan=False)) == told
@@ -145,10 +146,13 @@ def test_the_page_and_the_file_hold_what_was_counted():
     )
     content = told["blocks"][0]
     assert content["flat_tasks"] == ["keel-wine"]
-    assert (content["completed"], content["failed"]) == ({"tunewright": 1, "random": 0}, {"tunewright": 0, "random": 1})
-    assert content["overhead"]["tunewright"] == pytest.approx(1.0)
+    assert (content["completed"], content["failed"]) == (
+        {"without knowledge": 1, "random": 0},
+        {"without knowledge": 0, "random": 1},
+    )
+    assert content["overhead"]["without knowledge"] == pytest.approx(1.0)
     page = render(told, made)
-    assert "tunewright is best or within half a row of the best on 2 of 2 tasks" in page
+    assert "tunewright without knowledge is best or within half a row of the best on 2 of 2 tasks" in page
     assert page.count("<svg") == 5
     assert "<script" not in page
 
@@ -215,7 +219,41 @@ def test_real_runs_are_measured_against_what_random_search_tried():
         lambda _: [4.0, 16.0]
     )
     (measured,) = [block(found, ["keel-iris"], ["tunewright", "random"])]
-    assert measured.typical == pytest.approx([0.3])
+    assert measured.typical == pytest.approx(np.full((1, 2), 0.3))
     assert measured.seconds == pytest.approx([2.0])
     without = block(found[found["method"] != "random"], ["keel-iris"], ["tunewright"])
     assert np.isnan(without.typical).all()
+
+
+def test_in_real_runs_every_seed_is_a_function_of_its_own():
+    two = {name: np.concatenate([values, values - 0.3], axis=2) for name, values in field().curves.items()}
+    typical = np.array([[0.6, 0.3], [0.4, 0.1]])
+    real = replace(field(), seeds=[1, 2], curves=two, typical=typical, kind="real")
+    found = regret.regret(real)
+    assert found[0, :, 0] == pytest.approx(found[0, :, 1])
+    shared = regret.regret(replace(real, kind="table"))
+    assert (shared[0, :, 1, -1] > shared[0, :, 0, -1] + 0.2).all()  # what the other split allows is out of reach
+    assert np.isnan(regret.over_seeds(found)[1]).all()
+
+
+def test_a_part_of_the_agent_that_has_not_played_everything_is_left_out_of_the_block():
+    import pandas as pd
+    from tests.benchmarks.verdict.field import blocks
+
+    tasks = ["keel-iris", "keel-wine"]
+    found = pd.concat(
+        [runs_of(tasks, ["without knowledge", "without model", "TPE"], [0, 1]), runs_of(tasks, ["paper"], [0])]
+    )
+    (one,) = blocks(found, tasks)
+    assert (one.methods, one.seeds) == (["without knowledge", "without model", "TPE"], [0, 1])
+
+
+def test_more_tasks_come_before_more_seeds():
+    import pandas as pd
+    from tests.benchmarks.verdict.field import blocks
+
+    found = pd.concat(
+        [runs_of(["keel-iris", "keel-wine"], ["TPE", "random"], [0]), runs_of(["keel-iris"], ["TPE", "random"], [1, 2])]
+    )
+    (one,) = blocks(found, ["keel-iris", "keel-wine"])
+    assert (one.tasks, one.seeds) == (["keel-iris", "keel-wine"], [0])

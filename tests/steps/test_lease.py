@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
-from tunewright.errors import AttemptLost, InputError, TunewrightError
+from tunewright.errors import AttemptLost, InputError, StoreRefused, StoreUnavailable, TransientError, TunewrightError
 from tunewright.steps.lease import boot_id, give_back, lose, take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
@@ -130,9 +130,29 @@ def test_a_trial_that_nobody_could_run_is_lost_with_the_words_of_who_refused(led
     assert result.log_tail == getattr(error, "log_tail", "")
 
 
+def said(ledger: Ledger, name: str) -> bool:
+    return any(entry.key.endswith(f"/{name}") for entry in ledger.store.list("trials/"))
+
+
 @pytest.mark.parametrize("moved", [True, False])
 def test_who_is_moved_elsewhere_leaves_the_attempt_to_whoever_comes_next(ledger: Ledger, moved: bool):
     with pytest.raises(Terminated):
         train(ledger, "one", 0, 0, runner=Refusing(Terminated(), alive=moved))
-    given_back = [entry.key for entry in ledger.store.list("trials/") if entry.key.endswith("/given-back.json")]
-    assert bool(given_back) is not moved
+    assert said(ledger, "given-back.json") is not moved
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [TransientError("failed calling webhook"), StoreUnavailable("no answer"), StoreRefused("InvalidAccessKeyId")],
+)
+def test_what_stays_away_is_held_against_no_attempt_and_a_job_goes_on(
+    ledger: Ledger, error: TunewrightError, alive: bool
+):
+    tries = 1 if alive else 3  # more often than attempts may be lost
+    for _ in range(tries):
+        with pytest.raises(type(error)):
+            train(ledger, "one", 0, 0, runner=Refusing(error, alive=alive))
+    assert said(ledger, "given-back.json") is not alive
+    assert not said(ledger, "lost.json")
+    assert layout.attempt_numbers(ledger.store, ledger.slot(0, 0).trial) == list(range(1, tries + 1))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.steps.studies import shell_study
-from tests.steps.test_steps import opened
+from tests.steps.test_steps import iris_study, opened
 
-from tunewright.errors import StudyInvalid
+from tunewright.errors import AttemptLost, StudyInvalid
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.propose import propose
 from tunewright.steps.train import train
+from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.study import Study
 from tunewright.study_file import parse_study
+from tunewright.training import evaluation
 from tunewright.training.local import LocalRunner
+from tunewright.training.runner import Finished, Job, TrialFailed
 from tunewright.trial import Result, Status
 
 TRAIN = [
@@ -88,6 +92,20 @@ def test_a_trial_that_failed_is_not_scored(tmp_path: Path) -> None:
     assert not [entry for entry in ledger.store.list() if "/score/" in entry.key]
 
 
+@pytest.mark.parametrize("error", [TrialFailed("odd"), ValueError("odd")])
+def test_a_model_of_a_built_in_trainer_that_cannot_be_scored_fails_its_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(evaluation, "evaluate", refuse)
+    ledger, result = ended(tmp_path, iris_study(trials=1))
+    assert result is not None
+    assert (result.status, result.reason) == (Status.FAILED, "scoring its model: odd")
+    assert ledger.result(result.trial) == result
+
+
 def test_a_damaged_model_is_not_scored(tmp_path: Path) -> None:
     ledger = opened(str(tmp_path), study())
     propose(ledger, "one")
@@ -96,6 +114,53 @@ def test_a_damaged_model_is_not_scored(tmp_path: Path) -> None:
     assert plan is not None
     ledger.store.put(layout.attempt(plan.slots[0].trial, 1, "model/deep/weights"), b"0.9\n")
     assert evaluate(ledger, "one", 0, 0, runner=LocalRunner()) is None, "it is LOST when the round is sealed"
+
+
+class Elsewhere(LocalRunner):
+    """A runner whose Jobs are lost, be it that they cannot read the model or that their node is gone."""
+
+    @property
+    def here(self) -> bool:
+        return False
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        raise AttemptLost("its pod was ended from outside", log_tail="last words")
+
+
+@pytest.mark.parametrize("damage", ["damaged", "gone"])
+def test_a_model_that_no_job_can_read_holds_nobody_up(tmp_path: Path, damage: str) -> None:
+    ledger = opened(str(tmp_path), study())
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    key = layout.attempt(ledger.slot(0, 0).trial, 1, "model/deep/weights")
+    if damage == "gone":
+        ledger.store.delete(key)
+    else:
+        ledger.store.put(key, b"0.9\n")
+    assert evaluate(ledger, "one", 0, 0, runner=Elsewhere()) is None, "it is LOST when the round is sealed"
+
+
+def test_scoring_that_was_lost_is_tried_as_often_as_training_and_then_the_trial_is_lost(tmp_path: Path) -> None:
+    scored = shell_study(
+        trial={
+            "kind": "command",
+            "command": TRAIN,
+            "evaluate": {"command": SCORE},
+            "limits": {"attempts": 3},
+        }
+    )
+    ledger = opened(str(tmp_path), scored)
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    for _ in range(2):
+        with pytest.raises(AttemptLost):
+            evaluate(ledger, "one", 0, 0, runner=Elsewhere())
+    assert evaluate(ledger, "one", 0, 0, runner=Elsewhere()) is None
+    update_surrogate(ledger, "one", 0)
+    result = ledger.result(ledger.slot(0, 0).trial)
+    assert result is not None
+    assert (result.status, result.log_tail) == (Status.LOST, "last words")
+    assert result.reason.endswith("after 1 attempt; scoring its model: its pod was ended from outside")
 
 
 def test_the_placeholders_of_scoring_are_checked() -> None:

@@ -113,6 +113,18 @@ def test_only_the_newest_is_kept_and_it_comes_back_with_its_folders(tmp_path: Pa
     assert restored(store, tmp_path / "new") == {"deep/state of it.pt": b"3"}
 
 
+def test_a_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path / "c")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / os.fsdecode(b"mod\xe8le")).write_bytes(b"1")
+    keeper.look(ended=True)
+    assert latest(store, TRIAL) is None
+    (tmp_path / "c" / "modèle").write_bytes(b"2")
+    keeper.look(ended=True)
+    assert restored(store, tmp_path / "new") == {"modèle": b"2"}
+
+
 def test_what_was_resumed_is_not_kept_again_until_it_changes(tmp_path: Path) -> None:
     store = MemoryStore()
     (tmp_path / "a").write_bytes(b"resumed")

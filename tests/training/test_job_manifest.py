@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from tests.training.runner_contract import shell
 from tests.training.trials import TRIAL, job, study
 
+from tunewright.errors import InputError
 from tunewright.study import Study
 from tunewright.training.evaluator import scoring
-from tunewright.training.job_manifest import Site, job_name, manifest
+from tunewright.training.job_manifest import MAX_TOLD, Site, job_name, manifest
 from tunewright.training.job_site import site_of
 
 KEY = {
@@ -141,6 +143,27 @@ def test_a_built_in_trainer_reads_its_data_where_load_puts_it(tmp_path: Path):
     assert request["study"]["data"]["source"] == "/tunewright/data.csv"
     assert containers["trial"]["command"][-1] == "/tunewright/request.json"
     assert containers["trial"]["image"] == SITE.image
+
+
+def test_what_load_is_told_takes_no_more_bytes_than_it_has(tmp_path: Path):
+    text = "é" * 30_000
+    _, containers = made(shell("true", files={"words.txt": text}), tmp_path)
+    value = containers["load"]["env"][-1]["value"]
+    assert len(value.encode()) < 61_000
+    assert json.loads(value)["texts"]["files/words.txt"] == text
+
+
+def test_what_a_variable_cannot_hold_is_refused_before_anything_is_made(tmp_path: Path):
+    """Linux takes no variable of 128 KiB; control characters are six bytes each in JSON."""
+    of = shell("true", files={"bell.txt": "\x07" * 21_000})
+    _, containers = made(of, tmp_path)
+    size = len(containers["load"]["env"][-1]["value"].encode())
+    most = 21_000 + (MAX_TOLD - 1 - size) // 6
+    _, containers = made(shell("true", files={"bell.txt": "\x07" * most}), tmp_path)
+    entry = containers["load"]["env"][-1]
+    subprocess.run(["true"], env={entry["name"]: entry["value"]}, check=True)
+    with pytest.raises(InputError, match=r"must be less than 131000 bytes of JSON, got 131\d\d\d: .*into the image"):
+        made(shell("true", files={"bell.txt": "\x07" * (most + 1)}), tmp_path)
 
 
 def test_names_tell_attempts_and_studies_apart_and_fit_into_a_label(tmp_path: Path):

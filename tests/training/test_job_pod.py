@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from tests.training.trials import TRIAL
 
-from tunewright.errors import DataInvalid, NotFound, StoreUnavailable, TransientError
+from tunewright.errors import EXIT_TRANSIENT, DataInvalid, NotFound, StoreRefused, StoreUnavailable, TransientError
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.port import Stored
 from tunewright.termination import Terminated
 from tunewright.training import job_pod
-from tunewright.training.job_pod import ENDED, SAVED, box, prepare, watch
+from tunewright.training.job_manifest import LOAD_VARIABLE
+from tunewright.training.job_pod import ENDED, SAVED, attend, box, prepare, watch
 from tunewright.trial import Checkpoint, Saved
 
 
@@ -146,9 +147,10 @@ def test_a_report_that_is_too_large_shows_as_too_large(tmp_path: Path):
 
 
 class Away(MemoryStore):
-    """A store that does not answer for a while."""
+    """A store that does not answer for a while, or says that it does not know its own users."""
 
     left = 5
+    error: Exception = StoreUnavailable("away")
 
     def get(self, key: str) -> Stored:
         return self._maybe() or super().get(key)
@@ -159,12 +161,13 @@ class Away(MemoryStore):
     def _maybe(self) -> None:
         self.left -= 1
         if self.left > 0:
-            raise StoreUnavailable("away")
+            raise self.error
 
 
-def test_a_store_that_is_away_is_asked_again(tmp_path: Path):
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreRefused("InvalidAccessKeyId")])
+def test_a_store_that_is_away_is_asked_again(tmp_path: Path, error: Exception):
     store = Away()
-    store.left = 0
+    store.left, store.error = 0, error
     prepare(told(tmp_path), tmp_path, MemoryStore())
     (tmp_path / "metrics.json").write_text("{}")
     ended(store)
@@ -172,14 +175,47 @@ def test_a_store_that_is_away_is_asked_again(tmp_path: Path):
     assert watch(store, TRIAL, 1, tmp_path, poll=0.01).trial == TRIAL
 
 
-def test_the_stream_of_a_trial_that_is_stopped_is_stored_at_the_last_moment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_store_that_goes_on_to_refuse_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(job_pod, "AWAY_SECONDS", 0.05)
+    store = Away()
+    store.left, store.error = 10**6, StoreRefused("InvalidAccessKeyId")
+    with pytest.raises(StoreRefused):
+        watch(store, TRIAL, 1, tmp_path, poll=0.01)
+    with pytest.raises(StoreRefused):
+        attend(store, TRIAL, 1, poll=0.01)
+
+
+@pytest.mark.parametrize("container", ["load", "save"])
+def test_a_store_that_refuses_is_no_fault_of_the_study(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], container: str
 ):
-    store = MemoryStore()
+    def refuse(_address: str) -> MemoryStore:
+        raise StoreRefused("InvalidAccessKeyId")
+
+    monkeypatch.setattr(job_pod, "study_at", refuse)
+    monkeypatch.setattr(job_pod, "raise_on_signals", lambda: None)
+    monkeypatch.setenv(LOAD_VARIABLE, '{"study": "s3://bucket/studies/tested"}')
+    saves = ["--study", "s3://bucket/studies/tested", "--trial", TRIAL, "--attempt", "1"]
+    before = os.umask(0o022)
+    try:
+        assert job_pod.run([container, *(saves if container == "save" else [])]) == EXIT_TRANSIENT
+    finally:
+        os.umask(before)
+    assert "InvalidAccessKeyId" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreRefused("InvalidAccessKeyId")])
+def test_the_stream_of_a_trial_that_is_stopped_is_stored_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    store = Away()
+    store.left, store.error = 0, error
     prepare(told(tmp_path), tmp_path, MemoryStore())
 
     def terminated(_: float) -> None:
         (tmp_path / "metrics.jsonl").write_text("last\n")
+        monkeypatch.setattr(job_pod.time, "sleep", lambda _: None)
+        store.left = 3  # it is away for another moment
         raise Terminated
 
     monkeypatch.setattr(job_pod.time, "sleep", terminated)

@@ -136,6 +136,16 @@ def test_what_a_registry_refuses_is_told_from_one_that_is_away(reason: str, mess
     assert message in seen.reason
 
 
+@pytest.mark.parametrize(
+    ("message", "silent"),
+    [('Back-off pulling image "r/x:1"', True), ('Back-off pulling image "r/x:1": ErrImagePull: i/o timeout', False)],
+)
+def test_a_kubelet_that_only_holds_back_says_nothing_new(message: str, silent: bool):
+    seen = view(JOB, pod(waiting("ImagePullBackOff", message), waiting("ContainerCreating", "")))
+    assert isinstance(seen, Waiting)
+    assert (seen.silent, seen.refused) == (silent, False)
+
+
 def test_an_image_that_no_node_may_pull_is_refused_at_once():
     seen = view(JOB, pod(waiting("ErrImageNeverPull", "Container image is not present with pull policy of Never")))
     assert isinstance(seen, Refused)

@@ -15,8 +15,10 @@ from tensorboardX import SummaryWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.proto.tensor_pb2 import TensorProto
-from tests.training.trials import run, study
+from tests.training.test_keeping import moved_when_entered
+from tests.training.trials import run, shell, study
 
+from tunewright.training import tensorboard
 from tunewright.training.tensorboard import EventFiles, scalars
 
 
@@ -88,6 +90,30 @@ def test_a_trial_that_streams_itself_is_left_alone(tmp_path: Path) -> None:
     assert lines(stream) == [{"step": 1, "accuracy": 0.1}]
 
 
+def test_a_folder_that_is_renamed_while_it_is_looked_through_is_read_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "output" / "a", {1: 0.5})
+    written(tmp_path / "output" / "b", {2: 0.75})
+    moved_when_entered(monkeypatch, tmp_path / "output" / "b")
+    events = EventFiles(tmp_path / "output", tmp_path / "s")
+    events.look()
+    assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}]
+    (tmp_path / "b moved").rename(tmp_path / "output" / "c")
+    events.look()
+    assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}, {"step": 2, "accuracy": 0.75}]
+
+
+def test_a_file_that_goes_before_it_is_read_takes_nothing_of_the_others_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "a", {1: 0.5})
+    found = [*(tmp_path / "a").iterdir(), tmp_path / "gone"]
+    monkeypatch.setattr(tensorboard, "files_below", lambda *_: found)
+    EventFiles(tmp_path, tmp_path / "s").look()
+    assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}]
+
+
 def test_a_trial_that_writes_nothing_but_event_files_is_measured_by_them(tmp_path: Path) -> None:
     source = """
 import os
@@ -101,3 +127,14 @@ with SummaryWriter(os.path.join(os.environ["TUNEWRIGHT_OUTPUT"], "runs")) as wri
     finished = run(study({"kind": "command", "command": [sys.executable, str(path)]}), tmp_path / "job")
     assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.5}), finished.log_tail
     assert [line["step"] for line in lines(tmp_path / "job/metrics.jsonl")] == [0, 1, 2]
+
+
+def test_event_files_that_cannot_be_looked_for_cost_a_trial_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(_: EventFiles) -> None:
+        raise FileNotFoundError("renamed meanwhile")
+
+    monkeypatch.setattr(EventFiles, "look", look)
+    finished = run(shell('sleep 1.2; echo "{{\\"accuracy\\": {x}}}" > "$TUNEWRIGHT_METRICS"'), tmp_path / "job")
+    assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.5}), finished.reason

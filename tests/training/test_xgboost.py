@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from scipy.special import expit
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
 from tests.training.trials import run, study
 
@@ -69,6 +71,39 @@ def test_many_classes_are_scored_too(tmp_path: Path) -> None:
     scores = train(xgboost_study("sklearn:wine"), tmp_path / "m")
     assert scores.keys() == {"accuracy", "log_loss", "f1", "roc_auc"}
     assert scores["accuracy"] > 0.85
+
+
+def test_classes_are_scored_like_the_most_probable_ones(tmp_path: Path) -> None:
+    scores = {
+        objective: train(xgboost_study("sklearn:wine", {"fixed": {"objective": objective}}), tmp_path / objective[6:])
+        for objective in ("multi:softprob", "multi:softmax")
+    }
+    for name in ("accuracy", "f1"):
+        assert scores["multi:softmax"][name] == scores["multi:softprob"][name]
+    streamed = (tmp_path / "softmax-kept/metrics.jsonl").read_text().splitlines()
+    assert json.loads(streamed[-1])["accuracy"] == scores["multi:softmax"]["accuracy"]
+
+
+def test_logits_are_scored_as_the_probabilities_that_they_stand_for(tmp_path: Path) -> None:
+    of = xgboost_study(trial={"fixed": {"objective": "binary:logitraw"}})
+    scores = train(of, tmp_path / "m")
+    table = load_breast_cancer(as_frame=True)
+    assert of.data is not None
+    (part,) = parts(of.data, table.target.to_numpy(), stratified=True)
+    booster = xgboost.Booster(model_file=tmp_path / "m/fold-0.ubj")
+    probability = expit(booster.predict(xgboost.DMatrix(table.data.iloc[part.score])))
+    assert scores["log_loss"] == pytest.approx(log_loss(table.target[part.score], probability), rel=1e-5)
+    assert scores["accuracy"] == ((probability > 0.5) == table.target[part.score]).mean()
+
+
+def test_one_of_two_classes_is_scored_as_certain(tmp_path: Path) -> None:
+    assert train(xgboost_study(trial={"fixed": {"objective": "binary:hinge"}}), tmp_path / "m")["accuracy"] > 0.9
+
+
+def test_predictions_that_are_neither_fail_the_trial_by_name(tmp_path: Path) -> None:
+    of = xgboost_study(trial={"fixed": {"objective": "rank:pairwise"}})
+    with pytest.raises(TrialFailed, match=r"the objective rank:pairwise must predict values from 0 to 1, got -\S+ to "):
+        train(of, tmp_path / "m")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:

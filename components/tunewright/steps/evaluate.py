@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArtifactCorrupt, NotFound
+from ..errors import ArtifactCorrupt, AttemptLost, NotFound
 from ..space import Configuration
 from ..stopping.curve import thin
 from ..store import layout
@@ -19,9 +19,10 @@ from ..training.evaluator import run, scoring
 from ..training.job import runner_for
 from ..training.keeping import fetch_model
 from ..training.local import LocalRunner
+from ..training.reported import sound
 from ..training.runner import LOG as LOG_FILE
-from ..training.runner import Finished, Job, Runner
-from ..trial import Outcome, Result, Status
+from ..training.runner import Finished, Job, Runner, TrialFailed
+from ..trial import Loss, Outcome, Result, Status
 from .costs import cost_of
 from .ledger import Clock, Ledger
 from .peers import stream_of
@@ -44,7 +45,8 @@ def evaluate(
 ) -> Result | None:
     """Write the terminal result of the trial in this slot; the first one wins and is returned.
 
-    None when no attempt has ended, or when the bytes of its model are damaged: the sealing of the round writes LOST then.
+    None when no attempt has ended, when the bytes of its model are damaged, or when its scoring was lost as often as an attempt may be: the
+    sealing of the round writes LOST then.
 
     Args:
         runner: runs a scoring program of the user's own.
@@ -52,7 +54,8 @@ def evaluate(
     Raises:
         SessionFenced: a newer session has claimed the study.
         InputError: that program cannot be run for any trial.
-        TransientError: it was ended from outside; the step may be run again.
+        AttemptLost: it was ended from outside; the step may be run again.
+        TransientError, StoreRefused: so may it when the store or the cluster stayed away.
     """
     ledger.owned(session)
     place = ledger.slot(round_, slot)
@@ -68,6 +71,11 @@ def evaluate(
         judged = _judge(ledger, study, place.configuration, outcome, ledger.trial_seed(round_, slot), runner)
     except (ArtifactCorrupt, NotFound) as error:
         LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
+        return None
+    except AttemptLost as lost:
+        if _times_lost(ledger, outcome, lost, clock()) < study.trial.limits.attempts:
+            raise
+        LOG.warning("trial %s is lost, its model could not be scored: %s", place.trial, lost)
         return None
     ended = clock()
     result = Result(
@@ -96,6 +104,16 @@ def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if outcome is not None), None)
 
 
+def _times_lost(ledger: Ledger, outcome: Outcome, lost: AttemptLost, now: float) -> int:
+    """How often something outside has ended the scoring of this model, which is told here once more."""
+    reason = sound(f"scoring its model: {lost}")
+    loss = Loss(trial=outcome.trial, attempt=outcome.attempt, reason=reason, log_tail=lost.log_tail, ended=now)
+    times = 1
+    while not layout.create(ledger.store, loss, layout.score_lost(outcome.trial, outcome.attempt, times))[1]:
+        times += 1
+    return times
+
+
 def _curve(ledger: Ledger, outcome: Outcome) -> list[tuple[int, float]]:
     metric = ledger.record().study.objective.metric
     return thin(stream_of(ledger.store, outcome.trial, outcome.attempt, metric))
@@ -109,7 +127,10 @@ def _judge(
         return {"status": Status(outcome.state), "metrics": outcome.metrics, "reason": outcome.reason}
     metrics = outcome.metrics
     if outcome.state == "TRAINED" and not isinstance(study.trial, CommandTrial):
-        metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
+        try:
+            metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
+        except (TrialFailed, ValueError) as error:  # scikit-learn refuses what it cannot score with a ValueError
+            return {"status": Status.FAILED, "metrics": metrics, "reason": sound(f"scoring its model: {error}")}
     elif outcome.state == "TRAINED" and (scores := scoring(study)) is not None:
         finished = _run(ledger, scores, configuration, outcome, seed, runner)
         metrics = {**metrics, **finished.metrics}
@@ -134,6 +155,7 @@ def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: O
 
     Raises:
         ArtifactCorrupt: bytes differ from what training wrote.
+        TrialFailed, ValueError: what the model predicts cannot be scored.
     """
     from ..training.evaluation import evaluate as measure
 
@@ -151,18 +173,21 @@ def _run(
         if runner.here:
             (directory / MODEL).mkdir()
             fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, directory / MODEL)
-        finished = run(
-            runner,
-            Job(
-                study=study,
-                configuration=configuration,
-                seed=seed,
-                directory=directory,
-                trial=outcome.trial,
-                attempt=outcome.attempt,
-                model=outcome.model,
-            ),
+        job = Job(
+            study=study,
+            configuration=configuration,
+            seed=seed,
+            directory=directory,
+            trial=outcome.trial,
+            attempt=outcome.attempt,
+            model=outcome.model,
         )
+        try:
+            finished = run(runner, job)
+        except AttemptLost:
+            if not runner.here:  # a Job that cannot read its model is lost like any other
+                fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, directory / MODEL)
+            raise
         if log := (directory / LOG_FILE).read_bytes():
             ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"{layout.SCORE}/{LOG_FILE}"), log)
         return finished

@@ -9,6 +9,7 @@ from ..early import HalvingStopping
 from ..store import layout
 from ..trial import Champion, PolicyRecord, Result, Status, SurrogateRecord
 from .ledger import Ledger
+from .peers import resumed
 
 GRACE_SECONDS = 3600.0  #: younger blobs may belong to a step that has not named them yet
 
@@ -62,7 +63,9 @@ def _trials(ledger: Ledger, keep: int | None) -> tuple[set[str], set[str]]:
     reward = ledger.record().study.objective.reward
     results = [result for sealed in ledger.sealed(range(head.round)) for result in sealed.results]
     scored: list[tuple[float, Result]] = [
-        (reward(result.objective), result) for result in results if result.objective is not None
+        (reward(result.objective), result)
+        for result in results
+        if result.status is Status.COMPLETE and result.objective is not None
     ]
     scored.sort(key=lambda pair: -pair[0])
     kept = {result.trial for _, result in scored[: keep if keep is not None else len(scored)]}
@@ -77,6 +80,5 @@ def _resumable(ledger: Ledger) -> set[str]:
     under_way = {slot.resumes for slot in plan.slots} if plan else set()
     if not isinstance(ledger.session(head.session).stopping, HalvingStopping):
         return {trial for trial in under_way if trial is not None}
-    resumed = {slot.resumes for round_ in sealed for slot in round_.slots}
     stopped = {result.trial for round_ in sealed for result in round_.results if result.status is Status.STOPPED}
-    return (stopped - resumed) | {trial for trial in under_way if trial is not None}
+    return (stopped - resumed(sealed)) | {trial for trial in under_way if trial is not None}

@@ -9,7 +9,7 @@ from ..stopping.curve import Peer
 from ..stopping.fidelity import believed_reward
 from ..study import Study
 from ..trial import Result, SealedRound, Slot, Status
-from .peers import peer
+from .peers import peer, resumed
 
 
 def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observation]:
@@ -19,12 +19,12 @@ def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observatio
     nothing any more once a promoted one has gone on from it.
     """
     known = [(slot, result) for sealed in rounds for slot, result in _known(sealed)]
-    resumed = {slot.resumes for slot, _ in known}
+    gone = resumed(rounds)
     complete = [peer(study, result) for _, result in known if result.status is Status.COMPLETE]
     return [
         Observation(configuration=slot.configuration, reward=_reward(study, result, complete), round=result.round)
         for slot, result in known
-        if slot.trial not in resumed
+        if slot.trial not in gone
     ]
 
 

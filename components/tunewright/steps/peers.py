@@ -34,9 +34,14 @@ def peer(study: Study, result: Result) -> Peer:
 
 def ended_peers(study: Study, sealed: Sequence[SealedRound]) -> list[Peer]:
     """All trials of sealed rounds. One that another trial has resumed does not count beside it."""
-    resumed = {slot.resumes for round_ in sealed for slot in round_.slots}
-    results = [result for round_ in sealed for result in round_.results]
-    return [peer(study, result) for result in results if result.trial not in resumed]
+    gone, results = resumed(sealed), [result for round_ in sealed for result in round_.results]
+    return [peer(study, result) for result in results if result.trial not in gone]
+
+
+def resumed(sealed: Sequence[SealedRound]) -> set[str]:
+    """Trials that another one has gone on from. One that was LOST has not: what it resumed may be promoted again."""
+    pairs = [pair for round_ in sealed for pair in zip(round_.slots, round_.results, strict=True)]
+    return {slot.resumes for slot, result in pairs if slot.resumes is not None and result.status is not Status.LOST}
 
 
 @dataclass
@@ -54,11 +59,11 @@ class Peers:
         """All of them as they are now. Raises StoreUnavailable."""
         plan = self.ledger.plan(self.round)
         slots = [slot for slot in plan.slots if slot.trial != self.own.trial] if plan else []
-        resumed = {slot.resumes for slot in [*slots, self.own]}
+        promoted = {slot.resumes for slot in [*slots, self.own]}
         if self._past is None:
             self._past = ended_peers(self.study, self.ledger.sealed(range(self.round)))
         running = [found for slot in slots if (found := self._sibling(slot.trial)) is not None]
-        return [past for past in self._past if past.trial not in resumed] + running
+        return [past for past in self._past if past.trial not in promoted] + running
 
     def _sibling(self, trial: str) -> Peer | None:
         if trial not in self._ended:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import AttemptLost, InputError, NotFound
+from ..errors import AttemptLost, InputError, NotFound, StoreRefused, TransientError
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
 from ..training.checkpoints import latest, restore
 from ..training.job import runner_for
 from ..training.keeping import keep_model, left_out_note
+from ..training.patience import patiently
 from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
 from ..training.stream import Growing, kept
 from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
@@ -45,6 +46,7 @@ def train(
         SessionFenced: a newer session has claimed the study.
         DataInvalid: the data cannot be trained on.
         AttemptLost: something outside ended the attempt; the step may be run again.
+        TransientError, StoreRefused: so may it when the store or the cluster stayed away.
     """
     place = _open_trial(ledger, session, round_, slot)
     if place is None:
@@ -61,12 +63,14 @@ def train(
     except AttemptLost as lost:
         lose(ledger.store, start, lost, now=clock())
         raise
-    except (InputError, Terminated, KeyboardInterrupt) as error:
-        if isinstance(error, InputError):
-            lose(ledger.store, start, error, now=clock())  # for people
+    except (StoreRefused, TransientError, Terminated, KeyboardInterrupt):
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
-        if isinstance(error, InputError) or not runner.goes_on(place.trial, start.attempt):
+        if not runner.goes_on(place.trial, start.attempt):
             give_back(ledger.store, start)
+        raise
+    except InputError as error:
+        lose(ledger.store, start, error, now=clock())  # for people
+        give_back(ledger.store, start)
         raise
     runner.discard(place.trial)
     return outcome
@@ -99,7 +103,8 @@ def _attempt(
         rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(replace(job, resumes=found), watch.beat)
-        return _save(ledger.store, start, finished, job.directory, clock())
+        ended = clock()
+        return patiently(lambda: _save(ledger.store, start, finished, job.directory, ended))
 
 
 def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..early import NoStopping, Stopping
-from ..errors import StoreUnavailable, TunewrightError
+from ..errors import StoreRefused, StoreUnavailable, TunewrightError
 from ..stopping.curve import Curve, Peer
 from ..stopping.verbs import verdict
 from ..store import layout
@@ -98,7 +98,7 @@ class Watch:
 
     def _keep(self, *, ended: bool) -> None:
         for keeper in self._keepers:
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable, StoreRefused):  # it refuses its own users while it starts
                 keeper.look(ended=ended)
 
 

@@ -17,6 +17,7 @@
     trials/<id>/attempts/1/checkpoint.json  names the files of the newest checkpoint
     trials/<id>/attempts/1/pod/…          between the pod of a Job and who waits for it: metrics.json, metrics.jsonl, ended.json, saved.json
     trials/<id>/attempts/1/score/…        the same for the Job that scores its model, and log.txt of what scored it, wherever it ran
+    trials/<id>/attempts/1/score/lost-1.json  create-once: something outside ended the scoring, for the first time
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/<digest>
     blobs/sha256/<digest>                 weights of policy and surrogate
     sessions/<id>/session.json            create-once
@@ -99,6 +100,10 @@ def attempts(trial: str) -> str:
 def attempt(trial: str, number: int, name: str) -> str:
     """Key of a file of one attempt, e.g. ``start.json`` or ``model/fold-0.ubj``."""
     return check_key(f"{attempts(trial)}{number}/{name}")
+
+
+def score_lost(trial: str, number: int, times: int) -> str:
+    return attempt(trial, number, f"{SCORE}/lost-{times}.json")
 
 
 def blob(digest: str) -> str:

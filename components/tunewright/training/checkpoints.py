@@ -54,8 +54,9 @@ class CheckpointKeeper:
         for path in files_below(self._folder):
             name = path.relative_to(self._folder).as_posix()
             try:
+                name.encode()  # bytes that are not UTF-8 can stand in no document
                 state = path.stat()
-            except OSError:
+            except (OSError, UnicodeEncodeError):
                 continue
             if not any(part.startswith(".") for part in PurePosixPath(name).parts):
                 found[name] = (state.st_size, state.st_mtime_ns)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ..container import JobSettings
-from ..errors import AttemptLost, InputError, NotFound, TransientError
+from ..errors import AttemptLost, InputError, NotFound, StoreRefused, TransientError
 from ..store import layout
 from ..store.port import Store
 from ..study import Study
@@ -31,6 +31,7 @@ from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, vie
 from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner
 from .parameters import check_parameters
+from .patience import patiently
 from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
 from .verdict import End, verdict
@@ -39,7 +40,6 @@ BEAT_SECONDS = 0.5
 POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and of old ones
 STREAM_SECONDS = 2.0  #: between two looks at the stream
 REFUSED_SECONDS = 60.0  #: that an image which its registry does not know is waited for
-AWAY_SECONDS = 300.0  #: that an API server or a store may be away
 GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
 
 T = TypeVar("T")
@@ -82,13 +82,14 @@ class JobRunner:
         (job.directory / OUTPUT).mkdir(exist_ok=True)
         if self.site.scores:
             self._forget(job)
-        for path, body in self.bodies(job):
-            self._make(path, body)
         watch = _Watch(self, job, beat)
         try:
+            watch.begin()
             ended = watch.until_ended()
         except StopTrial as stop:
             ended = watch.end("STOPPED", str(stop))
+        except StoreRefused:
+            raise  # as when the store is away
         except (AttemptLost, InputError):
             self.discard(job.trial)
             raise
@@ -128,6 +129,11 @@ class JobRunner:
     def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
         """Path and body of everything that is made for an attempt, in order."""
         return [(self.home, manifest(job, self.site))]
+
+    def make(self, job: Job) -> None:
+        """Make whatever of an attempt is not there."""
+        for path, body in self.bodies(job):
+            self._make(path, body)
 
     def look(self, job: Job) -> tuple[View, Object | None]:
         """Where an attempt stands, and the pod whose log tells of it."""
@@ -235,11 +241,16 @@ class _Watch:
         self.saved: Saved | None = None
         self._beat = beat
         self._settings = job.study.trial.job or JobSettings()
-        self._begun = self._asked = self._read = time.monotonic()
-        self._waited = self._begun
+        self._begun = self._waited = self._read = time.monotonic()
+        self._refused: float | None = None  #: since when it is seen that waiting will not help
         self._told = False
         self._offset = 0
         self._events: dict[str, float] = {}
+
+    def begin(self) -> None:
+        """Make the Job, unless it is there. Raises InputError, TransientError, StopTrial."""
+        self._patiently(lambda: self.runner.make(self.job))
+        self._begun = self._waited = time.monotonic()
 
     def until_ended(self) -> End:
         """Wait for the end of the trial.
@@ -248,7 +259,7 @@ class _Watch:
             StopTrial: `beat` has asked for it.
             AttemptLost: the platform ended the attempt, or it did not begin in time.
             InputError: the study is wrong in a way that every trial shares.
-            TransientError: the API server or the store stayed away.
+            TransientError, StoreRefused: the API server or the store stayed away.
         """
         while True:
             ended = self._judge(self._patiently(self._look))
@@ -264,11 +275,11 @@ class _Watch:
 
     def end(self, state: State, reason: str) -> End:
         """End the trial; what it has written up to now counts."""
-        self.runner.discard(self.job.trial)
+        patiently(lambda: self.runner.discard(self.job.trial))  # without a beat, which might ask for its end again
         end = time.monotonic() + GONE_SECONDS
-        while self.runner.pods(self.job) and time.monotonic() < end:
+        while patiently(lambda: self.runner.pods(self.job)) and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
-        self._mirror_stream()
+        patiently(self._mirror_stream)
         return End(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
 
     def finished(self, ended: End) -> Finished:
@@ -305,8 +316,12 @@ class _Watch:
         now = time.monotonic()
         if state.queued:
             self._waited = now
-        if state.refused and now - self._waited > REFUSED_SECONDS:
-            raise InputError(state.reason)
+        if state.refused:
+            self._refused = now if self._refused is None else self._refused
+            if now - self._refused > REFUSED_SECONDS:
+                raise InputError(state.reason)
+        elif not state.silent:
+            self._refused = None
         if now - self._waited > self._settings.start:
             words = self.runner.words(self.name, *([pod["metadata"]["name"]] if pod else []))
             raise AttemptLost(
@@ -381,13 +396,4 @@ class _Watch:
         return box(self.job.trial, self.job.attempt, name, self.runner.site.box)
 
     def _patiently(self, act: Callable[[], T]) -> T:
-        """What ``act`` returns, tried again for as long as an API server or a store may take to come back."""
-        end = time.monotonic() + AWAY_SECONDS
-        while True:
-            try:
-                return act()
-            except TransientError:
-                if time.monotonic() > end:
-                    raise
-                self._beat()
-                time.sleep(BEAT_SECONDS)
+        return patiently(act, self._beat)

@@ -62,9 +62,7 @@ class Cluster:
         try:
             return self._call("POST", path, body=body)
         except Absent as error:
-            raise InputError(
-                f"the cluster must know {body['kind']}s to make one, got: {error}; install what serves them"
-            ) from error
+            raise _unknown(f"{body['kind']}s", error) from error
 
     def get(self, path: str, **query: str) -> Object:
         """An object, or a list of objects. Raises Absent."""
@@ -79,7 +77,10 @@ class Cluster:
 
     def items(self, path: str, **query: str) -> list[Object]:
         """The objects of a list."""
-        found: list[Object] = self.get(path, **query)["items"]
+        try:
+            found: list[Object] = self.get(path, **query)["items"]
+        except Absent as error:  # the kind: a list without objects is there
+            raise _unknown(path.rsplit("/", 1)[1], error) from error
         return found
 
     def log(self, pod: str, container: str) -> Iterator[bytes]:
@@ -168,6 +169,10 @@ def _translated() -> Iterator[None]:
         raise _error(error.status, error.reason, error.body) from error
     except HTTPError as error:
         raise TransientError(f"the Kubernetes API must answer, but: {error}; try again") from error
+
+
+def _unknown(kind: str, error: Absent) -> InputError:
+    return InputError(f"the cluster must know {kind} to make one, got: {error}; install what serves them")
 
 
 def _error(status: int, reason: str, body: str | bytes | None) -> TunewrightError:

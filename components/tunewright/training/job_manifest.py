@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ..container import SHARED, JobSettings, escaped, secret_of
+from ..errors import InputError
 from ..store import layout
 from ..study import CommandTrial, Data, Limits
 from .command import FILES, PARAMS, REQUEST, WORKER, user_command, variables
@@ -35,6 +36,7 @@ SAVE_SECONDS: Final = 3600  #: that storing what a trial left may take at most
 MEMORY: Final = 2 * 2**30  #: bytes of a trial whose study sets no limit
 SPACE: Final = "16Gi"  #: that a trial may write into the shared folder
 LOAD_VARIABLE: Final = "TUNEWRIGHT_LOAD"
+MAX_TOLD: Final = 131_000  #: bytes; Linux starts no program with a variable of 128 KiB, its name included
 
 TRIAL, LOAD, SAVE = "trial", "load", "save"  #: containers
 TRIAL_LABEL: Final = "tunewright/trial"
@@ -85,7 +87,11 @@ def selector(site: Site, trial: str) -> str:
 
 
 def manifest(job: Job, site: Site) -> dict[str, Any]:
-    """The Job. It makes one pod and never another: what comes after a lost pod is for the next attempt to decide."""
+    """The Job. It makes one pod and never another: what comes after a lost pod is for the next attempt to decide.
+
+    Raises:
+        InputError: there is more to tell ``load`` than a variable can hold.
+    """
     settings, limits = job.study.trial.job or JobSettings(), job.study.trial.limits
     metadata: dict[str, Any] = {
         "name": job_name(site, job.trial, job.attempt),
@@ -134,7 +140,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
                 **placement.get("securityContext", {}),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site))}, [])],
+            "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: _told(job, site)}, [])],
             "containers": [
                 _own(SAVE, site, {}, _to_save(job, site)),
                 _trial(job, site, settings, limits),
@@ -243,6 +249,17 @@ def data_place(data: Data | None) -> str | None:
 def _to_save(job: Job, site: Site) -> list[str]:
     place = {"study": site.address, "trial": job.trial, "attempt": str(job.attempt), "box": site.box}
     return [part for name, value in place.items() for part in (f"--{name}", value)]
+
+
+def _told(job: Job, site: Site) -> str:
+    """What ``load`` is told, as JSON. Raises InputError when it is too much."""
+    text = json.dumps(_to_load(job, site), ensure_ascii=False)
+    if (size := len(text.encode())) >= MAX_TOLD:
+        raise InputError(
+            f"trial: what its Job is told must be less than {MAX_TOLD} bytes of JSON, got {size}: trial.files, parameters, and the names of "
+            "what its model or checkpoint consists of; put files into the image, keep models and checkpoints in fewer files"
+        )
+    return text
 
 
 def _to_load(job: Job, site: Site) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import click
 
 from ..container import SHARED
-from ..errors import EXIT_BUG, ArtifactCorrupt, NotFound, TransientError, TunewrightError
+from ..errors import EXIT_BUG, EXIT_TRANSIENT, ArtifactCorrupt, NotFound, StoreRefused, TransientError, TunewrightError
 from ..store import layout
 from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
@@ -31,6 +31,7 @@ from .command import ERROR, METRICS, MODEL, write_files
 from .data import local
 from .job_manifest import LOAD_VARIABLE
 from .keeping import fetch_model, keep_model, read_below
+from .patience import AWAY, AWAY_SECONDS
 from .reported import MAX_BYTES
 from .runner import CHECKPOINT, OUTPUT, STREAM
 from .stream import MAX_STREAM
@@ -114,7 +115,8 @@ def save(study: str, trial: str, attempt: int, folder: str) -> None:
 
 def attend(store: Store, trial: str, attempt: int, poll: float = POLL_SECONDS) -> None:
     """In the other nodes of a trial there is nothing to store; returns when the trial has ended."""
-    while _try(lambda: _find(store, box(trial, attempt, ENDED))) is None:
+    ended = _Request(lambda: _find(store, box(trial, attempt, ENDED)))
+    while ended() is None:
         time.sleep(poll)
 
 
@@ -123,33 +125,52 @@ def watch(
 ) -> Saved:
     """Returns when everything is stored. A store that is away is asked again: the Job's deadline ends it, not this."""
     keeper = _Keeper(store, trial, attempt, place, folder)
+    look, last = _Request(keeper.look), _Request(lambda: keeper.look(last=True))
+    find = _Request(lambda: _find(store, box(trial, attempt, ENDED, folder)))
     ended: bytes | None = None
     try:
         while ended is None:
-            _try(keeper.look)
-            ended = _try(lambda: _find(store, box(trial, attempt, ENDED, folder)))
+            look()
+            ended = find()
             if ended is None:
                 time.sleep(poll)
     except Terminated:
         end = time.monotonic() + LAST_SECONDS  # of a trial that was stopped, this is what counts
-        while not keeper.look(last=True) and time.monotonic() < end:
+        while not last() and time.monotonic() < end:
             time.sleep(poll / 4)
         raise
     model = json.loads(ended)["keep"]
+    finish = _Request(lambda: keeper.finish(model=model))
     while True:
-        saved = _try(lambda: keeper.finish(model=model))
+        saved = finish()
         if saved is not None:
             return saved
         time.sleep(poll)
 
 
-def _try(act: Callable[[], T]) -> T | None:
-    """The answer of ``act``; None while the store is away."""
-    try:
-        return act()
-    except TransientError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the container's log
-        return None
+class _Request(Generic[T]):
+    """Something that is asked of the store again and again. One that goes on to refuse is believed after `AWAY_SECONDS`."""
+
+    def __init__(self, act: Callable[[], T]) -> None:
+        self._act = act
+        self._refused: float | None = None  #: since when
+
+    def __call__(self) -> T | None:
+        """The answer; None while the store is away. Raises StoreRefused."""
+        try:
+            answer = self._act()
+        except AWAY as error:
+            print(error, file=sys.stderr)  # noqa: T201 - the container's log
+            if isinstance(error, StoreRefused) and self._lasts():
+                raise
+            return None
+        self._refused = None
+        return answer
+
+    def _lasts(self) -> bool:
+        now = time.monotonic()
+        self._refused = now if self._refused is None else self._refused
+        return now - self._refused > AWAY_SECONDS
 
 
 def _find(store: Store, key: str) -> bytes | None:
@@ -173,7 +194,7 @@ class _Keeper:
         )  # what scores has none
 
     def look(self, *, last: bool = False) -> bool:
-        """While the trial runs. Returns whether its newest checkpoint is kept. Raises StoreUnavailable."""
+        """While the trial runs. Returns whether its newest checkpoint is kept. Raises StoreUnavailable, StoreRefused."""
         with suppress(OSError):  # of files that a trial of another user has closed to others
             self._events.look()
         self._send(STREAM)
@@ -185,7 +206,7 @@ class _Keeper:
         return kept
 
     def finish(self, *, model: bool) -> Saved:
-        """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable."""
+        """When it has ended, its model too if it is worth keeping. Raises StoreUnavailable, StoreRefused."""
         self.look(last=True)
         self._keep(ended=True)
         self._store.put(self._box(EVENTS), json.dumps(self._events.last).encode())
@@ -223,7 +244,8 @@ def run(arguments: list[str]) -> int:
         main.main(args=arguments, standalone_mode=False)
     except TunewrightError as error:
         print(error, file=sys.stderr)  # noqa: T201 - becomes the container's termination message
-        return error.exit_code
+        # a store that starts up again refuses its own users until it has read them
+        return EXIT_TRANSIENT if isinstance(error, StoreRefused) else error.exit_code
     except Terminated as end:
         return end.exit_code
     except click.ClickException as error:

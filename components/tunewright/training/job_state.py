@@ -36,6 +36,7 @@ REFUSED = re.compile(
     r"not found|manifest unknown|does not exist|unauthorized|denied|forbidden|no match for platform|invalid reference", re.IGNORECASE
 )  # fmt: skip
 """What a registry says that will say the same again."""
+BARE = re.compile(r'Back-off pulling image "[^"]*"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Waiting:
     reason: str = ""
     queued: bool = False  #: in a queue of Kueue
     refused: bool = False  #: waiting will not help, unless somebody mends what ``reason`` names
+    silent: bool = False  #: a pause between two tries, of which older kubelets do not repeat what the last one met
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,7 @@ def _not_begun(pod: Object, trial: Object) -> View:
     if why in ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"):
         remedy = "check trial.image and job.pod.spec.imagePullSecrets"
         reason = f"trial.image must be an image that nodes have or can pull, got: {words}; {remedy}"
-        return Waiting(reason=reason, refused=bool(REFUSED.search(words)))
+        return Waiting(reason=reason, refused=bool(REFUSED.search(words)), silent=BARE.fullmatch(words) is not None)
     if why in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
         return Waiting(reason=f"its container cannot be made: {words}", refused="not found" in words or "root" in words)
     return Waiting(reason="its pod is being prepared")

@@ -5,6 +5,7 @@ A trial may live on beside the process that reads: what was a file a moment ago 
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import stat
@@ -32,14 +33,19 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
             key = layout.attempt(trial, attempt, f"model/{name}")
             data = read_below(folder, name, MAX_FILE + 1)
         except (InputError, OSError):
-            left_out.append(name)
+            left_out.append(_readable(name))
             continue
         if len(data) > MAX_FILE:
-            left_out.append(name)
+            left_out.append(_readable(name))
             continue
         store.put(key, data)
         model[name] = hashlib.sha256(data).hexdigest()
     return model, left_out
+
+
+def _readable(name: str) -> str:
+    """The name of a file as text that can be stored, ``?`` for bytes that are not UTF-8."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def fetch_model(store: Store, trial: str, attempt: int, model: Mapping[str, str], folder: Path) -> None:
@@ -68,10 +74,10 @@ def read_below(folder: Path, name: str, most: int = -1) -> bytes:
     """The first ``most`` bytes of a regular file below a folder; all with -1.
 
     Raises:
-        OSError: it is no regular file, or a part of its name is a link.
+        OSError: it is no regular file, or the folder or a part of its name is a link: a trial could lead to what others may read.
     """
     *parents, last = PurePosixPath(name).parts
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         for parent in parents:
             below = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
@@ -86,8 +92,19 @@ def read_below(folder: Path, name: str, most: int = -1) -> bytes:
         return file.read(most)
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Files below a folder, by name; links lead elsewhere and do not count."""
-    if not folder.is_dir():
+def files_below(folder: Path, pattern: str = "*") -> list[Path]:
+    """Files below a folder whose own names fit a pattern, in order; links lead elsewhere and do not count, the folder itself included.
+
+    What goes while it is looked for is not there: a trial may rename its folders meanwhile, which `Path.rglob` takes for an error.
+    """
+    if folder.is_symlink():
         return []
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    found = (Path(place, name) for place, _, names in os.walk(folder) for name in fnmatch.filter(names, pattern))
+    return [path for path in sorted(found) if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False

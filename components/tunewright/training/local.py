@@ -76,7 +76,8 @@ class _Output:
         """Read event files, now and then and at the end."""
         now = time.monotonic()
         if self.events is not None and (ended or now - self._looked >= EVENTS_SECONDS):
-            self.events.look()
+            with contextlib.suppress(OSError):  # of what a trial moves or closes to others meanwhile
+                self.events.look()
             self._looked = now
 
 

@@ -84,7 +84,7 @@ class Runner(Protocol):
         Raises:
             InputError: the study or its data is wrong in a way that every trial would share.
             AttemptLost: something outside ended the processes of the trial.
-            TransientError: it is not known how the trial goes on; the attempt may be gone on with.
+            TransientError, StoreRefused: it is not known how the trial goes on; the attempt may be gone on with.
         """
         ...
 

@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from io import SEEK_CUR
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from .keeping import files_below
 from .reported import finite
 
 Field: TypeAlias = tuple[int, int | bytes]  #: number, and a varint or the bytes of anything else
@@ -43,7 +45,9 @@ class EventFiles:
     def look(self) -> None:
         """Read the records that were completed since the last look."""
         lines = [
-            json.dumps({"step": step, **values}) + "\n" for path in self._paths() for step, values in self._read(path)
+            json.dumps({"step": step, **values}) + "\n"
+            for path in files_below(self._folder, PATTERN)[:MOST_FILES]
+            for step, values in self._read(path)
         ]
         if lines and self._size() == self._written:
             with self._stream.open("a") as stream:
@@ -53,12 +57,8 @@ class EventFiles:
     def _size(self) -> int:
         return self._stream.stat().st_size if self._stream.is_file() else 0
 
-    def _paths(self) -> list[Path]:
-        found = (path for path in sorted(self._folder.rglob(PATTERN)) if path.is_file() and not path.is_symlink())
-        return [path for path, _ in zip(found, range(MOST_FILES), strict=False)]
-
     def _read(self, path: Path) -> Iterator[tuple[int, dict[str, float]]]:
-        with path.open("rb") as file:
+        with suppress(OSError), path.open("rb") as file:  # it may be gone by now; what others say still counts
             file.seek(self._offsets.get(path, 0))
             for record in _records(file, path.stat().st_size):
                 self._offsets[path] = file.tell()

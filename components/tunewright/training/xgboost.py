@@ -40,7 +40,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     Raises:
         DataInvalid: the table cannot be trained on.
         InputError: the objective does not fit the task.
-        TrialFailed: XGBoost refuses a value, or runs out of memory.
+        TrialFailed: XGBoost refuses a value, or runs out of memory; what it predicts can be scored as no class.
     """
     import xgboost
 
@@ -85,6 +85,7 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
         ArtifactCorrupt: a file of the model is damaged, or belongs to other data.
         SchemaUnknown: the model was written by another trainer or release.
         DataInvalid: the table has changed.
+        TrialFailed: what the model predicts can be scored as no class.
     """
     import xgboost
 
@@ -105,7 +106,7 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
             raise ArtifactCorrupt(
                 f"{model / name}: must be an XGBoost model, got {_first_line(error)}; train the trial again"
             ) from error
-        scores.append(_score(table, part.score, booster.predict(_matrix(table, part.score, trial.threads))))
+        scores.append(_score(table, part.score, booster, _matrix(table, part.score, trial.threads)))
     return metrics.mean(scores)
 
 
@@ -139,7 +140,7 @@ class _Curve:
 
     def add(self, step: int, boosters: list[Any]) -> None:
         scores = [
-            _score(self._table, part.score, booster.predict(matrix), (self._metric,))
+            _score(self._table, part.score, booster, matrix, (self._metric,))
             for booster, part, matrix in zip(boosters, self._split, self._matrices, strict=True)
         ]
         with self._stream.open("a") as stream:
@@ -187,13 +188,31 @@ def _matrix(table: Table, rows: Rows, threads: int) -> Any:
     )
 
 
-def _score(table: Table, rows: Rows, predicted: Array, names: Sequence[str] | None = None) -> dict[str, float]:
-    """All metrics of the task that apply, or those ``names``."""
-    target = table.target[rows]
+def _score(table: Table, rows: Rows, booster: Any, matrix: Any, names: Sequence[str] | None = None) -> dict[str, float]:
+    """All metrics of the task that apply, or those ``names``. Raises TrialFailed."""
+    target, predicted = table.target[rows], booster.predict(matrix)
     if table.classes is None:
         return metrics.regression(target, predicted, names)
-    probability = np.column_stack([1 - predicted, predicted]) if predicted.ndim == 1 else predicted
-    return metrics.classification(target, probability, names)
+    return metrics.classification(target, _probability(booster, predicted, len(table.classes)), names)
+
+
+def _probability(booster: Any, predicted: Array, classes: int) -> Array:
+    """Probabilities ``(N, K)`` from what the booster's objective predicts.
+
+    That is they themselves, the class ``(N,)`` of `multi:softmax`, or for two classes the second's probability or logit ``(N,)``.
+    """
+    if predicted.ndim == 2:
+        return predicted
+    if classes > 2:
+        return np.asarray(predicted[:, None] == np.arange(classes), dtype=float)
+    objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
+    second = 1 / (1 + np.exp(-predicted.astype(float))) if objective == "binary:logitraw" else predicted
+    if not ((second >= 0) & (second <= 1)).all():
+        raise TrialFailed(
+            f"for two classes the objective {objective} must predict values from 0 to 1, got {second.min():g} to {second.max():g}; "
+            "use binary:logistic"
+        )
+    return np.column_stack([1 - second, second])
 
 
 def _describe(table: Table) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.benchmarks.contest.request import Request
-from tests.benchmarks.rivals.methods import METHODS, OURS
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.tables.grow import effort
 from tests.benchmarks.tasks.listing import Role, Task, named, of_role
 from tests.benchmarks.tasks.prepared import digests
 
 FAST = [name for name, method in METHODS.items() if not (method.slow or method.partial or method.study)]
 SLOW = [name for name, method in METHODS.items() if method.slow]
-REAL = [OURS, "without knowledge", "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random"]
-BY_COST = [OURS, "TPE", "Hyperband", "random"]
+REAL = [OURS, ENTRANT, "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random"]
+BY_COST = [OURS, ENTRANT, "TPE", "Hyperband", "random"]
 
 VARYING = (
     "keel-monk-2", "mass-birthwt", "mass-crabs", "hsaur-respiratory", "cardata-womenlf", "vcdextra-icu", "keel-banana", "keel-yeast1",

@@ -29,6 +29,8 @@ def _ours(name: str, **settings: Any) -> Method:
 
 
 OURS = "tunewright"
+ENTRANT = "without knowledge"
+"""What meets the rivals: like them it begins with nothing. The default, which begins with what development tasks have taught, is shown beside."""
 ABLATIONS = ("without knowledge", "without policy", "without model", "paper")
 _ALL = (
     _ours(OURS),

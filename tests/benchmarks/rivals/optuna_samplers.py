@@ -51,7 +51,11 @@ class OptunaHyperband:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.distributions = {parameter.name: _distribution(parameter) for parameter in problem.space}
         pruner = optuna.pruners.HyperbandPruner(min_resource=min(RUNGS), max_resource=max(RUNGS), reduction_factor=3)
-        self.study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=problem.seed), pruner=pruner)
+        self.study = optuna.create_study(
+            study_name=str(problem.seed),  # Hyperband draws brackets from it, and the default is a random one
+            sampler=optuna.samplers.TPESampler(seed=problem.seed),
+            pruner=pruner,
+        )
         self.alive: list[tuple[Trial, int]] = []  #: trials with the resource that they get next
 
     def ask(self, count: int) -> list[Proposal]:

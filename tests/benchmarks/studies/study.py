@@ -46,7 +46,7 @@ class Study:
 
 def lost(field: Field, method: str) -> Array:
     """Normalised regret at the end ``(T,)``."""
-    return np.asarray(regret.regret(field)[:, field.column(method), :, -1].mean(axis=1))
+    return regret.over_seeds(regret.regret(field)[:, field.column(method), :, -1], axis=1)
 
 
 def error(field: Field, method: str) -> Array:
@@ -67,7 +67,7 @@ def judged(*holds: bool) -> Judgement:
 
 def gain(field: Field, method: str) -> Array:
     """How much better the trials of the last fifth of the rounds are than those of the first fifth, on the scale of regret ``(T,)``."""
-    _, distance = regret.scale(field)
+    distance = regret.over_seeds(regret.scale(field)[1], axis=1)
     means = np.nanmean(field.curves["mean"][:, field.column(method)], axis=1)
     fifth = max(means.shape[1] // 5, 1)
     return np.asarray((np.nanmean(means[:, -fifth:], axis=1) - np.nanmean(means[:, 1 : 1 + fifth], axis=1)) / distance)

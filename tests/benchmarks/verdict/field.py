@@ -14,7 +14,7 @@ import pandas as pd
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import BATCH, Request
 from tests.benchmarks.evaluation.trial import valid_rows
-from tests.benchmarks.rivals.methods import ABLATIONS, METHODS, OURS
+from tests.benchmarks.rivals.methods import ABLATIONS, ENTRANT, METHODS, OURS
 from tests.benchmarks.tables import store
 from tests.benchmarks.tasks.listing import Task, named
 
@@ -30,8 +30,9 @@ class Field:
     seeds: list[int]
     curves: dict[str, Array]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; larger ``best`` is better
     rows: Array  #: ``(T,)`` rows of validation, which set the width of a tie
-    typical: Array  #: ``(T,)`` objective of a random configuration: the table's median; in real runs the mean of what random search tried
+    typical: Array  #: ``(T, S)`` objective of a random configuration: the table's median; in real runs the mean of what random search tried
     seconds: Array  #: ``(T,)`` CPU seconds of such a trial
+    kind: str = "table"  #: one function for all seeds; of ``real`` runs each seed has its own folds, so its own
 
     @property
     def rivals(self) -> list[str]:
@@ -68,28 +69,52 @@ def completed(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
-    """The largest complete block with all methods and that of the methods that answer quickly; what has most tasks comes first."""
+    """The largest complete block with all methods and that of the methods that answer quickly; what has most tasks comes first.
+
+    Parts of the agent that have not played all of a block are left out of it: the entrant, the default and the rivals decide what it holds.
+    """
     done = completed(found)
     methods = [name for name in METHODS if (done["method"] == name).any()]
     quick = [name for name in methods if not METHODS[name].slow]
-    fields = [field for names in (methods, quick) if (field := block(done, tasks, names)) is not None]
+    fields = [
+        field for names in (methods, quick) if (field := block(done, tasks, _playing(done, tasks, names))) is not None
+    ]
     distinct = [
         field for place, field in enumerate(fields) if field.methods not in [other.methods for other in fields[:place]]
     ]
     return sorted(distinct, key=lambda field: -len(field.tasks))
 
 
+def _playing(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> list[str]:
+    """Methods without those parts of the agent that would make the block smaller."""
+    whole = [name for name in methods if name in (OURS, ENTRANT) or name not in ABLATIONS]
+    have = {task: _seeds(done[done["task"] == task], whole) for task in tasks}
+    count, chosen = _largest(have)
+    wanted = {(task, seed) for task in chosen for seed in have[task][:count]}
+
+    def played(name: str) -> bool:
+        its = done[done["method"] == name]
+        return wanted <= set(zip(its["task"], its["seed"], strict=True))
+
+    return [name for name in methods if name in whole or played(name)]
+
+
+def _largest(have: dict[str, list[int]]) -> tuple[int, list[str]]:
+    """Number of seeds and tasks of the block with most tasks, then with most seeds."""
+    sizes = {count: [task for task in have if len(have[task]) >= count] for count in range(1, 11)}
+    count = max(sizes, key=lambda size: (len(sizes[size]), size))
+    return count, sizes[count]
+
+
 def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> Field | None:
-    """The complete block of some methods: the set of seeds that keeps most runs, on the tasks where all methods have them."""
+    """The complete block of some methods: all tasks that all of them have played, with as many seeds as all of these tasks have."""
     index = done.set_index(["task", "method", "seed"])
     have = {task: _seeds(done[done["task"] == task], methods) for task in tasks}
-    sizes = {count: [task for task in tasks if len(have[task]) >= count] for count in range(1, 11)}
-    count = max(sizes, key=lambda size: (size * len(sizes[size]), size))
-    chosen = sizes[count]
+    count, chosen = _largest(have)
     if not chosen or not methods:
         return None
     listed = named(chosen)
-    typical = [_typical(task, done) for task in listed]
+    typical = [_typical(task, done, have[task.name][:count]) for task in listed]
     rows = {
         (task, method, seed): _curves(index.loc[(task, method, seed)], typical[place][1])
         for place, task in enumerate(chosen)
@@ -116,24 +141,27 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         rows=np.array([valid_rows(task) for task in listed], dtype=np.float64),
         typical=sign * np.array([value for value, _ in typical]),
         seconds=np.array([seconds for _, seconds in typical]),
+        kind=str(done["kind"].iloc[0]),
     )
 
 
-def _typical(task: Task, done: pd.DataFrame) -> tuple[float, float]:
-    """Objective and CPU seconds of a random configuration; NaN when nobody tried any. Tables are of one seed's folds, so they are none for
-    real runs, but the budget of cost was set by them."""
+def _typical(task: Task, done: pd.DataFrame, seeds: list[int]) -> tuple[list[float], float]:
+    """Objectives of a random configuration, one a seed, and its CPU seconds; NaN when nobody tried any.
+
+    Tables are of one seed's folds, so they say nothing of real runs but their seconds, which set the budget of cost.
+    """
     table = store.read(task)
     objective, budget, kind = done[["objective", "budget", "kind"]].iloc[0]
-    if len(table) and (kind == "table" or budget == "cost"):
-        return float(np.nanmedian(table[f"{objective}_{store.FINAL}"])), float(
-            np.nanmedian(table[f"seconds_{store.FINAL}"])
-        )
-    tried = done[(done["task"] == task.name) & (done["method"] == "random")]
-    if kind == "table" or not len(tried):
-        return float("nan"), float("nan")
-    return float(np.nanmean(np.stack(tried["mean"]))), float(
-        np.mean([row["cost"][-1] / row["count"] for _, row in tried.iterrows()])
-    )
+    tried = done[(done["task"] == task.name) & (done["method"] == "random")].set_index("seed")
+    median = {
+        name: float(np.nanmedian(table[f"{name}_{store.FINAL}"])) if len(table) else float("nan")
+        for name in (objective, "seconds")
+    }
+    if kind == "table":
+        return [median[objective]] * len(seeds), median["seconds"]
+    means = [float(np.nanmean(tried.loc[seed, "mean"])) if seed in tried.index else float("nan") for seed in seeds]
+    costs = [row["cost"][-1] / row["count"] for _, row in tried.iterrows()]
+    return means, median["seconds"] if budget == "cost" else float(np.mean(costs)) if costs else float("nan")
 
 
 def _curves(row: pd.Series, seconds: float) -> dict[str, Array]:

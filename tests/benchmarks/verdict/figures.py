@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-from tests.benchmarks.rivals.methods import METHODS, OURS
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS
 from tests.benchmarks.verdict import regret
 from tests.benchmarks.verdict.field import Field
 
@@ -48,7 +48,7 @@ def looks(methods: list[str]) -> dict[str, Any]:
 
 def over_trials(field: Field) -> alt.Chart:
     """Mean normalised regret over trials, with a bootstrap interval over tasks."""
-    values = regret.regret(field).mean(axis=2)
+    values = regret.over_seeds(regret.regret(field))
     lines = [
         {"method": name, "x": 4 * (r + 1), **_interval(values[:, m, r])}
         for m, name in enumerate(field.methods)
@@ -110,11 +110,11 @@ def critical_difference(there: dict[str, Any]) -> alt.LayerChart:
 
 def heat_map(field: Field) -> alt.Chart:
     """Normalised regret at the end, a row a task: dark is lost; grey tasks are those on which no configuration matters."""
-    values = regret.regret(field)[..., -1].mean(axis=2)
+    values = regret.over_seeds(regret.regret(field)[..., -1])
     order = [
         field.tasks[place]
         for place in np.argsort(
-            np.nan_to_num(values[:, field.column(OURS)] if OURS in field.methods else values[:, 0], nan=9)
+            np.nan_to_num(values[:, field.column(ENTRANT)] if ENTRANT in field.methods else values[:, 0], nan=9)
         )
     ]
     cells = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from tests.benchmarks.rivals.methods import METHODS, OURS
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS
 from tests.benchmarks.verdict import figures
 from tests.benchmarks.verdict.field import Field
 from tests.benchmarks.verdict.printed import distance
@@ -28,12 +28,14 @@ def render(verdict: dict[str, Any], blocks: list[tuple[Field, dict[str, Any]]]) 
         {
             "content": content,
             "last": max(content["marks"], key=int),
-            "distance": distance(content) if OURS in content["methods"] else "",
+            "distance": distance(content) if ENTRANT in content["methods"] else "",
             "pictures": [(title, Markup(figures.svg(chart))) for title, chart in pictures(field, content)],
         }
         for field, content in blocks
     ]
-    return environment.get_template("page.html").render(verdict=verdict, sections=sections, ours=OURS, methods=METHODS)
+    return environment.get_template("page.html").render(
+        verdict=verdict, sections=sections, ours=ENTRANT, methods=METHODS
+    )
 
 
 def pictures(field: Field, content: dict[str, Any]) -> list[tuple[str, Any]]:

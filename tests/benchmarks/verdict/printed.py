@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from tests.benchmarks.rivals.methods import OURS
+from tests.benchmarks.rivals.methods import ENTRANT, OURS
 from tests.benchmarks.verdict.summary import CLAIM
+
+NAME = "tunewright"
 
 
 def show(content: dict[str, Any], about: str, console: Console) -> None:
@@ -19,20 +21,22 @@ def show(content: dict[str, Any], about: str, console: Console) -> None:
     for mark in content["marks"]:
         console.print(_standing(content, mark))
     console.print(_duels(content))
-    if OURS in content["methods"]:
+    if ENTRANT in content["methods"]:
         console.print(distance(content))
 
 
 def distance(content: dict[str, Any]) -> str:
     """How far it is to the claim, in words."""
     mark = max(content["marks"], key=int)
-    won = content["marks"][mark]["wins"][OURS]
+    won = content["marks"][mark]["wins"]
     wanted = round(CLAIM * content["tasks"])
-    ahead = "reached here" if won["wins"] >= wanted else f"{wanted - won['wins']} tasks short of it"
+    there = won[ENTRANT]["wins"]
+    ahead = "reached here" if there >= wanted else f"{wanted - there} tasks short of it"
+    beside = f" The default, which begins with knowledge, is so on {won[OURS]['wins']}." if OURS in won else ""
     return (
-        f"After {mark} trials {OURS} is best or within half a row of the best on {won['wins']} of {content['tasks']} tasks "
-        f"({won['share']:.1%}; alone on {won['strict']}). "
-        f"The claim is 87 of the 101 test tasks by real runs; as many of these would be {wanted}: {ahead}."
+        f"After {mark} trials {NAME} {ENTRANT} is best or within half a row of the best on {there} of {content['tasks']} tasks "
+        f"({won[ENTRANT]['share']:.1%}; alone on {won[ENTRANT]['strict']}) against {len(content['rivals'])} rivals. "
+        f"The claim is 87 of the 101 test tasks by real runs; as many of these would be {wanted}: {ahead}.{beside}"
     )
 
 
@@ -44,7 +48,7 @@ def _standing(content: dict[str, Any], mark: str) -> Table:
     holm = {pair["second"]: pair["holm"] for pair in there["against"]}
     for name in sorted(content["methods"], key=lambda method: there["ranks"][method]):
         won, (mean, low, high) = there["wins"][name], there["regret"][name]
-        p = "" if name == OURS or name not in holm else f"{holm[name]:.2g}"
+        p = "" if name == ENTRANT or name not in holm else f"{holm[name]:.2g}"
         table.add_row(
             name, f"{won['wins']}", f"{won['strict']}", f"{there['ranks'][name]:.2f}", f"{mean:.3f}", f"{low:.2f} to {high:.2f}", p,
             f"{there['ranks_held_out'][name]:.2f}", f"{content['overhead'][name]:.3f}",

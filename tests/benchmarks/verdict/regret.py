@@ -15,8 +15,10 @@ GRID = 50  #: points of a curve over cost
 
 
 def scale(field: Field) -> tuple[Array, Array]:
-    """Best known value and distance from it to the median, each ``(T,)``; the distance is NaN where no configuration matters."""
-    best = np.nanmax(field.curves["best"], axis=(1, 2, 3))
+    """Best known value and distance from it to a random configuration, each ``(T, S)``; the distance is NaN where no configuration matters."""
+    best = np.nanmax(field.curves["best"], axis=(1, 3))
+    if field.kind == "table":
+        best = np.broadcast_to(best.max(axis=1, keepdims=True), best.shape)
     distance = best - field.typical
     return best, np.where(distance > 1e-9, distance, np.nan)
 
@@ -24,7 +26,16 @@ def scale(field: Field) -> tuple[Array, Array]:
 def regret(field: Field) -> Array:
     """``(T, M, S, R)``: normalised regret of the incumbent after every round; NaN on tasks where no configuration matters."""
     best, distance = scale(field)
-    return np.asarray((best[:, None, None, None] - field.curves["best"]) / distance[:, None, None, None])
+    return np.asarray((best[:, None, :, None] - field.curves["best"]) / distance[:, None, :, None])
+
+
+def over_seeds(values: Array, axis: int = 2) -> Array:
+    """Mean over seeds; those on which no configuration matters are left out, NaN where that is all of them."""
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.asarray(
+        np.divide(total, known.sum(axis=axis), out=np.full(total.shape, np.nan), where=known.any(axis=axis))
+    )
 
 
 def over_cost(field: Field) -> tuple[Array, Array]:
@@ -38,7 +49,7 @@ def over_cost(field: Field) -> tuple[Array, Array]:
     for place in np.ndindex(*values.shape[:3]):
         paid = np.searchsorted(spent[place], grid, side="right") - 1
         found[place] = values[place][np.maximum(paid, 0)]
-    return grid, found.mean(axis=2)
+    return grid, over_seeds(found)
 
 
 def reached(field: Field, method: str) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from tests.benchmarks.contest.request import machine, release
-from tests.benchmarks.rivals.methods import METHODS, OURS
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.field import Field, completed
 
@@ -25,7 +25,7 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
         "methods": field.methods,
         "rivals": field.rivals,
         "flat_tasks": [
-            task for task, distance in zip(field.tasks, regret.scale(field)[1], strict=True) if np.isnan(distance)
+            task for task, distance in zip(field.tasks, regret.scale(field)[1], strict=True) if np.isnan(distance).all()
         ],
         "marks": {str(mark): at(field, mark) for mark in marks},
         "duels": _duels(field),
@@ -40,9 +40,9 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
 def at(field: Field, mark: int) -> dict[str, Any]:
     """Wins, ranks, regret and tests after a number of trials."""
     means = field.best(mark).mean(axis=2)
-    lost = regret.regret(field)[..., mark // 4 - 1].mean(axis=2)
+    lost = regret.over_seeds(regret.regret(field)[..., mark // 4 - 1])
     held = np.nan_to_num(field.curves["held_out"][..., mark // 4 - 1].mean(axis=2))
-    entrants = [OURS, *field.rivals] if OURS in field.methods else field.rivals
+    entrants = [ENTRANT, *field.rivals] if ENTRANT in field.methods else field.rivals
     columns = [field.column(name) for name in entrants]
     return {
         "wins": {name: _wins(field, means, name) for name in field.methods},
@@ -51,18 +51,18 @@ def at(field: Field, mark: int) -> dict[str, Any]:
         "ranks_held_out": dict(zip(field.methods, ranks.mean_ranks(held).tolist(), strict=True)),
         "regret": {name: regret.interval(lost[:, field.column(name)]) for name in field.methods},
         "friedman_p": ranks.friedman(means[:, columns]),
-        "against": [asdict(pair) for pair in ranks.against(means, field.methods, OURS, field.methods)]
-        if OURS in field.methods
+        "against": [asdict(pair) for pair in ranks.against(means, field.methods, ENTRANT, field.methods)]
+        if ENTRANT in field.methods
         else [],
         "cliques": ranks.cliques(means[:, columns], entrants),
     }
 
 
 def _wins(field: Field, means: np.ndarray, name: str) -> dict[str, float]:
-    """A method among the rivals. A rival is counted among the rivals and the agent; parts of the agent never meet each other."""
-    others = [other for other in [*field.rivals, OURS] if other != name and other in field.methods]
-    if name not in (OURS, *field.rivals):
-        others = [other for other in others if other != OURS]
+    """A method among the rivals. A rival is counted among the rivals and the entrant; variants of the agent never meet each other."""
+    others = [other for other in [*field.rivals, ENTRANT] if other != name and other in field.methods]
+    if name not in (ENTRANT, *field.rivals):
+        others = [other for other in others if other != ENTRANT]
     columns = [field.column(other) for other in (name, *others)]
     won = wins.wins(means[:, columns], field.rows)[:, 0]
     alone = wins.strict_wins(means[:, columns], field.rows)[:, 0]
@@ -103,8 +103,10 @@ def verdict(
     field, first = blocks[0]
     last = first["marks"][max(first["marks"], key=int)]
     return {
-        "win_share": last["wins"].get(OURS, {}).get("share"),
-        "strict_win_share": last["wins"].get(OURS, {}).get("strict_share"),
+        "entrant": ENTRANT,
+        "win_share": last["wins"].get(ENTRANT, {}).get("share"),
+        "strict_win_share": last["wins"].get(ENTRANT, {}).get("strict_share"),
+        "win_share_with_knowledge": last["wins"].get(OURS, {}).get("share"),
         "tasks": len(field.tasks),
         "seeds": len(field.curves["best"][0, 0]),
         "rivals": field.rivals,

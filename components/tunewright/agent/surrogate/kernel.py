@@ -27,7 +27,7 @@ with warnings.catch_warnings():  # linear_operator uses torch.jit.script, which 
     from gpytorch.priors import LogNormalPrior
 
 LENGTHSCALE_LOW, NOISE_LOW = 1e-2, 1e-6
-NOISE_START = 1e-2
+NOISE_START = 0.1
 BLOCK = 128  #: rows of a covariance computed at a time: at a thousand observations every whole copy is 8 MB
 IMPOSSIBLE = 1e10  #: loss where the covariance has no factor
 BOUND = 15.0  #: on logarithms of length-scales and noise, and on the mean
@@ -36,7 +36,7 @@ AMPLITUDE_PRIOR = (
     0.0,
     0.7,
 )  #: LogNormal over the size of what is known: as large as on other tasks, within a factor of two
-NOISE_PRIOR = (-4.0, 1.0)  #: LogNormal over the variance of the noise (Hvarfner, Hellsten, Nardi 2024)
+NOISE_PRIOR = (-0.7, 0.7)  #: LogNormal over the variance of the noise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ class RewardModel:
             "seen": self.seen,
             "observations": self.observations,
             "groups": self.features.groups,
+            "walk": self.features.walk,
             "model": dict(self.surrogate.notes()),
         }
         tensors = dict(self.surrogate.tensors())
@@ -87,7 +88,7 @@ def fit(
     scaled = scale(rewards)
     if scaled is None:
         return None
-    features = Features(grid, told)
+    features = Features(grid, told, walk=settings.knowledge_trials > 0)
     inputs, targets = features(x), torch.from_numpy(scaled[0])
     generator = streams.generator(seed, "surrogate")
     surrogate: Surrogate
@@ -113,7 +114,7 @@ def fit(
 def load(data: bytes, grid: Grid) -> RewardModel:
     """The model in ``data``. Raises ArtifactCorrupt and SchemaUnknown, see `weights.unpack`."""
     stored = weights.unpack(data, KINDS)
-    features = Features(grid, _told(stored, grid))
+    features = Features(grid, _told(stored, grid), walk=stored.notes["walk"])
     if stored.notes["groups"] != features.groups:
         raise weights.foreign("surrogate", f"{len(features.groups)} inputs", f"{len(stored.notes['groups'])}")
     return RewardModel(

@@ -1,0 +1,55 @@
+"""What may go, and what a session may still need."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.steps.studies import shell_study
+from tests.steps.test_observation import result, sealed, slot
+from tests.steps.test_steps import opened
+
+from tunewright.steps.garbage import garbage
+from tunewright.steps.ledger import Ledger
+from tunewright.store import layout
+from tunewright.trial import SealedRound, Status
+
+A, B, C = ("a" * 16, "b" * 16, "c" * 16)
+
+
+def past(place: Path, *rounds: SealedRound) -> Ledger:
+    """A study with these rounds behind it, every trial with a checkpoint and a model."""
+    ledger = opened(str(place), shell_study(stopping={"rule": "asha"}))
+    for round_ in rounds:
+        layout.create(ledger.store, round_, layout.sealed(round_.round))
+        for trial in (one.trial for one in round_.slots):
+            ledger.store.put(layout.attempt(trial, 1, "checkpoint.json"), b"{}")
+            ledger.store.put(layout.attempt(trial, 1, "model/weights"), b"w")
+    ledger.advance(*ledger.head(), round=len(rounds))
+    return ledger
+
+
+def gone(ledger: Ledger, part: str, keep_models: int | None = None) -> list[str]:
+    """Trials of which this part may go."""
+    keys = [item.key.split("/") for item in garbage(ledger, now=time.time(), keep_models=keep_models)]
+    return sorted(key[1] for key in keys if key[0] == "trials" and key[4] == part)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(Status.COMPLETE, [A, B]), (Status.LOST, [B])])
+def test_the_checkpoint_that_a_lost_promotion_went_on_from_stays(
+    tmp_path: Path, status: Status, expected: list[str]
+) -> None:
+    first = sealed(0, (slot(A, 0.1), result(A, 0, Status.STOPPED, [(1, 0.9)])))
+    second = sealed(1, (slot(B, 0.1, "promotion", A), result(B, 1, status, [(1, 0.9), (2, 0.9)])))
+    assert gone(past(tmp_path, first, second), "checkpoint.json") == expected
+
+
+def test_the_best_whose_models_stay_are_trained_to_the_end(tmp_path: Path) -> None:
+    trials = [(A, Status.COMPLETE, 0.5), (B, Status.STOPPED, 0.9), (C, Status.COMPLETE, 0.4)]
+    ledger = past(
+        tmp_path, sealed(0, *((slot(trial, 0.1), result(trial, 0, status, [(1, value)])) for trial, status, value in trials))
+    )  # fmt: skip
+    assert gone(ledger, "model", keep_models=1) == [B, C]
+    assert gone(ledger, "model", keep_models=2) == [B]
+    assert gone(ledger, "model") == []

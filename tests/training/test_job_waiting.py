@@ -1,0 +1,206 @@
+"""The side that waits for a Job, with an API server and a store in memory: what is away for a moment, and what says no."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.training.clusters import FakeCluster, refusal
+from tests.training.runner_contract import shell
+from tests.training.test_job_manifest import SITE
+from tests.training.test_job_state import LIVES, OUT, pod, waiting
+from tests.training.trials import TRIAL, job
+
+from tunewright.errors import InputError, StoreRefused, TransientError
+from tunewright.store import layout
+from tunewright.store.memory import MemoryStore
+from tunewright.store.port import Stored
+from tunewright.training import job as job_module
+from tunewright.training import patience
+from tunewright.training.job import JobRunner, TrainJobRunner
+from tunewright.training.job_pod import ENDED, SAVED, box
+from tunewright.training.runner import Finished, StopTrial
+from tunewright.trial import Saved
+
+METRIC = b'{"accuracy": 0.5}'
+
+
+class Refusing(MemoryStore):
+    """A store that does not know its own users for so many requests."""
+
+    left = 0
+
+    def get(self, key: str) -> Stored:
+        self.maybe()
+        return super().get(key)
+
+    def maybe(self) -> None:
+        if self.left > 0:
+            self.left -= 1
+            raise StoreRefused("the server refused with InvalidAccessKeyId")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BEAT_SECONDS", "STREAM_SECONDS", "GONE_SECONDS"):
+        monkeypatch.setattr(job_module, name, 0.01)
+    monkeypatch.setattr(job_module, "POLL_SECONDS", (0.03, 0.03))
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Refusing:
+    made = Refusing()
+    monkeypatch.setattr(job_module, "study_at", lambda _address: made)
+    return made
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+def dated(of: dict[str, Any]) -> dict[str, Any]:
+    return {**of, "metadata": {**of["metadata"], "creationTimestamp": "2026-01-02T03:04:05Z"}}
+
+
+class Pods:
+    """The pod of a trial that runs for so many looks and then has ended, with its results stored once that is told."""
+
+    def __init__(self, store: MemoryStore, looks: int) -> None:
+        self._store, self._left = store, looks
+
+    def __call__(self) -> list[dict[str, Any]]:
+        self._left -= 1
+        if self._left > 0:
+            lives = {"running": {"startedAt": datetime.now(UTC).isoformat()}}
+            return [dated(pod(lives, lives))]
+        if any(entry.key == box(TRIAL, 1, ENDED) for entry in self._store.list()):
+            self._store.put(box(TRIAL, 1, "metrics.json"), METRIC)
+            layout.create(self._store, Saved(trial=TRIAL, attempt=1), box(TRIAL, 1, SAVED))
+        return [dated(pod({"terminated": OUT}, LIVES))]
+
+
+def run(cluster: FakeCluster, place: Path, beat: Callable[[], None] = lambda: None, **trial: Any) -> Finished:
+    return JobRunner(cluster=cluster, site=SITE).run(job(shell("true", **trial), place / "job"), beat)
+
+
+def test_a_store_that_refuses_for_a_moment_ends_no_job(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    cluster.api.pods = Pods(store, 4)
+    store.left = 5
+    assert run(cluster, tmp_path).metrics == {"accuracy": 0.5}
+    assert (store.left, cluster.api.deleted) == (0, [])
+
+
+def test_a_store_that_goes_on_to_refuse_is_believed_and_the_job_goes_on(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(patience, "AWAY_SECONDS", 0.1)
+    cluster.api.pods = Pods(store, 1000)
+    store.left = 1000
+    with pytest.raises(StoreRefused):
+        run(cluster, tmp_path)
+    assert cluster.api.deleted == [], "the next process goes on with it"
+
+
+def test_what_a_stopped_trial_has_reached_is_not_lost_to_a_store_that_refuses_for_a_moment(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    store.put(box(TRIAL, 1, "metrics.jsonl"), b'{"step": 1, "accuracy": 0.25}\n')
+    cluster.api.pods = Pods(store, 1000)
+
+    def beat() -> None:
+        store.left = 3
+        raise StopTrial("enough")
+
+    finished = run(cluster, tmp_path, beat)
+    assert (finished.state, finished.metrics) == ("STOPPED", {"accuracy": 0.25})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, 'failed calling webhook "mjob.kb.io": no endpoints available'),
+        (429, "too many requests"),
+        (403, "exceeded quota: jobs"),
+    ],
+)
+def test_an_api_server_that_cannot_make_a_job_now_is_asked_again(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, answer: tuple[int, str]
+):
+    cluster.api.answers = [refusal(*answer)] * 4
+    cluster.api.pods = Pods(store, 1)
+    assert run(cluster, tmp_path).state == "TRAINED"
+
+
+def test_a_job_that_could_not_be_made_leaves_nothing_to_go_on_with(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(patience, "AWAY_SECONDS", 0.1)
+    cluster.api.answers = [refusal(500, "failed calling webhook")] * 1000
+    with pytest.raises(TransientError, match="failed calling webhook"):
+        run(cluster, tmp_path)
+    assert not JobRunner(cluster=cluster, site=SITE).goes_on(TRIAL, 1)
+
+
+UNKNOWN = waiting("ErrImagePull", 'failed to resolve reference "r/x:1": r/x:1: not found')
+SILENT = waiting("ImagePullBackOff", 'Back-off pulling image "r/x:1"')
+AWAY = waiting("ErrImagePull", 'failed to do request: Head "https://r": dial tcp: i/o timeout')
+
+
+NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]
+
+
+def views(cluster: FakeCluster, store: Refusing, monkeypatch: pytest.MonkeyPatch, *states: Any) -> None:
+    """What is seen, ten seconds apart by the waiting side's clock, before the trial runs and ends."""
+    now = [0.0]
+    seen = [dated(pod(conditions=NO_NODE) if state is None else pod(state, state)) for state in states]
+    ends = Pods(store, 1)
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(job_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep, time=time.time))
+    monkeypatch.setattr(job_module, "POLL_SECONDS", (10.0, 10.0))
+    monkeypatch.setattr(job_module, "BEAT_SECONDS", 10.0)
+    cluster.api.pods = lambda: [seen.pop(0)] if seen else ends()
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [*[None] * 20, UNKNOWN],  # the registry is told after the nodes were full for long
+        [UNKNOWN] * 6,
+        [*[UNKNOWN] * 5, AWAY, *[UNKNOWN] * 5],
+    ],
+)
+def test_an_image_is_waited_for_from_its_first_refusal_on(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, states: list[Any]
+):
+    views(cluster, store, monkeypatch, *states)
+    assert run(cluster, tmp_path).state == "TRAINED"
+
+
+@pytest.mark.parametrize("between", [UNKNOWN, SILENT])
+def test_an_image_that_is_refused_for_long_is_the_studys_fault(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: dict[str, Any]
+):
+    views(cluster, store, monkeypatch, None, UNKNOWN, *[between] * 10, UNKNOWN)
+    with pytest.raises(InputError, match=r"not found; check trial\.image"):
+        run(cluster, tmp_path)
+
+
+def test_a_cluster_that_knows_no_train_jobs_is_told_so_by_whatever_is_asked_first(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    runner = TrainJobRunner(cluster=cluster, site=SITE)
+    with pytest.raises(InputError, match=r"the cluster must know trainjobs to make one, .*install what serves them"):
+        runner.discard(TRIAL)
+    with pytest.raises(InputError, match="the cluster must know "):
+        runner.run(job(shell("true", job={"nodes": 2}), tmp_path / "job"), lambda: None)
+    assert not runner.goes_on(TRIAL, 1)

@@ -1,0 +1,77 @@
+"""Which files of a trial are found and kept, while the trial may still be moving them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.training.trials import TRIAL
+
+from tunewright.store import layout
+from tunewright.store.memory import MemoryStore
+from tunewright.training import keeping
+from tunewright.training.keeping import files_below, keep_model, read_below
+from tunewright.trial import Saved
+
+NO_TEXT = os.fsdecode(b"mod\xe8le.bin")  #: a name in Latin-1
+
+
+def moved_when_entered(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The folder is listed by its parent, and has another name when it is entered."""
+    scan = os.scandir
+
+    def entered(path: Any = ".") -> Any:
+        if Path(path) == folder and folder.exists():
+            folder.rename(folder.parent.parent / f"{folder.name} moved")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", entered)
+
+
+def test_files_come_in_the_order_of_their_paths_and_links_do_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "output"
+    for name in ("b/2", "b/.1", "b.c", "a/deep/3", "c"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "link").symlink_to(folder / "c")
+    (folder / "linked").symlink_to(folder / "b", target_is_directory=True)
+    os.mkfifo(folder / "pipe")
+    names = [path.relative_to(folder).as_posix() for path in files_below(folder)]
+    assert names == ["a/deep/3", "b/.1", "b/2", "b.c", "c"]
+    assert files_below(folder, "*.c") == [folder / "b.c"]
+    assert files_below(tmp_path / "none") == []
+
+
+def test_a_folder_that_is_renamed_while_it_is_looked_through_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "output/epoch-1").mkdir(parents=True)
+    (tmp_path / "output/epoch-1/weights").write_text("w")
+    (tmp_path / "output/kept").write_text("k")
+    moved_when_entered(monkeypatch, tmp_path / "output/epoch-1")
+    store = MemoryStore()
+    model, left_out = keep_model(store, TRIAL, 1, tmp_path / "output")
+    assert (list(model), left_out) == (["kept"], [])
+
+
+@pytest.mark.parametrize("most", [0, keeping.MAX_FILE])
+def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(keeping, "MAX_FILE", most)
+    (tmp_path / NO_TEXT).write_text("weights")
+    store = MemoryStore()
+    model, left_out = keep_model(store, TRIAL, 1, tmp_path)
+    assert (model, left_out) == ({}, ["mod?le.bin"])
+    layout.encode(Saved(trial=TRIAL, attempt=1, model=model, left_out=left_out))
+
+
+def test_a_folder_that_a_trial_has_replaced_by_a_link_holds_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "elsewhere"
+    secret.mkdir()
+    (secret / "environ").write_text("AWS_SECRET_ACCESS_KEY=x")
+    output = tmp_path / "output"
+    output.symlink_to(secret, target_is_directory=True)
+    assert files_below(output) == []
+    with pytest.raises(OSError, match="output"):
+        read_below(output, "environ")
