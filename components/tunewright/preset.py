@@ -49,7 +49,7 @@ class AgentSettings(Model):
     """Trials drawn from a space-filling design before the policy proposes; the paper has none."""
     knowledge_trials: int = Field(default=32, ge=0)
     """Results up to which the surrogate begins with what was learnt on other tasks, in spaces of boosted trees: it helped before, and hindered
-    after. The paper has none."""
+    after. Any but 0 also lets it read learning_rate times n_estimators as one number. The paper has none."""
     seed: int = Field(default=0, ge=0)
     """What must agree between all steps of a study is drawn from it: the policy's first weights, a random order, the initial design."""
     order: Literal["declared", "random"] = "declared"

@@ -43,7 +43,18 @@ def distance(content: dict[str, Any]) -> str:
 def _standing(content: dict[str, Any], mark: str) -> Table:
     there = content["marks"][mark]
     table = Table(title=f"after {mark} trials (Friedman p = {there['friedman_p']:.2g})", title_justify="left")
-    for name in ("method", "wins", "alone", "rank", "regret", "95 %", "Holm p", "held-out rank", "s/trial"):
+    for name in (
+        "method",
+        "wins",
+        "alone",
+        "rank",
+        "regret",
+        "95 %",
+        "Holm p",
+        "rank without noise",
+        "held-out rank",
+        "s/trial",
+    ):
         table.add_column(name, justify="left" if name == "method" else "right")
     holm = {pair["second"]: pair["holm"] for pair in there["against"]}
     for name in sorted(content["methods"], key=lambda method: there["ranks"][method]):
@@ -51,7 +62,7 @@ def _standing(content: dict[str, Any], mark: str) -> Table:
         p = "" if name == ENTRANT or name not in holm else f"{holm[name]:.2g}"
         table.add_row(
             name, f"{won['wins']}", f"{won['strict']}", f"{there['ranks'][name]:.2f}", f"{mean:.3f}", f"{low:.2f} to {high:.2f}", p,
-            f"{there['ranks_held_out'][name]:.2f}", f"{content['overhead'][name]:.3f}",
+            f"{there['ranks_without_noise'].get(name, float('nan')):.2f}", f"{there['ranks_held_out'][name]:.2f}", f"{content['overhead'][name]:.3f}",
         )  # fmt: skip
     return table
 

@@ -41,13 +41,18 @@ def at(field: Field, mark: int) -> dict[str, Any]:
     """Wins, ranks, regret and tests after a number of trials."""
     means = field.best(mark).mean(axis=2)
     lost = regret.over_seeds(regret.regret(field)[..., mark // 4 - 1])
-    held = np.nan_to_num(field.curves["held_out"][..., mark // 4 - 1].mean(axis=2))
+    held, expected = (
+        np.nan_to_num(field.curves[name][..., mark // 4 - 1].mean(axis=2)) for name in ("held_out", "expected")
+    )
     entrants = [ENTRANT, *field.rivals] if ENTRANT in field.methods else field.rivals
     columns = [field.column(name) for name in entrants]
     return {
         "wins": {name: _wins(field, means, name) for name in field.methods},
         "ranks": dict(zip(field.methods, ranks.mean_ranks(means).tolist(), strict=True)),
         "ranks_of_entrants": dict(zip(entrants, ranks.mean_ranks(means[:, columns]).tolist(), strict=True)),
+        "ranks_without_noise": dict(zip(field.methods, ranks.mean_ranks(expected).tolist(), strict=True))
+        if field.kind == "table"
+        else {},
         "ranks_held_out": dict(zip(field.methods, ranks.mean_ranks(held).tolist(), strict=True)),
         "regret": {name: regret.interval(lost[:, field.column(name)]) for name in field.methods},
         "friedman_p": ranks.friedman(means[:, columns]),
@@ -84,10 +89,13 @@ def _duels(field: Field) -> dict[str, dict[str, list[int]]]:
 
 
 def _reached(field: Field, name: str) -> dict[str, float | int | None]:
-    trials, seconds = regret.reached(field, name)
-    known = ~np.isnan(trials)
-    middle = [float(np.median(values[known])) if known.any() else None for values in (trials, seconds)]
-    return {"tasks": int(known.sum()), "median_trials": middle[0], "median_seconds": middle[1]}
+    """On tasks where configurations matter. What is never reached is beyond the budget, so a median may be unknown."""
+    matters = ~np.isnan(regret.scale(field)[1]).all(axis=1)
+    found = [values[matters] for values in regret.reached(field, name)]
+    known = ~np.isnan(found[0])
+    middles = [np.median(np.where(known, values, np.inf)) if len(values) else np.inf for values in found]
+    told = [float(middle) if np.isfinite(middle) else None for middle in middles]
+    return {"tasks": int(known.sum()), "of": int(matters.sum()), "median_trials": told[0], "median_seconds": told[1]}
 
 
 def overhead(field: Field, name: str) -> float:
