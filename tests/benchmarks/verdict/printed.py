@@ -56,13 +56,14 @@ def _standing(content: dict[str, Any], mark: str) -> Table:
         "s/trial",
     ):
         table.add_column(name, justify="left" if name == "method" else "right")
+    noiseless = there["ranks_without_noise"]
     holm = {pair["second"]: pair["holm"] for pair in there["against"]}
     for name in sorted(content["methods"], key=lambda method: there["ranks"][method]):
         won, (mean, low, high) = there["wins"][name], there["regret"][name]
         p = "" if name == ENTRANT or name not in holm else f"{holm[name]:.2g}"
         table.add_row(
             name, f"{won['wins']}", f"{won['strict']}", f"{there['ranks'][name]:.2f}", f"{mean:.3f}", f"{low:.2f} to {high:.2f}", p,
-            f"{there['ranks_without_noise'].get(name, float('nan')):.2f}", f"{there['ranks_held_out'][name]:.2f}", f"{content['overhead'][name]:.3f}",
+            f"{noiseless[name]:.2f}" if noiseless else "–", f"{there['ranks_held_out'][name]:.2f}", f"{content['overhead'][name]:.3f}",
         )  # fmt: skip
     return table
 
