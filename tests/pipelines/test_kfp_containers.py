@@ -35,7 +35,14 @@ from tunewright.trial import Champion, Status
 
 PODS = Pods(retries=0)  # what fails here, fails at once
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.filterwarnings(
+        "ignore:.*have no effect in the current local runner"
+    ),  # requests and limits are a cluster's
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
