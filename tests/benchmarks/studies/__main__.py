@@ -50,11 +50,12 @@ def main() -> None:
     arguments = parser.parse_args()
     study = STUDIES[arguments.name]
     kind = {"kind": arguments.kind, "trials": study.trials}
-    wanted = requests(named(arguments.tasks), study.methods, arguments.seeds, **kind)
+    played = [*study.methods, *(["random"] if arguments.kind == "real" else [])]  # real regret is measured against it
+    wanted = requests(named(arguments.tasks), played, arguments.seeds, **kind)
     run(wanted, arguments.workers, arguments.minutes)
     runs.commit({runs.name(request) for request in wanted})
     found = present(runs.read(runs.name(wanted[0])))
-    chosen = completed(found)[lambda table: (table["trials"] == study.trials) & table["method"].isin(study.methods)]
+    chosen = completed(found)[lambda table: (table["trials"] == study.trials) & table["method"].isin(played)]
     field = block(chosen[chosen["seed"].isin(arguments.seeds)], arguments.tasks, study.methods)
     if field is None:
         raise SystemExit("no task has all runs of the study yet; let it play longer")
