@@ -243,7 +243,9 @@ def answering(*answers: bytes) -> Iterator[str]:
                     lines = list(iter(request.readline, b"\r\n"))
                     lengths = [int(line.split()[1]) for line in lines if line.lower().startswith(b"content-length:")]
                     request.read(sum(lengths))  # closing with bytes unread would reset the connection
-                    client.sendall(left.pop(0) if len(left) > 1 else left[0])
+                    answer = left.pop(0) if len(left) > 1 else left[0]
+                    # told, or the client might begin its next request on a connection that is about to close
+                    client.sendall(answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
