@@ -116,6 +116,15 @@ class StoreUnavailable(TransientError):
     """The store did not answer, answered with a server error, or has no space left."""
 
 
+STORE_AWAY = (StoreUnavailable, StoreRefused)
+"""What a store says that is away for a moment: a MinIO that restarts refuses its own users until it has read them."""
+
+
+def code_once_let_in(error: TunewrightError) -> int:
+    """Exit code of a process that the store has let in before: if it refuses now, it is more likely starting up again than wrong."""
+    return EXIT_TRANSIENT if isinstance(error, STORE_AWAY) else error.exit_code
+
+
 class AttemptLost(TransientError):
     """Something outside ended an attempt: killed, evicted, deleted. Another attempt is worth it; ``log_tail`` is the end of its log."""
 

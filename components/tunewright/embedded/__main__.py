@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..errors import EXIT_BUG, EXIT_OK, EXIT_TRANSIENT, StoreRefused, TunewrightError
+from ..errors import EXIT_BUG, EXIT_OK, TunewrightError, code_once_let_in
 from ..termination import Terminated, raise_on_signals
 
 
@@ -33,8 +33,7 @@ def run(study: str, session: str) -> int:
             print(slot, file=answers, flush=True)
     except TunewrightError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - read by the loop
-        # the store let the loop in; if it refuses now, it is more likely starting up again than wrong
-        return EXIT_TRANSIENT if isinstance(error, StoreRefused) else error.exit_code
+        return code_once_let_in(error)
     except Terminated as end:
         return end.exit_code
     except Exception as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from ..errors import EXIT_BUG, EXIT_TRANSIENT, StoreRefused, TunewrightError
+from ..errors import EXIT_BUG, TunewrightError, code_once_let_in
 from ..termination import Terminated, raise_on_signals
 from .definition import COMMANDS, Step
 
@@ -121,8 +121,7 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except TunewrightError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - what a pod's log shows
-        # the store let this session in; if it refuses now, it is more likely starting up again than wrong
-        return EXIT_TRANSIENT if isinstance(error, StoreRefused) and arguments[:1] != ["open"] else error.exit_code
+        return error.exit_code if arguments[:1] == ["open"] else code_once_let_in(error)
     except Terminated as end:
         print("terminated", file=sys.stderr)  # noqa: T201
         return end.exit_code

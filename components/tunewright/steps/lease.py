@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from ..errors import AlreadyExists, AttemptLost, InputError, NotFound, StoreRefused, StoreUnavailable
+from ..errors import STORE_AWAY, AlreadyExists, AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
 from ..training.reported import sound
@@ -132,7 +132,7 @@ def beating(store: Store, start: AttemptStart) -> Iterator[None]:
         number = 0
         while not over.is_set():
             number += 1
-            with suppress(StoreUnavailable, StoreRefused):  # it refuses its own users while it starts
+            with suppress(*STORE_AWAY):
                 store.put(key, layout.encode(Heartbeat(attempt=start.attempt, beat=number)))
             over.wait(BEAT_SECONDS)
 

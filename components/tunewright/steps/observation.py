@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..agent.verbs import Observation
 from ..stopping.curve import Peer
 from ..stopping.fidelity import believed_reward
 from ..study import Study
-from ..trial import Result, SealedRound, Slot, Status
-from .peers import peer, resumed
+from ..trial import Result, SealedRound, Status
+from .peers import known, peer, resumed
 
 
 def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observation]:
@@ -18,22 +18,13 @@ def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observatio
     A stopped trial counts with the full reward that goes with its standing (`fidelity`). LOST trials teach nothing, and a stopped one
     nothing any more once a promoted one has gone on from it.
     """
-    known = [(slot, result) for sealed in rounds for slot, result in _known(sealed)]
-    gone = resumed(rounds)
-    complete = [peer(study, result) for _, result in known if result.status is Status.COMPLETE]
+    taught, gone = known(rounds), resumed(rounds)
+    complete = [peer(study, result) for _, result in taught if result.status is Status.COMPLETE]
     return [
         Observation(configuration=slot.configuration, reward=_reward(study, result, complete), round=result.round)
-        for slot, result in known
+        for slot, result in taught
         if slot.trial not in gone
     ]
-
-
-def _known(sealed: SealedRound) -> Iterable[tuple[Slot, Result]]:
-    return (
-        (slot, result)
-        for slot, result in zip(sealed.slots, sealed.results, strict=True)
-        if result.status is not Status.LOST
-    )
 
 
 def _reward(study: Study, result: Result, complete: Sequence[Peer]) -> float | None:

@@ -40,8 +40,13 @@ def ended_peers(study: Study, sealed: Sequence[SealedRound]) -> list[Peer]:
 
 def resumed(sealed: Sequence[SealedRound]) -> set[str]:
     """Trials that another one has gone on from. One that was LOST has not: what it resumed may be promoted again."""
+    return {slot.resumes for slot, _ in known(sealed) if slot.resumes is not None}
+
+
+def known(sealed: Sequence[SealedRound]) -> list[tuple[Slot, Result]]:
+    """Slots with their results, in order, without those that the platform lost."""
     pairs = [pair for round_ in sealed for pair in zip(round_.slots, round_.results, strict=True)]
-    return {slot.resumes for slot, result in pairs if slot.resumes is not None and result.status is not Status.LOST}
+    return [(slot, result) for slot, result in pairs if result.status is not Status.LOST]
 
 
 @dataclass

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import AttemptLost, InputError, NotFound, StoreRefused, TransientError
+from ..errors import AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
 from ..training.checkpoints import latest, restore
 from ..training.job import runner_for
 from ..training.keeping import keep_model, left_out_note
-from ..training.patience import patiently
+from ..training.patience import AWAY, patiently
 from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
 from ..training.stream import Growing, kept
 from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
@@ -63,7 +63,7 @@ def train(
     except AttemptLost as lost:
         lose(ledger.store, start, lost, now=clock())
         raise
-    except (StoreRefused, TransientError, Terminated, KeyboardInterrupt):
+    except (*AWAY, Terminated, KeyboardInterrupt):
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
         if not runner.goes_on(place.trial, start.attempt):
             give_back(ledger.store, start)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..early import NoStopping, Stopping
-from ..errors import StoreRefused, StoreUnavailable, TunewrightError
+from ..errors import STORE_AWAY, TunewrightError
 from ..stopping.curve import Curve, Peer
 from ..stopping.verbs import verdict
 from ..store import layout
@@ -98,7 +98,7 @@ class Watch:
 
     def _keep(self, *, ended: bool) -> None:
         for keeper in self._keepers:
-            with suppress(StoreUnavailable, StoreRefused):  # it refuses its own users while it starts
+            with suppress(*STORE_AWAY):
                 keeper.look(ended=ended)
 
 

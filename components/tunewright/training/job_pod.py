@@ -19,7 +19,15 @@ from typing import Any, Generic, TypeVar
 import click
 
 from ..container import SHARED
-from ..errors import EXIT_BUG, EXIT_TRANSIENT, ArtifactCorrupt, NotFound, StoreRefused, TransientError, TunewrightError
+from ..errors import (
+    EXIT_BUG,
+    ArtifactCorrupt,
+    NotFound,
+    StoreRefused,
+    TransientError,
+    TunewrightError,
+    code_once_let_in,
+)
 from ..store import layout
 from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
@@ -244,8 +252,7 @@ def run(arguments: list[str]) -> int:
         main.main(args=arguments, standalone_mode=False)
     except TunewrightError as error:
         print(error, file=sys.stderr)  # noqa: T201 - becomes the container's termination message
-        # a store that starts up again refuses its own users until it has read them
-        return EXIT_TRANSIENT if isinstance(error, StoreRefused) else error.exit_code
+        return code_once_let_in(error)
     except Terminated as end:
         return end.exit_code
     except click.ClickException as error:

@@ -11,7 +11,7 @@ from ..errors import StoreRefused, TransientError
 T = TypeVar("T")
 
 AWAY = (TransientError, StoreRefused)
-"""What they say while they are: a MinIO that restarts refuses its own users until it has read them."""
+"""What they say while they are; see `errors.STORE_AWAY`."""
 AWAY_SECONDS = 300.0  #: that they may be away
 PAUSE_SECONDS = 0.5
 
