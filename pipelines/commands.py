@@ -22,8 +22,8 @@ from tunewright.errors import InputError
 from .argo import session as argo
 from .argo.compile import dump
 from .argo.namespace import Namespace
-from .argo.workflow import Options, cron_workflow, quantity, stamp, workflow
-from .submission import checked
+from .argo.workflow import Options, cron_workflow, stamp, workflow
+from .submission import checked, quantity
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _session = click.option("--session", help="Id of the session; default is the time now. The same id again does nothing.")
@@ -126,8 +126,13 @@ def _kfp_arguments(
     **others: object,
 ) -> dict[str, Any]:
     _argo_only(**others)
-    place: dict[str, Any] = {"trial_cpu": trial_cpu, "trial_memory": trial_memory}
-    place = {name: quantity(name, value) for name, value in place.items() if value is not None}
+    place: dict[str, Any] = {}
+    if trial_cpu is not None:
+        quantity("trial-cpu", trial_cpu)
+        place["trial_cpu"] = trial_cpu
+    if trial_memory is not None:
+        quantity("trial-memory", trial_memory)
+        place["trial_memory"] = trial_memory
     if trial_gpus:
         place |= {"accelerator": "nvidia.com/gpu", "accelerators": trial_gpus}
     pods = _kfp().Pods(**place) if place else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tunewright.errors import InputError
 from tunewright.study import Study
 from tunewright.study_file import parse_study
@@ -20,3 +22,24 @@ def checked(text: str) -> Study:
     if source and not source.startswith(("s3://", "sklearn:")):
         raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")
     return study
+
+
+def bad_schedule(cron: str) -> InputError:
+    """What is said of a schedule that is none; which are, differs between the systems."""
+    return InputError(
+        f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
+    )
+
+
+def quantity(option: str, value: str) -> Decimal:
+    """An option's value as Kubernetes reads it. Raises InputError when it is no quantity, or none above 0."""
+    from kubernetes.utils.quantity import parse_quantity
+
+    try:
+        found: Decimal = parse_quantity(value)
+    except ValueError:
+        found = Decimal(0)
+    if found <= 0:
+        example = "500m" if option.endswith("cpu") else "4Gi"
+        raise InputError(f"--{option} must be a Kubernetes quantity such as {example}, got {value!r}")
+    return found

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from tunewright.errors import InputError, TransientError
-from tunewright.store import layout
 
 from .namespace import Namespace, NameTakenError
 from .template import NAME
@@ -68,7 +67,6 @@ def submit(
         TransientError: the cluster did not answer.
     """
     session = session or stamp(now)
-    layout.session(session)  # refuse a bad id before anything is created
     document = workflow(text, session, options)
     name: str = document["metadata"]["name"]
     try:

@@ -7,7 +7,6 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -15,7 +14,7 @@ from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import Study
 
-from ..submission import checked
+from ..submission import bad_schedule, checked, quantity
 from .template import NAME, Shape
 
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
@@ -51,8 +50,8 @@ def stamp(time: datetime) -> str:
 
 def workflow(text: str, session: str, options: Options) -> dict[str, Any]:
     """The Workflow of one session. Equal sessions have equal names, so that Kubernetes refuses the second."""
+    layout.session(session)  # refuse a bad id before anything is created
     study = fitting(text)
-    layout.session(session)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
@@ -86,9 +85,7 @@ def cron_workflow(text: str, cron: str, timezone: str, options: Options) -> dict
 def _check_times(cron: str, timezone: str) -> None:
     """Raises InputError for what the controller would refuse after the object is there, where nobody looks."""
     if not re.fullmatch(r"@\w+( \w+)?|[0-9A-Za-z*/,?#-]+( [0-9A-Za-z*/,?#-]+){4}", cron):
-        raise InputError(
-            f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
-        )
+        raise bad_schedule(cron)
     known = available_timezones()  # none on a machine without a time zone database
     if known and timezone not in known:
         raise InputError(f"a time zone must have a name such as Europe/Berlin, got {timezone!r}")
@@ -124,35 +121,16 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
     return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory}
 
 
-def quantity(name: str, value: str) -> str:
-    """The value of an option when it is a quantity as Kubernetes writes them. Raises InputError."""
-    _parsed(name, value)
-    return value
-
-
-def _parsed(name: str, value: str) -> Decimal:
-    from kubernetes.utils.quantity import parse_quantity
-
-    try:
-        found = Decimal(parse_quantity(value))
-    except ValueError:
-        found = Decimal(0)
-    if found <= 0:
-        example = "500m" if name.endswith("cpu") else "4Gi"
-        raise InputError(f"--{name.replace('_', '-')} must be a Kubernetes quantity such as {example}, got {value!r}")
-    return found
-
-
 def _advance_memory(options: Options) -> str | None:
     """What scoring a model takes, which is at most what training it took, and 1 GiB for the agent. Raises InputError when it is no quantity."""
     if options.trial_memory is None:
         return None
-    return f"{int(_parsed('trial_memory', options.trial_memory)) // 2**20 + 1024}Mi"
+    return f"{int(quantity('trial-memory', options.trial_memory)) // 2**20 + 1024}Mi"
 
 
 def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
     if options.trial_cpu is not None:
-        quantity("trial_cpu", options.trial_cpu)
+        quantity("trial-cpu", options.trial_cpu)
     values = {
         "study": study.name,
         "study-text": literal(text),

@@ -20,7 +20,7 @@ from tunewright.errors import InputError, TransientError
 from tunewright.steps.open import session_id
 from tunewright.store import layout
 
-from ..submission import checked
+from ..submission import bad_schedule, checked
 from .compile import pipeline
 from .loop import NAME
 from .pods import Pods
@@ -119,9 +119,7 @@ def schedule(
     study = checked(text)
     fields = cron.split()
     if len(fields) not in (5, 6):
-        raise InputError(
-            f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
-        )
+        raise bad_schedule(cron)
     with _package(pods, fused) as package, _translated():
         client = server.client()
         experiment = client.create_experiment(server.experiment, namespace=server.namespace)

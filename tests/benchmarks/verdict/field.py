@@ -39,11 +39,6 @@ class Field:
         """Methods of others."""
         return [name for name in self.methods if name not in (OURS, *ABLATIONS)]
 
-    @property
-    def ours(self) -> list[str]:
-        """The agent and what is left of it without a part."""
-        return [name for name in self.methods if name in (OURS, *ABLATIONS)]
-
     def best(self, trials: int, batch: int = 4) -> Array:
         """``(T, M, S)``: the incumbent after a number of trials, whole rounds counted."""
         return self.curves["best"][..., trials // batch - 1]

@@ -9,8 +9,6 @@ from rich.table import Table
 from tests.benchmarks.rivals.methods import ENTRANT, OURS
 from tests.benchmarks.verdict.summary import CLAIM
 
-NAME = "tunewright"
-
 
 def show(content: dict[str, Any], about: str, console: Console) -> None:
     """Print one block."""
@@ -34,7 +32,7 @@ def distance(content: dict[str, Any]) -> str:
     ahead = "reached here" if there >= wanted else f"{wanted - there} tasks short of it"
     beside = f" The default, which begins with knowledge, is so on {won[OURS]['wins']}." if OURS in won else ""
     return (
-        f"After {mark} trials {NAME} {ENTRANT} is best or within half a row of the best on {there} of {content['tasks']} tasks "
+        f"After {mark} trials {OURS} {ENTRANT} is best or within half a row of the best on {there} of {content['tasks']} tasks "
         f"({won[ENTRANT]['share']:.1%}; alone on {won[ENTRANT]['strict']}) against {len(content['rivals'])} rivals. "
         f"The claim is 87 of the 101 test tasks by real runs; as many of these would be {wanted}: {ahead}.{beside}"
     )
