@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sys
 from types import FrameType
+from typing import NoReturn
 
 from .errors import EXIT_TERMINATED
 
@@ -22,3 +26,11 @@ def raise_on_signals() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, handle)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once. Taking torch down in good order costs half a second and touches 120 MB that nothing else needs."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(code)

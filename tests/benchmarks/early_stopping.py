@@ -1,13 +1,13 @@
 """``python -m tests.benchmarks.early_stopping``: the same search with and without a stopping rule, what it finds and what its training costs.
 
-The arm with a rule may train at most half of the steps (boosting rounds, epochs) that the other arm trained, on as many trials as it likes:
-what a rule saves is there to be spent.
+The arm with a rule may spend at most half of what the other arm's training cost, on as many trials as it likes: what a rule saves is there
+to be spent.
 
 Every step is the product's own, on the three slowest development tasks of the list (``--rank`` measures which they are), in the paper's
 spaces. Cost is CPU time of the trials' processes, user and system, so that other work on the machine does not count. A trial's process
 takes two or three seconds to begin, whatever it trains; the table has the cost with and without that start (that of a trial of one round
-or epoch, measured here before each arm). Where trials train for less than a second that difference is lost in the noise; ``steps`` do not
-depend on the machine. Values are of the trials' own validation, alike for both arms.
+or epoch, measured here before each arm); the one without is what is halved. Where trials train for less than a second that difference is
+lost in the noise; ``steps``, boosting rounds or epochs, do not depend on the machine. Values are of the trials' own validation, alike for both arms.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RULES: dict[str, dict[str, Any]] = {
     "cnn": {"rule": "asha", "min_steps": 1, "eta": 3},  # of 5 epochs
 }
 WIDTH = 4
-SHARE = 0.5  #: of the steps that the arm without a rule trained, which the arm with one may train
+SHARE = 0.5  #: of the training cost of the arm without a rule, which the arm with one may spend
 MOST = 4  #: times as many trials as the other arm may begin
 HEAD = "task                   seed best without  best with  training     with   share      cost     with   share   steps  trials  stopped  promoted"
 
@@ -61,6 +61,7 @@ class Arm:
 
     best: float
     cost: float  #: CPU seconds of all trials' processes
+    training: float  #: the same without their starts
     statuses: Counter[str] = field(default_factory=Counter)
     trials: int = 0
     steps: int = 0  #: boosting rounds or epochs of all trials
@@ -117,25 +118,36 @@ def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[
     return Study.model_validate({**paper, **changes})
 
 
-def search(study: Study, store: Path, most_steps: float = float("inf")) -> Arm:
-    """Run a session in this process, one trial after another, until it is done or has trained ``most_steps``."""
+def search(study: Study, store: Path, start: float, most: float = float("inf")) -> Arm:
+    """Run a session in this process, one trial after another, until it is done or its training has cost ``most`` CPU seconds.
+
+    Args:
+        start: CPU seconds that a trial's process costs without training.
+    """
     open_session(str(store), study, "one", base=store, now=time.time())
     ledger = Ledger(study_store(open_store(str(store)), study.name))
     meter = Metered()
-    while not (proposed := propose(ledger, "one"))["done"]:
+    trials = 0
+    while meter.seconds - trials * start < most and not (proposed := propose(ledger, "one"))["done"]:
         for slot in proposed["slots"]:
             train(ledger, "one", proposed["round"], slot, runner=meter)
             evaluate(ledger, "one", proposed["round"], slot, runner=LocalRunner())
         update_surrogate(ledger, "one", proposed["round"])
         update_policy(ledger, "one", proposed["round"])
-        if _steps(ledger, proposed["round"] + 1) >= most_steps:
-            break
+        trials += len(proposed["slots"])
     head, _ = ledger.head()
     results = [result for sealed in ledger.sealed(range(head.round)) for result in sealed.results]
     promoted = sum(slot.origin == "promotion" for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots)
     statuses = Counter(result.status.value for result in results) + Counter({"promoted": promoted})
     best = head.best.objective if head.best else float("nan")
-    return Arm(best=best, cost=meter.seconds, statuses=statuses, trials=len(results), steps=_steps(ledger, head.round))
+    return Arm(
+        best=best,
+        cost=meter.seconds,
+        training=meter.seconds - trials * start,
+        statuses=statuses,
+        trials=len(results),
+        steps=_steps(ledger, head.round),
+    )
 
 
 def _steps(ledger: Ledger, rounds: int) -> int:
@@ -199,12 +211,12 @@ def rank() -> None:
 
 
 def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
-    """Both arms on one task: without a rule, then with one for at most SHARE of the steps."""
+    """Both arms on one task: without a rule, then with one for at most SHARE of the training cost."""
     from tests.benchmarks.tasks.listing import named
 
     (task,) = named([name])
-    without, net_without = _arm(name, seed, trials, None, float("inf"))
-    with_, net_with = _arm(name, seed, MOST * trials, RULES[task.model], SHARE * without.steps)
+    without = _arm(name, seed, trials, None, float("inf"))
+    with_ = _arm(name, seed, MOST * trials, RULES[task.model], SHARE * without.training)
     return {
         "task": name,
         "seed": seed,
@@ -216,19 +228,16 @@ def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
         "steps_with": with_.steps,
         "cost_without": without.cost,
         "cost_with": with_.cost,
-        "training_without": net_without,
-        "training_with": net_with,
+        "training_without": without.training,
+        "training_with": with_.training,
         "statuses": dict(with_.statuses),
     }
 
 
-def _arm(name: str, seed: int, trials: int, rule: dict[str, Any] | None, most_steps: float) -> tuple[Arm, float]:
-    """A search, and its CPU seconds without the starts of processes."""
+def _arm(name: str, seed: int, trials: int, rule: dict[str, Any] | None, most: float) -> Arm:
     with tempfile.TemporaryDirectory() as scratch:
         study = study_of(name, Path(scratch), trials=trials, seed=seed, stopping=rule)
-        start = start_of(study)
-        arm = search(study, Path(scratch) / "store", most_steps)
-        return arm, arm.cost - arm.trials * start
+        return search(study, Path(scratch) / "store", start_of(study), most)
 
 
 def tell(row: dict[str, Any]) -> str:
@@ -253,7 +262,7 @@ def main() -> None:
         rank()
         return
     print(
-        f"accuracy of the best of {arguments.trials} trials, and of what half of their steps pay for with a rule; "
+        f"accuracy of the best of {arguments.trials} trials, and of what half of their training cost pays for with a rule; "
         "CPU seconds: training alone, and with the start of every process"
     )
     print(HEAD)

@@ -2,7 +2,8 @@
 
 A study of 40 trials runs in a child process; after a random time one of these happens: SIGKILL to the loop, SIGKILL to one of its
 slots' processes or their children, or the loop dies in the middle of writing an object. Then the same call goes on. In the end there
-must be exactly 40 terminal results, each counted once, each with the score of its own configuration.
+must be exactly 40 terminal results, each counted once, each with the score of its own configuration. Every other study searches without a
+reward model, in rounds so short that kills fall between steps; the rest with the default agent, so that they fall into its steps.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tests.steps.studies import shell_study
@@ -31,6 +33,7 @@ from tunewright.study import Study
 from tunewright.trial import Result, Status
 
 TRIALS = 40
+AGENTS: tuple[dict[str, Any], ...] = ({}, {"reward_model": "none", "proposal": "policy"})
 WEIGHTS = {"loop": 5, "descendant": 3, "write": 2}  #: how often each kind of kill is drawn
 
 
@@ -44,7 +47,7 @@ class Account:
     trainings: int = 0  #: times a trial's program ran to its end, all studies
 
 
-def chaos_study(journal: Path) -> Study:
+def chaos_study(journal: Path, agent: dict[str, Any]) -> Study:
     """40 trials; every program notes in ``journal`` that it ran."""
     command = [
         "sh",
@@ -52,7 +55,6 @@ def chaos_study(journal: Path) -> Study:
         f'echo ran >> {journal}; sleep 0.05; echo "{{{{\\"score\\": {{x}}}}}}" > "$TUNEWRIGHT_METRICS"',
     ]
     budget = {"trials": TRIALS, "parallel_trials": 4, "failed_share": None}
-    agent = {"reward_model": "none", "proposal": "policy", "initial_trials": 8}
     return shell_study("chaos", command=command, budget=budget, agent=agent)
 
 
@@ -63,7 +65,7 @@ def campaign(folder: Path, kills: int, *, per_study: int, seed: int, tell: bool 
     while sum(account.kills.values()) < kills:
         here = folder / f"study-{account.studies}"
         here.mkdir(parents=True)
-        study = chaos_study(here / "journal")
+        study = chaos_study(here / "journal", AGENTS[account.studies % len(AGENTS)])
         left = min(per_study, kills - sum(account.kills.values()))
         while not _life(study, str(here / "store"), rng, account, may_kill=left > 0):
             left -= 1

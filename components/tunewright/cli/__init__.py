@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import EXIT_BUG, TunewrightError
-from ..termination import Terminated, raise_on_signals
+from ..termination import Terminated, leave, raise_on_signals
 
 #: verb: one line of help, so that --help imports no verb
 VERBS = {
@@ -88,7 +88,7 @@ def command() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the program; ends the process."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:

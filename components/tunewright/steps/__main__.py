@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ..errors import EXIT_BUG, TunewrightError, code_once_let_in
-from ..termination import Terminated, raise_on_signals
+from ..termination import Terminated, leave, raise_on_signals
 from .definition import COMMANDS, Step
 
 DEFAULT_OUTPUTS = "/tmp/outputs"  # noqa: S108 - containers mount an emptyDir there
@@ -134,4 +134,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))

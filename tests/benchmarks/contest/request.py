@@ -70,7 +70,7 @@ def release(method: Method) -> str:
     """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in."""
     if method.made_by.startswith("ours:"):
         settings = AgentSettings(**method.settings).model_dump(mode="json", exclude={"preset"})
-        return digest([agent_release(), settings])
+        return digest([agent_release(), settings, *([] if method.arrangement is None else [method.arrangement])])
     return locked(method.package) if method.package else "1"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .port import Optimiser, Problem
@@ -21,6 +22,7 @@ class Method:
     settings: Mapping[str, Any] = field(default_factory=dict)
     slow: bool = False  #: more than 0.2 s a suggestion
     study: bool = False  #: a variant of the agent that only a study of the paper asks for
+    arrangement: int | None = None  #: shuffles the order in which the space declares its parameters, and nothing else
     partial: bool = False  #: trains configurations in part, so it takes part in the budget of cost only
 
 
@@ -55,8 +57,8 @@ _ALL = (
 )
 
 
-def _studied(name: str, **settings: Any) -> Method:
-    return Method(name=name, environment="project", made_by="ours:Agent", settings=settings, study=True)
+def _studied(name: str, *, arrangement: int | None = None, **settings: Any) -> Method:
+    return replace(_ours(name, **settings), study=True, arrangement=arrangement)
 
 
 DELTAS = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9)  #: besides 0.4, which is the preset's
@@ -65,8 +67,8 @@ NO_LIMIT = 1e9  #: a KL divergence that no policy reaches
 _STUDIED = (
     _studied("paper one-step", preset="paper", decision="one-step"),
     _studied("one-step", decision="one-step"),
-    *(_studied(f"paper order {seed}", preset="paper", order="random", seed=seed) for seed in ORDERS),
-    *(_studied(f"order {seed}", order="random", seed=seed) for seed in ORDERS),
+    *(_studied(f"paper order {number}", preset="paper", order="declared", arrangement=number) for number in ORDERS),
+    *(_studied(f"order {number}", arrangement=number) for number in ORDERS),
     _studied("paper without model", preset="paper", reward_model="none"),
     *(_studied(f"paper delta {delta}", preset="paper", kl_limit=delta) for delta in DELTAS),
     _studied("paper for ever", preset="paper", kl_limit=NO_LIMIT),
@@ -78,6 +80,9 @@ METHODS = {method.name: method for method in (*_ALL, *_STUDIED)}
 def make(method: Method, problem: Problem) -> Optimiser:
     """A new optimiser of a method; its libraries are loaded now."""
     module, name = method.made_by.split(":")
+    if method.arrangement is not None:
+        shuffled = random.Random(method.arrangement).sample(problem.space, len(problem.space))
+        problem = replace(problem, space=tuple(shuffled))
     maker = getattr(importlib.import_module(f".{module}", __package__), name)
     optimiser: Optimiser = maker(problem, method.settings) if method.made_by == "ours:Agent" else maker(problem)
     return optimiser

@@ -87,7 +87,7 @@ def one_step(field: Field) -> Finding:
 def order(field: Field) -> Finding:
     words, spreads = [], {}
     for kind in ("paper order", "order"):
-        names = [f"{kind} {seed}" for seed in ORDERS]
+        names = [f"{kind} {number}" for number in ORDERS]
         errors = np.stack([error(field, name) for name in names], axis=1)
         spreads[kind] = np.ptp(errors, axis=1)
         within = int((spreads[kind] <= 0.005).sum())
@@ -96,7 +96,7 @@ def order(field: Field) -> Finding:
             f"{kind}: errors of three orders lie within 0.005 on {within} of {len(errors)} tasks, "
             f"{told(spreads[kind], 4)} apart on the mean; Friedman p = {p:.2g}"
         )
-    paper = np.stack([error(field, f"paper order {seed}") for seed in ORDERS], axis=1)
+    paper = np.stack([error(field, f"paper order {number}") for number in ORDERS], axis=1)
     close = regret.interval(spreads["paper order"])[2] <= 0.005
     return Finding(judgement=judged(close, ranks.friedman(-paper) > LEVEL), words=words)
 
@@ -180,7 +180,7 @@ STUDIES = {
             question="Does the order in which parameters are decided matter?",
             reported="Three random orders on 12 tasks end within 0.005 of each other.",
             rule="Replicated when the spread of three orders is at most 0.005 (upper end of its interval) and Friedman's test sees no difference.",
-            methods=(*(f"paper order {seed}" for seed in ORDERS), *(f"order {seed}" for seed in ORDERS)),
+            methods=(*(f"paper order {number}" for number in ORDERS), *(f"order {number}" for number in ORDERS)),
             trials=100,
             judge=order,
         ),
@@ -201,7 +201,7 @@ STUDIES = {
             methods=(
                 *(delta_name(delta) for delta in sorted([*DELTAS, 0.4])), "paper for ever", "paper without model", OURS, "for ever", "without model",
             ),
-            trials=100,
+            trials=300,
             judge=horizon,
         ),
     )
