@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -17,4 +18,5 @@ def test_leaving_flushes_what_was_said_and_gives_the_code() -> None:
 
 def test_leaving_where_nobody_reads_keeps_the_code() -> None:
     script = "import os; from tunewright.termination import leave; r, w = os.pipe(); os.close(r); os.dup2(w, 1); print('said'); leave(3)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 3
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    assert subprocess.run([sys.executable, "-c", script], env=buffered, check=False).returncode == 3
