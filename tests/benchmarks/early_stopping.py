@@ -5,9 +5,9 @@ to be spent.
 
 Every step is the product's own, on the three slowest development tasks of the list (``--rank`` measures which they are), in the paper's
 spaces. Cost is CPU time of the trials' processes, user and system, so that other work on the machine does not count. A trial's process
-takes two or three seconds to begin, whatever it trains; the table has the cost with and without that start (that of a trial of one round
-or epoch, measured here before each arm); the one without is what is halved. Where trials train for less than a second that difference is
-lost in the noise; ``steps``, boosting rounds or epochs, do not depend on the machine. Values are of the trials' own validation, alike for both arms.
+takes two or three seconds to begin, whatever it trains: ``training`` is what follows the beginning of its first round or epoch
+(`metered_worker`), and that is what is halved. ``cost`` is all of it. ``steps``, boosting rounds or epochs, do not depend on the machine.
+Values are of the trials' own validation, alike for both arms.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ import json
 import resource
 import secrets
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from tests.benchmarks.metered_worker import BEGAN, ENDED
 
 from tunewright.space import Configuration
 from tunewright.steps.evaluate import evaluate
@@ -38,6 +41,7 @@ from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
 from tunewright.study_file import load_study
+from tunewright.training import local
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
 from tunewright.trial import Status
@@ -49,10 +53,14 @@ RULES: dict[str, dict[str, Any]] = {
     "xgboost": {"rule": "asha", "min_steps": 50, "eta": 3},  # of 50 to 1200 rounds
     "cnn": {"rule": "asha", "min_steps": 1, "eta": 3},  # of 5 epochs
 }
+WORKER = Path(__file__).with_name("metered_worker.py")
 WIDTH = 4
 SHARE = 0.5  #: of the training cost of the arm without a rule, which the arm with one may spend
 MOST = 4  #: times as many trials as the other arm may begin
 HEAD = "task                   seed best without  best with  training     with   share      cost     with   share   steps  trials  stopped  promoted"
+
+
+_WORKER = local._worker_command
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Arm:
 
     best: float
     cost: float  #: CPU seconds of all trials' processes
-    training: float  #: the same without their starts
+    training: float  #: the same without what every process takes
     statuses: Counter[str] = field(default_factory=Counter)
     trials: int = 0
     steps: int = 0  #: boosting rounds or epochs of all trials
@@ -72,14 +80,32 @@ class Metered(LocalRunner):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seconds = 0.0
+        self.seconds = 0.0  #: all
+        self.training = 0.0  #: after the first round or epoch began
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         before = _children()
         try:
-            return super().run(job, beat)
+            with patch.object(local, "_worker_command", _metered):
+                return super().run(job, beat)
         finally:
             self.seconds += _children() - before
+            self.training += _training(job.directory, _children() - before)
+
+
+def _training(directory: Path, spent: float) -> float:
+    """CPU seconds from the beginning of training on; of a trial that was stopped all that its processes took in the end."""
+    began, ended = directory / BEGAN, directory / ENDED
+    if not began.exists():
+        return 0.0
+    until: float = json.loads(ended.read_text()) if ended.exists() else spent
+    return until - float(json.loads(began.read_text()))
+
+
+def _metered(job: Job) -> Any:
+    """The command of the worker, with `metered_worker` in its place."""
+    command = _WORKER(job)
+    return replace(command, arguments=[sys.executable, "-P", str(WORKER), command.arguments[-1]])
 
 
 def _children() -> float:
@@ -118,23 +144,17 @@ def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[
     return Study.model_validate({**paper, **changes})
 
 
-def search(study: Study, store: Path, start: float, most: float = float("inf")) -> Arm:
-    """Run a session in this process, one trial after another, until it is done or its training has cost ``most`` CPU seconds.
-
-    Args:
-        start: CPU seconds that a trial's process costs without training.
-    """
+def search(study: Study, store: Path, most: float = float("inf")) -> Arm:
+    """Run a session in this process, one trial after another, until it is done or its training has cost ``most`` CPU seconds."""
     open_session(str(store), study, "one", base=store, now=time.time())
     ledger = Ledger(study_store(open_store(str(store)), study.name))
     meter = Metered()
-    trials = 0
-    while meter.seconds - trials * start < most and not (proposed := propose(ledger, "one"))["done"]:
+    while meter.training < most and not (proposed := propose(ledger, "one"))["done"]:
         for slot in proposed["slots"]:
             train(ledger, "one", proposed["round"], slot, runner=meter)
             evaluate(ledger, "one", proposed["round"], slot, runner=LocalRunner())
         update_surrogate(ledger, "one", proposed["round"])
         update_policy(ledger, "one", proposed["round"])
-        trials += len(proposed["slots"])
     head, _ = ledger.head()
     results = [result for sealed in ledger.sealed(range(head.round)) for result in sealed.results]
     promoted = sum(slot.origin == "promotion" for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots)
@@ -143,7 +163,7 @@ def search(study: Study, store: Path, start: float, most: float = float("inf")) 
     return Arm(
         best=best,
         cost=meter.seconds,
-        training=meter.seconds - trials * start,
+        training=meter.training,
         statuses=statuses,
         trials=len(results),
         steps=_steps(ledger, head.round),
@@ -159,7 +179,7 @@ def _steps(ledger: Ledger, rounds: int) -> int:
 
 
 def one_trial(study: Study, configuration: Configuration) -> float:
-    """CPU seconds of the process of one trial."""
+    """CPU seconds that one trial trains."""
     meter = Metered()
     with tempfile.TemporaryDirectory() as scratch:
         meter.run(
@@ -173,27 +193,13 @@ def one_trial(study: Study, configuration: Configuration) -> float:
             ),
             lambda: None,
         )
-    return meter.seconds
+    return meter.training
 
 
 def middle(study: Study) -> Configuration:
     """The middle of the space; of networks one whose strides leave something of the image."""
     found = study.search_space().decode(np.full(len(study.space), 0.5))
     return {name: 1 if name.endswith("_stride") else value for name, value in found.items()}
-
-
-def start_of(study: Study) -> float:
-    """CPU seconds that a trial's process takes to begin, to read its data and to do next to nothing."""
-    if study.trial.kind == "cnn":
-        study = study.model_copy(update={"trial": study.trial.model_copy(update={"epochs": 1})})
-        chosen = {
-            **middle(study),
-            **{name: p.low for name, p in study.space.items() if name.startswith(("conv", "fc"))},
-        }
-        chosen |= {"conv1_stride": 5}
-    else:
-        chosen = {**middle(study), "n_estimators": 1}
-    return statistics.median(one_trial(study, chosen) for _ in range(3))
 
 
 def rank() -> None:
@@ -237,7 +243,7 @@ def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
 def _arm(name: str, seed: int, trials: int, rule: dict[str, Any] | None, most: float) -> Arm:
     with tempfile.TemporaryDirectory() as scratch:
         study = study_of(name, Path(scratch), trials=trials, seed=seed, stopping=rule)
-        return search(study, Path(scratch) / "store", start_of(study), most)
+        return search(study, Path(scratch) / "store", most)
 
 
 def tell(row: dict[str, Any]) -> str:
@@ -263,7 +269,7 @@ def main() -> None:
         return
     print(
         f"accuracy of the best of {arguments.trials} trials, and of what half of their training cost pays for with a rule; "
-        "CPU seconds: training alone, and with the start of every process"
+        "CPU seconds: training alone, and all of every process"
     )
     print(HEAD)
     rows = []
