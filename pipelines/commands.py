@@ -161,10 +161,11 @@ def compile_(
     text = file.read_text()
     if backend == "kfp":
         kfp = _kfp()
-        checked(text)
+        study = checked(text)
         _argo_only(session=session, nightly=nightly or None, store=options["store"], **_told("cron", "timezone"))
         arguments = _kfp_arguments(**options)
-        click.echo(kfp.pipeline(arguments.get("pods", kfp.PODS), fused=arguments.get("fused", True)), nl=False)
+        pods = arguments.get("pods", kfp.PODS).of(study)
+        click.echo(kfp.pipeline(pods, fused=arguments.get("fused", True)), nl=False)
     elif nightly:
         click.echo(dump(cron_workflow(text, cron, timezone, Options(**options))), nl=False)
     else:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from tunewright.errors import InputError
 from tunewright.study import Study
 from tunewright.study_file import parse_study
-from tunewright.training.parameters import check_parameters
+from tunewright.training.parameters import parameter_mistakes
 
 
 def checked(text: str) -> Study:
@@ -17,7 +17,7 @@ def checked(text: str) -> Study:
         StudyInvalid: it breaks rules, of its trainer too.
         InputError: its data is a file of this machine.
     """
-    study = parse_study(text, "study.yaml", checks=[check_parameters])
+    study = parse_study(text, "study.yaml", checks=[parameter_mistakes])
     source = study.data.source if study.data else ""
     if source and not source.startswith(("s3://", "sklearn:")):
         raise InputError(f"data.source must be s3://bucket/key or sklearn:NAME on a cluster, got {source!r}; upload it")

@@ -1,13 +1,15 @@
-"""Fixtures for every test: a MinIO server, and a store in a bucket of its own there."""
+"""Fixtures for every test: a MinIO server, a store in a bucket of its own there, and a small disk."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.memory_disk import mounted
 from tests.minio_server import MinioServer, NoServerError, minio
 
 from tunewright.store.s3 import S3Store
@@ -55,6 +57,13 @@ def s3_store(bucket: str) -> S3Store:
     store = S3Store(bucket)
     store.make_bucket()
     return store
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    with mounted(tmp_path / "disk"):
+        yield tmp_path / "disk"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

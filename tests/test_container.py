@@ -71,12 +71,69 @@ def test_every_mistake_is_named_before_anything_is_submitted(old: str, new: str,
 
 def test_inline_files_are_measured_in_bytes():
     found = mistakes('train.py: "print()"', f'train.py: "{"é" * 40_000}"')
-    assert found == ["8 trial.files: files must have at most 65536 bytes together, got 80000; put them into the image"]
+    words = "files must have at most 65536 bytes of JSON together, got 80016; put them into the image"
+    assert found == [f"8 trial.files: {words}"]
 
 
 @pytest.mark.parametrize("image", ["python:3.13", "python", "a/b/c@sha256:" + "0" * 64, "localhost:5000/x:y_z.1"])
 def test_images_are_named_as_registries_name_them(image: str):
     assert shell("true", image=image).trial.kind == "command"
+
+
+def near(key: str, operator: str) -> str:
+    term = f"{{topologyKey: {key}, labelSelector: {{matchExpressions: [{{key: a, operator: {operator}}}]}}}}"
+    return f"{{podAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: [{term}]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("nodeSelector", "{a b: c}", ": keys must be name or prefix/name, "),
+        ("nodeSelector", "{Example.org/gpu: c}", ": keys must be name or prefix/name, "),
+        ("nodeSelector", f"{{{'x' * 64}: c}}", ": keys must be name or prefix/name, "),
+        ("nodeSelector", "{gpu: NVIDIA A100}", ".gpu: must match ^([A-Za-z0-9]"),
+        ("nodeSelector", f"{{gpu: {'x' * 64}}}", ".gpu: must match ^([A-Za-z0-9]"),
+        ("priorityClassName", "Low", ": must match ^[a-z0-9]"),
+        ("runtimeClassName", "a..b", ": must match ^[a-z0-9]"),
+        ("imagePullSecrets", "[{name: My_Secret}]", ".0.name: must match ^[a-z0-9]"),
+        ("tolerations", "[{key: a/b/c, operator: Exists}]", ".0.key: must match ^("),
+        ("tolerations", "[{key: a, operator: Exists, value: b}]", ".0.value: value must be left out with operator Exists, got 'b'"),
+        ("tolerations", "[{value: b}]", ".0: operator must be Exists in a toleration without key, got Equal"),
+        ("tolerations", "[{key: a, tolerationSeconds: 9}]", ".0: effect must be NoExecute with tolerationSeconds, got None"),
+        ("affinity", near("a b", "Exists"), ".0.topologyKey: must match ^("),
+        ("affinity", near("zone", "In"), ".matchExpressions.0: values must be given, but not with operator Exists"),
+        ("affinity", near("zone", "Exists, values: [x]"), ".matchExpressions.0.values: values must be given, but not with"),
+    ],
+)  # fmt: skip
+def test_what_the_api_server_would_refuse_of_the_overlay_is_named_before(field: str, value: str, message: str):
+    [found] = mistakes("nodeSelector: {gpu: a100}", f"{field}: {value}")
+    assert found.startswith(f"9 trial.job.pod.spec.{field}"), found
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ("{labels: {a b: c}}", "labels: keys must be name or prefix/name, "),
+        ("{labels: {a: b c}}", "labels.a: must match ^([A-Za-z0-9]"),
+        ("{annotations: {a b: c}}", "annotations: keys must be name or prefix/name, "),
+    ],
+)
+def test_labels_and_annotations_are_named_as_kubernetes_names_them(metadata: str, message: str):
+    [found] = mistakes("pod: {", f"pod: {{metadata: {metadata}, ")
+    assert found.startswith(f"9 trial.job.pod.metadata.{message}"), found
+
+
+def test_the_overlay_takes_what_kubernetes_takes():
+    labels = {"a": "", "example.org/a.b_c-d": "A-1_2.3", "x" * 63: "y" * 63}
+    tolerations = [
+        {"operator": "Exists"},
+        {"key": "a.b/c", "value": "d"},
+        {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0},
+    ]
+    spec = {"nodeSelector": labels, "tolerations": tolerations, "priorityClassName": "system-x.y"}
+    pod = {"metadata": {"labels": labels, "annotations": {"a/b": "any text: at all"}}, "spec": spec}
+    assert shell("true", job={"pod": pod}).trial.job is not None
 
 
 def test_where_a_trial_runs_is_not_what_it_is():

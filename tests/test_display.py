@@ -29,10 +29,9 @@ def test_it_shows_progress_incumbent_trust_and_failures_and_escapes_what_users_w
     display.planned(Plan(round=0, session="one", generation=0, seed=0, slots=slots))
     display.running([0, 1])
     time.sleep(0.5)  # the display draws itself four times a second
-    display.ended(0, Result(trial=TRIAL, round=0, slot=0, status=Status.COMPLETE, objective=0.25), "")
-    display.ended(
-        1, Result(trial=TRIAL[::-1], round=0, slot=1, status=Status.FAILED, reason="[bold]oops[/nothing]"), ""
-    )
+    display.ended(0, Result(trial=TRIAL, round=0, slot=0, status=Status.COMPLETE, objective=0.25))
+    display.ended(1, Result(trial=TRIAL[::-1], round=0, slot=1, status=Status.FAILED, reason="[bold]oops[/nothing]"))
+    display.unfinished(2, "data.target: must be a column")
     head = Head(
         epoch=1,
         session="one",
@@ -60,8 +59,10 @@ def test_it_shows_progress_incumbent_trust_and_failures_and_escapes_what_users_w
         "1 complete",
         "1 failed",
         "[bold]oops[/nothing]",
+        "slot 2 unfinished: data.target: must be a column",
     ):
         assert shown in text, shown
+    assert "lost" not in text
 
 
 def test_closing_before_the_session_was_opened_is_harmless() -> None:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tunewright.errors import Problem, StudyInvalid
+from tunewright.errors import DataInvalid, Problem, StudyInvalid
 from tunewright.schema import EXAMPLE
 from tunewright.space import FloatParameter
-from tunewright.study_file import dump_study, load_study, parse_study, study_from
+from tunewright.study_file import dump_study, load_study, parse_study, placed, study_from
 
 GOOD = """\
 name: demo
@@ -487,6 +487,8 @@ def test_a_condition_on_a_number_without_steps_is_refused():
             "must name parameters of the space, got 'dpeth'; did you mean 'depth'?",
         ),
         ('["depth = 6"]', "constraints.0", "use == to compare"),
+        ('["depth < 3 +"]', "constraints.0", "; complete it, check operators and brackets"),
+        ('["depth => 3"]', "constraints.0", "; complete it, check operators and brackets"),
         (
             '["booster > 3"]',
             "constraints.0",
@@ -533,6 +535,11 @@ def test_the_data_placeholder_needs_data():
 def test_yaml_1_1_booleans_are_text_and_the_message_says_so(word):
     text = edited("high: 12}", f"high: 12}}\n  flag: {{type: bool, default: {word}}}")
     assert only(text)[2] == f"must be true or false, got '{word}'; YAML 1.2 reads this as text, write true or false"
+    text = edited("high: 12}", f"high: 12}}\n  flag: {{type: bool}}\n  f: {{type: bool, when: {{flag: {word}}}}}")
+    assert only(text)[1:] == (
+        "space.f.when.flag",
+        f"a condition must be able to hold: flag must be one of [False, True], got '{word}'; YAML 1.2 reads this as text, write true or false",
+    )
     choices = parse_study(edited("[gbtree, dart]", f"[{word}, other]"), "x").space["booster"].choices
     assert choices == [word, "other"]
 
@@ -668,16 +675,40 @@ def test_json_is_read_too(indent):
 
 
 def test_checks_of_others_are_told_with_line_all_at_once():
-    def check(study):
-        raise StudyInvalid([Problem(field=f"space.{name}", message="is unknown") for name in study.space])
+    def known(raw, parameters):
+        return [(("space", name), "is unknown") for name in raw["space"]]
 
+    def sound(raw, parameters):
+        return [(("space", name, "low"), "is sound") for name in parameters]
+
+    assert parse_study(GOOD, "study.yaml", [lambda raw, parameters: []]).name == "demo"
     with pytest.raises(StudyInvalid) as caught:
-        parse_study(GOOD, "study.yaml", [check, lambda study: None, check])
-    assert [str(problem) for problem in caught.value.problems][:3] == [
+        parse_study(edited("high: 12", "hgih: 12"), "study.yaml", [known, sound])
+    assert [str(problem) for problem in caught.value.problems] == [
         "study.yaml:3: space.booster: is unknown",
-        "study.yaml:3: space.booster: is unknown",
+        "study.yaml:3: space.booster.low: is sound",
+        "study.yaml:4: space.depth.hgih: must be a known key, got 'hgih'; did you mean 'high'?",
         "study.yaml:4: space.depth: is unknown",
+        "study.yaml:5: space.rate: is unknown",
+        "study.yaml:5: space.rate.low: is sound",
     ]
+
+
+def test_mistakes_that_show_later_are_told_with_file_and_line(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(GOOD)
+    for error in (
+        DataInvalid("data.source: must be a file", "objective.metric: must fit"),
+        StudyInvalid([Problem(field="data.source", message="must be a file"), Problem(field="objective.metric", message="must fit")]),
+    ):  # fmt: skip
+        with pytest.raises(StudyInvalid) as caught, placed(path):
+            raise error
+        assert [str(problem) for problem in caught.value.problems] == [
+            f"{path}:6: objective.metric: must fit",
+            f"{path}:8: data.source: must be a file",
+        ]
+    with placed(path):
+        pass
 
 
 def test_mistakes_in_json_have_lines():

@@ -8,16 +8,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .embedded.loop import StudyResult
-    from .report.record import StudyHistory
+    from .report.record import Belief, StudyHistory
     from .study import Study
 
-__all__ = ["Study", "history", "tune"]
+__all__ = ["Study", "belief", "history", "tune"]
 
 
 def __getattr__(name: str) -> Any:
@@ -51,17 +52,20 @@ def tune(
     from .embedded.loop import run_study
     from .errors import InputError
     from .progress import Plain, Quiet
-    from .study_file import load_study, study_from
+    from .study_file import load_study, placed, study_from
 
     base = Path.cwd()
+    around: AbstractContextManager[None] = nullcontext()
     if isinstance(study, str | PathLike):
-        base = Path(study).resolve().parent
-        study = load_study(Path(study))
+        file = Path(study)
+        base, around = file.resolve().parent, placed(file)
+        study = load_study(file)
     elif isinstance(study, Mapping):
         study = study_from(study)
     elif not hasattr(study, "search_space"):
         raise InputError(f"a study must be a Study, a mapping or the path of a file, got {type(study).__name__}")
-    return run_study(study, store=store, session=session, base=base, progress=Quiet() if quiet else Plain())
+    with around:
+        return run_study(study, store=store, session=session, base=base, progress=Quiet() if quiet else Plain())
 
 
 def history(study: str, *, store: str = "tunewright-store") -> StudyHistory:
@@ -71,3 +75,13 @@ def history(study: str, *, store: str = "tunewright-store") -> StudyHistory:
     from .steps.report import gather
 
     return gather(Ledger.at(address_of(store, study)))
+
+
+def belief(study: str, *, store: str = "tunewright-store") -> Belief | None:
+    """What the reward model of the study of this name predicts, for `tunewright.report.figures.slices`; None while there is none."""
+    from .embedded.loop import address_of
+    from .steps import report
+    from .steps.ledger import Ledger
+
+    ledger = Ledger.at(address_of(store, study))
+    return report.belief(ledger, report.gather(ledger))

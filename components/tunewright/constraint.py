@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -19,6 +20,7 @@ from .parameter import Value
 MAX_LENGTH = 500  #: characters
 MAX_DEPTH = 40  #: nested operations
 MAX_BITS = 1024  #: of a whole power; larger ones are computed as floats, which overflow at once
+_ASSIGNED = re.compile(r"(?<![<>=!])=(?![=>])")
 
 _Evaluate: TypeAlias = Callable[[Mapping[str, Value]], Any]
 
@@ -77,8 +79,9 @@ def _parse(expression: str) -> ast.expr:
             return ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested" if not str(error) else str(error)
+        remedy = "use == to compare" if _ASSIGNED.search(expression) else "complete it, check operators and brackets"
         raise ValueError(
-            f"must be an expression such as 'a * b <= 100', got {expression!r} ({reason}); use == to compare"
+            f"must be an expression such as 'a * b <= 100', got {expression!r} ({reason}); {remedy}"
         ) from None
 
 

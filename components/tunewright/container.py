@@ -6,6 +6,7 @@ neither the store's keys nor its volume can be mounted.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
@@ -13,11 +14,10 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator, Field, model_validator
 
 from .parameter import Model
-from .pod import PodTemplate
+from .pod import ObjectName, PodTemplate
 from .quantity import Duration
 
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
-OBJECT_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"  #: of a Kubernetes object
 PATH = r"^(/\.?[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$"
 IMAGE = (
     r"^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
@@ -26,7 +26,7 @@ IMAGE = (
 SHARED = "/tunewright"  #: where a trial's container finds its parameters and leaves its results
 STORE_SECRETS = ("tunewright-store", "minio-root")  #: of the installation: keys to every study
 STORE_CLAIM = "data-minio-"
-MAX_FILES = 64 * 1024  #: bytes of all inline files together
+MAX_FILES = 64 * 1024  #: bytes of all inline files together, as the JSON in which they travel
 
 _FILE = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9._@+-]{1,100}(?:/[A-Za-z0-9._@+-]{1,100}){0,7}")
 _SECRET = re.compile(r"([a-z0-9][a-z0-9.-]{0,252})/([A-Za-z0-9._-]{1,253})")
@@ -41,8 +41,10 @@ def _files(files: dict[str, str]) -> dict[str, str]:
     folders = {"/".join(name.split("/")[:depth]) for name in files for depth in range(1, name.count("/") + 1)}
     if both := sorted(folders & files.keys()):
         raise ValueError(f"files must not lie below a file, got {both[0]!r} as file and as folder; rename one")
-    if (size := sum(len(text.encode()) for text in files.values())) > MAX_FILES:
-        raise ValueError(f"files must have at most {MAX_FILES} bytes together, got {size}; put them into the image")
+    if (size := len(json.dumps(files, ensure_ascii=False).encode())) > MAX_FILES:
+        raise ValueError(
+            f"files must have at most {MAX_FILES} bytes of JSON together, got {size}; put them into the image"
+        )
     return files
 
 
@@ -66,9 +68,9 @@ class Volume(Model):
 
     path: str = Field(pattern=PATH)
     """Where it is mounted."""
-    claim: str | None = Field(default=None, pattern=OBJECT_NAME)
+    claim: ObjectName | None = None
     """An existing PersistentVolumeClaim."""
-    config_map: str | None = Field(default=None, pattern=OBJECT_NAME)
+    config_map: ObjectName | None = None
     """An existing ConfigMap, each key a file."""
     read_only: bool = True
     """Trials that run side by side share a claim, so that writing has to be asked for."""
@@ -97,7 +99,7 @@ class JobSettings(Model):
     """Pods of one trial. With more than one it is a TrainJob of Kubeflow Trainer 2.1, which tells each pod of the others in torchrun's variables;
     the first one's results count."""
     queue: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-    """Kueue's LocalQueue in which the Job waits."""
+    """Kueue's LocalQueue in which the Job waits. For Kueue before 0.16 its ClusterQueue must cover ephemeral-storage, of which a trial requests 0."""
     volumes: list[Volume] = Field(default_factory=list, max_length=20)
     """Claims and ConfigMaps that the trial's container sees."""
     secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(default_factory=dict)

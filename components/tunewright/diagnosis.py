@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from .errors import nearest
-from .rules import Mistake, Place, cross_problems
+from .rules import Mistake, Place, bool_remedy, cross_problems
 from .study import Study, parse_parameters
 
 TAGS = ("type", "kind", "rule")  #: fields that tell the members of a union apart
@@ -146,7 +146,7 @@ def _translate(detail: ErrorDetails, at: _Finding) -> list[Mistake]:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in ("union_tag_not_found", "union_tag_invalid"):
         known = [tag for member in at.members for tag in _tags(member)]
-        return [((*at.place, context["discriminator"].strip("'")), _one_of(context.get("tag"), known))]
+        return [((*at.place, context["discriminator"].strip("'")), one_of(context.get("tag"), known))]
     if kind == "value_error":
         messages = getattr(context["error"], "messages", [str(context["error"])])
         return [(_spoken_of(at.place, value, message), message) for message in messages]
@@ -212,19 +212,18 @@ def _fields(member: Any) -> list[str]:
     return list(model.model_fields) if model else []
 
 
-def _one_of(value: Any, known: list[str]) -> str:
+def one_of(value: Any, known: list[str]) -> str:
+    """What is said of a value that is none of those known."""
     remedy = nearest(value, known)
     return f"must be one of {', '.join(known)}, got {shown(value)}; {'write one of these' if remedy.startswith('known') else remedy}"
 
 
 def _literal(value: Any, context: Mapping[str, Any]) -> str:
-    return _one_of(value, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+    return one_of(value, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
 
 
 def _bool(value: Any, _: Mapping[str, Any]) -> str:
-    yaml_1_1 = isinstance(value, str) and value.lower() in ("yes", "no", "on", "off", "y", "n")
-    remedy = "YAML 1.2 reads this as text, write true or false" if yaml_1_1 else "write one of these"
-    return f"must be true or false, got {shown(value)}; {remedy}"
+    return f"must be true or false, got {shown(value)}; {bool_remedy(value)}"
 
 
 def _entries(value: Any, context: Mapping[str, Any]) -> str:

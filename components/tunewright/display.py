@@ -67,11 +67,11 @@ class Display:
         self._running = {slot: self._running.get(slot, now) for slot in slots}
         self._draw()
 
-    def ended(self, slot: int, result: Result | None, note: str) -> None:
+    def ended(self, slot: int, result: Result | None) -> None:
         self._running.pop(slot, None)
         if result is None:
             self._counts["LOST"] += 1
-            self._live.console.print(Text(f"slot {slot} is lost: {note}", style=STYLES["LOST"]))
+            self._live.console.print(Text(f"slot {slot} is lost: it ended without a result", style=STYLES["LOST"]))
         else:
             self._count(result)
             if result.status in (Status.FAILED, Status.INFEASIBLE):
@@ -80,6 +80,11 @@ class Display:
                 )
         self._bar.advance(self._task)
         self._bar.update(self._task, left=self._left())
+        self._draw()
+
+    def unfinished(self, slot: int, reason: str) -> None:
+        self._running.pop(slot, None)
+        self._live.console.print(Text(f"slot {slot} unfinished: {reason}", style=STYLES["FAILED"]))
         self._draw()
 
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None:

@@ -99,7 +99,10 @@ class ArtifactCorrupt(InputError):
 
 
 class DataInvalid(InputError):
-    """A table or array that cannot be trained on."""
+    """A table or array that cannot be trained on. Each of ``args`` is one mistake: the study's field, a colon, what is wrong."""
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 class StoreRefused(InputError):
@@ -126,10 +129,16 @@ def code_once_let_in(error: TunewrightError) -> int:
 
 
 class AttemptLost(TransientError):
-    """Something outside ended an attempt: killed, evicted, deleted. Another attempt is worth it; ``log_tail`` is the end of its log."""
+    """Something outside ended an attempt: killed, evicted, deleted. Another attempt is worth it.
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    Args:
+        log_tail: the end of its log.
+        gpu_seconds: that it ran, times the GPUs that it had.
+    """
+
+    def __init__(self, message: str, *, log_tail: str = "", gpu_seconds: float = 0.0) -> None:
         self.log_tail = log_tail
+        self.gpu_seconds = gpu_seconds
         super().__init__(message)
 
 

@@ -1,19 +1,37 @@
 """The part of Kubernetes' pod template that a study may set, in Kubernetes' own words.
 
 A list of what is allowed, not of what is forbidden: containers, volumes, service accounts, host namespaces and capabilities are not here,
-because with them a study could undo what isolates its trials.
+because with them a study could undo what isolates its trials. What the API server would refuse is refused here, where it has a line.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .parameter import Model
 
+DNS = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+LABEL = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+KEY = rf"^({DNS}/)?{LABEL}$"  #: of a label, annotation or taint
+
+ObjectName: TypeAlias = Annotated[str, Field(pattern=rf"^{DNS}$", max_length=253)]
+Key: TypeAlias = Annotated[str, Field(pattern=KEY)]
+Label: TypeAlias = Annotated[str, Field(pattern=rf"^({LABEL})?$")]
 Id: TypeAlias = Annotated[int, Field(ge=1, lt=2**31)]
 Weight: TypeAlias = Annotated[int, Field(ge=1, le=100)]
+
+
+def _keys(entries: dict[str, str]) -> dict[str, str]:
+    for key in entries:
+        if not re.fullmatch(KEY, key):
+            raise ValueError(
+                "keys must be name or prefix/name, the name of at most 63 letters, digits, '.', '_' and '-' between letters or digits, "
+                f"the prefix a lower-case DNS name, got {key!r:.80}; rename it"
+            )
+    return entries
 
 
 def _foreign(entries: dict[str, str]) -> dict[str, str]:
@@ -23,42 +41,64 @@ def _foreign(entries: dict[str, str]) -> dict[str, str]:
     return entries
 
 
-Entries: TypeAlias = Annotated[dict[str, str], AfterValidator(_foreign)]
+Labels: TypeAlias = Annotated[
+    dict[str, Label], AfterValidator(_keys), Field(json_schema_extra={"propertyNames": {"pattern": KEY}})
+]
+Annotations: TypeAlias = Annotated[
+    dict[str, str], AfterValidator(_keys), Field(json_schema_extra={"propertyNames": {"pattern": KEY}})
+]
 
 
 class Metadata(Model):
     """Labels and annotations of the pod."""
 
-    labels: Entries = Field(default_factory=dict)
+    labels: Annotated[Labels, AfterValidator(_foreign)] = Field(default_factory=dict)
     """More labels."""
-    annotations: Entries = Field(default_factory=dict)
+    annotations: Annotated[Annotations, AfterValidator(_foreign)] = Field(default_factory=dict)
     """More annotations."""
 
 
 class Toleration(Model):
     """A taint of nodes that the pod puts up with."""
 
-    key: str | None = None
+    key: Key | None = None
     """Key of the taint; none tolerates all with operator Exists."""
     operator: Literal["Equal", "Exists"] = "Equal"
     """How value is compared."""
-    value: str | None = None
+    value: Label | None = None
     """Value of the taint."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Effect of the taint; none means all."""
     tolerationSeconds: int | None = Field(default=None, ge=0)
     """How long a NoExecute taint is put up with."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Toleration:
+        if self.operator == "Exists" and self.value:
+            raise ValueError(f"value must be left out with operator Exists, got {self.value!r}; remove it or use Equal")
+        if self.operator == "Equal" and self.key is None:
+            raise ValueError("operator must be Exists in a toleration without key, got Equal; name the taint's key")
+        if self.tolerationSeconds is not None and self.effect != "NoExecute":
+            raise ValueError(f"effect must be NoExecute with tolerationSeconds, got {self.effect!r}; remove one")
+        return self
+
 
 class Requirement(Model):
     """A condition on a label."""
 
-    key: str
+    key: Key
     """The label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
     """How it is compared."""
     values: list[str] = Field(default_factory=list)
     """What it is compared with."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Requirement:
+        if (self.operator in ("Exists", "DoesNotExist")) == bool(self.values):
+            rule = "values must be given, but not with operator Exists or DoesNotExist"
+            raise ValueError(f"{rule}, got {len(self.values)} with {self.operator}; change one of them")
+        return self
 
 
 class NodeSelectorTerm(Model):
@@ -98,7 +138,7 @@ class NodeAffinity(Model):
 class LabelSelector(Model):
     """Pods by their labels."""
 
-    matchLabels: dict[str, str] = Field(default_factory=dict)
+    matchLabels: Labels = Field(default_factory=dict)
     """Labels that must be equal."""
     matchExpressions: list[Requirement] = Field(default_factory=list)
     """Conditions that must hold."""
@@ -109,7 +149,7 @@ class PodAffinityTerm(Model):
 
     labelSelector: LabelSelector
     """Which pods."""
-    topologyKey: str
+    topologyKey: Key
     """Label of nodes that says what is near."""
 
 
@@ -158,24 +198,24 @@ class PodSecurityContext(Model):
 class SecretName(Model):
     """A Secret of the namespace."""
 
-    name: str
+    name: ObjectName
     """Its name."""
 
 
 class PodSpec(Model):
     """Where the pod goes and which user it has."""
 
-    nodeSelector: dict[str, str] = Field(default_factory=dict)
+    nodeSelector: Labels = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: list[Toleration] = Field(default_factory=list)
     """Taints of nodes that the pod puts up with."""
-    priorityClassName: str | None = None
+    priorityClassName: ObjectName | None = None
     """An existing PriorityClass."""
     affinity: Affinity | None = None
     """Nodes and pods to be near to, or far from."""
     schedulerName: str | None = None
     """Another scheduler than the cluster's default."""
-    runtimeClassName: str | None = None
+    runtimeClassName: ObjectName | None = None
     """An existing RuntimeClass, e.g. nvidia."""
     imagePullSecrets: list[SecretName] = Field(default_factory=list)
     """Secrets with the passwords of private registries."""

@@ -7,8 +7,14 @@ import sys
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
 
+from .errors import TunewrightError
 from .study import Study
 from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord
+
+
+def ending(result: Result) -> str:
+    """How a trial ended, for people: what was refused is no loss."""
+    return "REFUSED" if result.refused else result.status.value
 
 
 class Progress(Protocol):
@@ -23,8 +29,11 @@ class Progress(Protocol):
     def running(self, slots: list[int]) -> None:
         """These slots run now; told again and again."""
 
-    def ended(self, slot: int, result: Result | None, note: str) -> None:
-        """A trial has ended; None when it will be LOST, ``note`` says why."""
+    def ended(self, slot: int, result: Result | None) -> None:
+        """A trial has ended; None when it will be LOST."""
+
+    def unfinished(self, slot: int, reason: str) -> None:
+        """A trial could not be brought to a result: refused, or the platform is in the way."""
 
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None:
         """The round is over."""
@@ -42,7 +51,8 @@ class Quiet:
     def opened(self, study: Study, session: SessionRecord, results: list[Result]) -> None: ...
     def planned(self, plan: Plan) -> None: ...
     def running(self, slots: list[int]) -> None: ...
-    def ended(self, slot: int, result: Result | None, note: str) -> None: ...
+    def ended(self, slot: int, result: Result | None) -> None: ...
+    def unfinished(self, slot: int, reason: str) -> None: ...
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None: ...
     def finished(self, head: Head, report: str) -> None: ...
     def close(self) -> None: ...
@@ -74,9 +84,9 @@ class Lines(Quiet):
         ]
         self._say("planned", round=plan.round, slots=slots)
 
-    def ended(self, slot: int, result: Result | None, note: str) -> None:
+    def ended(self, slot: int, result: Result | None) -> None:
         if result is None:
-            self._say("lost", slot=slot, note=note)
+            self._say("lost", slot=slot)
         else:
             self._say(
                 "ended",
@@ -86,6 +96,9 @@ class Lines(Quiet):
                 objective=result.objective,
                 reason=result.reason,
             )
+
+    def unfinished(self, slot: int, reason: str) -> None:
+        self._say("unfinished", slot=slot, reason=reason)
 
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None:
         self._say(
@@ -106,6 +119,10 @@ class Lines(Quiet):
             best=head.best.model_dump() if head.best else None,
             report=report,
         )
+
+    def error(self, error: TunewrightError) -> None:
+        """Why it cannot go on."""
+        self._say("error", kind=type(error).__name__, message=str(error), code=error.exit_code)
 
 
 @dataclass
@@ -137,11 +154,11 @@ class Plain(Quiet):
             f"{study.name}: session {session.id}, {self.total} trials, {session.budget.parallel_trials} at a time{past}"
         )
 
-    def ended(self, slot: int, result: Result | None, note: str) -> None:
+    def ended(self, slot: int, result: Result | None) -> None:
         self.done += 1
         count = f"[{self.done}/{self.total}]"
         if result is None:
-            self._say(f"{count} slot {slot} LOST: {note}")
+            self._say(f"{count} slot {slot} LOST: it ended without a result")
         elif result.objective is None:
             self._say(f"{count} {result.trial} {result.status}: {result.reason}")
         else:
@@ -151,6 +168,9 @@ class Plain(Quiet):
             self.best = result.objective if better else self.best
             note = "  best so far" if better else "" if complete else f"  {result.status}"
             self._say(f"{count} {result.trial} {self.metric} {result.objective:.6g}{note}")
+
+    def unfinished(self, slot: int, reason: str) -> None:
+        self._say(f"slot {slot} unfinished: {reason}")
 
     def learnt(self, surrogate: SurrogateRecord, policy: PolicyRecord, head: Head) -> None:
         r2 = "-" if surrogate.r2 is None else f"{surrogate.r2:.2f}"

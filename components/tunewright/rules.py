@@ -13,7 +13,7 @@ import numpy as np
 
 from .constraint import Constraint
 from .errors import nearest
-from .parameter import Configuration, Parameter, Value
+from .parameter import BoolParameter, Configuration, Parameter, Value
 from .space import FEASIBILITY_DRAWS, Space
 
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
@@ -24,6 +24,7 @@ _NEEDED = {
     "files": "files in the trial, got nothing; add trial.files",
 }
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
 
 Place: TypeAlias = tuple[str | int, ...]  #: way to a value in a study file, e.g. ``("space", "learning_rate", "low")``
 Mistake: TypeAlias = tuple[Place, str]
@@ -93,8 +94,16 @@ def _never(name: str, parent: Parameter | None, wanted: Value | list[Value]) -> 
         try:
             parent.unit(value)
         except ValueError as error:
-            return f"a condition must be able to hold: {name} {error}; use a value of {name}"
+            remedy = bool_remedy(value) if isinstance(parent, BoolParameter) else f"use a value of {name}"
+            return f"a condition must be able to hold: {name} {error}; {remedy}"
     return ""
+
+
+def bool_remedy(value: Any) -> str:
+    """The remedy for what is neither true nor false."""
+    if isinstance(value, str) and value.lower() in _YAML_1_1:
+        return "YAML 1.2 reads this as text, write true or false"
+    return "write true or false"
 
 
 def _constraints(raw: Any, declared: list[str]) -> tuple[list[tuple[int, Constraint]], list[Mistake]]:
@@ -195,7 +204,12 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
         ]
     if trial.get("kind") == "xgboost" and isinstance(data, Mapping):
         source = str(data.get("source", ""))
-        if source and not source.startswith("sklearn:") and not source.endswith(".npz") and not data.get("target"):
+        if (
+            source
+            and not source.startswith("sklearn:")
+            and not source.lower().endswith(".npz")
+            and not data.get("target")
+        ):
             problems.append((("data", "target"), "a table needs the column to predict, got nothing; set data.target"))
     return problems
 

@@ -3,6 +3,9 @@
 A study is immutable once created. Its digest covers the space, the objective, the trial template and the identity of the data,
 and nothing else: budget, seed, stopping and agent settings may differ from session to session. A stopping rule decides which trials get a
 full result, not what a full result means: a complete trial of a session with a rule compares with one of a session without.
+
+In Python, mistakes are told in the words of a file by `tunewright.tune` and `study_file.study_from`, which take a mapping; ``Study(...)`` leaves
+them to pydantic.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from .space import MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
 MAX_ROUNDS = 80
+MAX_ATTEMPTS = 20
 
 
 class Objective(Model):
@@ -56,7 +60,7 @@ class Budget(Model):
     rounds: int = Field(default=MAX_ROUNDS, ge=1, le=MAX_ROUNDS)
     """Rounds of one session. At most 80: Argo stops a template that calls itself at about 99; the next session continues."""
     wall_time: Duration | None = None
-    """No round begins later than this after the session's start."""
+    """No round begins later than this after the session's start, by the clock on the wall: the time for which a session was broken off counts."""
     failed_trials: int | None = Field(default=None, ge=1)
     """End the session with an error when this many of its trials failed (FAILED or LOST; infeasible ones do not count)."""
     failed_share: float | None = Field(default=0.8, gt=0, le=1)
@@ -94,13 +98,13 @@ class Data(Model):
     """What the trials train on."""
 
     source: Annotated[str, Field(min_length=1), AfterValidator(_source)]
-    """A CSV, Parquet or NPZ file, `s3://bucket/key` of one, or `sklearn:breast_cancer` and other sets of scikit-learn."""
+    """A CSV, TSV (both `.gz` too), Parquet or NPZ file, `s3://bucket/key` of one, or `sklearn:breast_cancer` and other sets of scikit-learn."""
     target: str | None = None
     """Column to predict; not needed for scikit-learn's own sets and NPZ files (`x`, `y`)."""
     drop: list[str] = Field(default_factory=list)
     """Columns to leave out: identifiers, leaks."""
     task: Literal["auto", "classification", "regression"] = "auto"
-    """Auto: regression when the target is a float with more than 20 values, else classification."""
+    """Auto: regression when the target is a number with more than 20 values, else classification. The network only classifies."""
     validation: KFold | HoldOut = HoldOut(holdout=0.25)
     """How the score is made: `{folds: 3}` or `{holdout: 0.25}`."""
     split_seed: int = Field(default=0, ge=0)
@@ -121,8 +125,9 @@ class Resources(Model):
 class Limits(Resources):
     """What one trial may use."""
 
-    attempts: int = Field(default=5, ge=1, le=100)
-    """Attempts that may be lost to the platform (killed from outside) before the trial is LOST."""
+    attempts: int = Field(default=5, ge=1, le=MAX_ATTEMPTS)
+    """Attempts that may be lost to the platform (killed from outside) before the trial is LOST. At most 20: on a cluster, they share a step's
+    retries with what else may end its pods."""
     log: Size = 2**20
     """Bytes of its output kept: the first tenth and the last nine tenths."""
 
@@ -216,7 +221,7 @@ class CommandTrial(_Template):
     """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS,
     TUNEWRIGHT_STREAM and TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) are always set."""
     directory: str | None = None
-    """Working directory; default is where the study is run."""
+    """Working directory, from the study file's folder, which is the default. On a cluster: of the container; default is its image's."""
     evaluate: Evaluator | None = None
     """What scores the model apart from training. Default: the command measures itself."""
     stdout_pattern: str | None = None

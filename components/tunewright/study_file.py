@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,12 +23,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from .diagnosis import diagnose, dotted, nearest_line, shown
-from .errors import Problem, StudyInvalid
+from .errors import DataInvalid, Problem, StudyInvalid
+from .parameter import Parameter
 from .preset import PRESETS
-from .rules import Place
-from .study import Study
+from .rules import Mistake, Place
+from .study import Study, parse_parameters
 
-Check: TypeAlias = Callable[[Study], None]  #: raises StudyInvalid
+#: like `rules.cross_problems`: what is wrong with a study that may be wrong elsewhere, from its plain data and its sound parameters
+Check: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Parameter]], list[Mistake]]
 
 MAX_BYTES = 2**20
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
@@ -45,44 +48,33 @@ def load_study(path: Path, checks: Sequence[Check] = ()) -> Study:
 
     Args:
         path: the file.
-        checks: rules that the vocabulary does not know, such as a trainer's own parameters; asked once the rest is sound. What
-            they raise is told with file and line.
+        checks: rules that the vocabulary does not know, such as a trainer's own parameters.
     """
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise _refusal(f"the file must be readable, got {error.strerror}; check the path", str(path)) from error
-    try:
-        return parse_study(data.decode("utf-8-sig"), str(path), checks)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = f"the file must be UTF-8, got byte {data[error.start]:#04x}; save it as UTF-8"
-        raise _refusal(message, str(path), line) from None
+    return parse_study(_text(path), str(path), checks)
 
 
 def parse_study(text: str, file: str, checks: Sequence[Check] = ()) -> Study:
     """The study in a text. ``file`` is its name in messages. Raises StudyInvalid with every mistake, sorted by line."""
-    if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
-    node, tree = _compose(text, file), _Tree(file)
-    raw = tree.read(node)
-    if not isinstance(raw, dict):
-        line = node.start_mark.line + 1
-        raise _refusal(f"the file must be a mapping, got {shown(raw)}; begin with 'name: my-study'", file, line)
-    study = _judge(raw, tree.lines, tree.problems, file)
-    problems = [problem for check in checks for problem in _found(check, study)]
-    if problems:
-        placed = [
-            replace(problem, file=file, line=nearest_line(_place(problem.field), tree.lines)) for problem in problems
-        ]
-        raise StudyInvalid(sorted(placed, key=lambda problem: problem.line or 0))
-    return study
+    raw, tree = _read(text, file)
+    return _judge(raw, tree.lines, tree.problems, file, checks)
 
 
 def study_from(data: Mapping[str, Any]) -> Study:
     """The study in plain data, with the checks and messages of a file. Raises StudyInvalid."""
     return _judge(_plain(data), {}, [], None)
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[None]:
+    """Around what is done with the study of a file: its mistakes that show there are told with file and line, as StudyInvalid."""
+    try:
+        yield
+    except (StudyInvalid, DataInvalid) as error:
+        lines = _read(_text(path), str(path))[1].lines
+        found = error.problems if isinstance(error, StudyInvalid) else _problems(error)
+        raise StudyInvalid(
+            _sorted(replace(one, file=str(path), line=nearest_line(_place(one.field), lines)) for one in found)
+        ) from error
 
 
 def dump_study(study: Study) -> str:
@@ -126,12 +118,12 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _found(check: Check, study: Study) -> list[Problem]:
-    try:
-        check(study)
-    except StudyInvalid as error:
-        return error.problems
-    return []
+def _problems(error: DataInvalid) -> list[Problem]:
+    return [Problem(field=field, message=message) for field, _, message in (str(m).partition(": ") for m in error.args)]
+
+
+def _sorted(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: problem.line or 0)
 
 
 def _place(field: str) -> Place:
@@ -142,8 +134,41 @@ def _refusal(message: str, file: str | None, line: int | None = None) -> StudyIn
     return StudyInvalid([Problem(field="study", message=message, file=file, line=line)])
 
 
-def _judge(raw: dict[str, Any], lines: Mapping[Place, int], problems: list[Problem], file: str | None) -> Study:
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _refusal(f"the file must be readable, got {error.strerror}; check the path", str(path)) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"the file must be UTF-8, got byte {data[error.start]:#04x}; save it as UTF-8"
+        raise _refusal(message, str(path), line) from None
+
+
+def _read(text: str, file: str) -> tuple[dict[str, Any], _Tree]:
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
+    node, tree = _compose(text, file), _Tree(file)
+    raw = tree.read(node)
+    if not isinstance(raw, dict):
+        line = node.start_mark.line + 1
+        raise _refusal(f"the file must be a mapping, got {shown(raw)}; begin with 'name: my-study'", file, line)
+    return raw, tree
+
+
+def _judge(
+    raw: dict[str, Any],
+    lines: Mapping[Place, int],
+    problems: list[Problem],
+    file: str | None,
+    checks: Sequence[Check] = (),
+) -> Study:
     study, mistakes = diagnose(raw)
+    parameters = study.space if study else parse_parameters(raw.get("space"))
+    mistakes += [mistake for check in checks for mistake in check(raw, parameters)]
     known = {problem.field for problem in problems}
     problems = problems + [
         Problem(field=dotted(place), message=message, file=file, line=nearest_line(place, lines))
@@ -151,7 +176,7 @@ def _judge(raw: dict[str, Any], lines: Mapping[Place, int], problems: list[Probl
         if dotted(place) not in known
     ]
     if problems or study is None:
-        raise StudyInvalid(sorted(problems, key=lambda problem: problem.line or 0))
+        raise StudyInvalid(_sorted(problems))
     return study
 
 

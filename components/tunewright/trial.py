@@ -88,16 +88,18 @@ class AttemptCost(Model):
     """LOST: it died, or something outside ended it; GIVEN-BACK: it ended in order without training to the end."""
     seconds: float
     gpu_seconds: float = 0.0
+    """That it ran, times the GPUs that it had."""
     reason: str = ""
     """Why it was lost, when somebody was left to say so."""
 
 
 class Cost(Model):
-    """What a trial cost, in seconds, all its attempts included."""
+    """What a trial cost, in seconds, all its attempts included and those to score it."""
 
     train_seconds: float = 0.0
     evaluate_seconds: float = 0.0
     gpu_seconds: float = 0.0
+    """Of training and scoring, each GPU counted; without the time that Jobs waited."""
     attempts: list[AttemptCost] = Field(default_factory=list)
     """Every attempt that began; their seconds make up ``train_seconds``."""
 
@@ -106,6 +108,7 @@ class Outcome(Document):
     """How training ended, before evaluation. Create-once per attempt."""
 
     kind = "outcome"
+    schema_version = 2
     trial: str
     attempt: int
     state: Literal["TRAINED", "FAILED", "INFEASIBLE", "STOPPED"]
@@ -117,18 +120,25 @@ class Outcome(Document):
     log_tail: str = ""
     started: float
     ended: float
-    gpu: bool = False
+    gpu_seconds: float = 0.0
+    """That it ran, times the GPUs that it had."""
 
 
 class Loss(Document):
-    """Something outside ended an attempt: the platform's fault, another attempt is made. Create-once per attempt."""
+    """Something outside ended an attempt, or one to score its model: the platform's fault, another is made. Create-once each."""
 
     kind = "loss"
+    schema_version = 2
     trial: str
     attempt: int
     reason: str
+    refused: bool = False
+    """It was the study's fault: the same again would end alike."""
     log_tail: str = ""
+    started: float
     ended: float
+    gpu_seconds: float = 0.0
+    """That it ran, times the GPUs that it had."""
 
 
 class Saved(Document):
@@ -169,6 +179,8 @@ class Result(Document):
     curve: list[tuple[int, float]] = Field(default_factory=list)
     """Step and value of the objective's metric in the trial's stream; of a long one some points, the first and the last among them."""
     reason: str = ""
+    refused: bool = False
+    """LOST because its last attempt was refused, which no other attempt would have mended."""
     log_tail: str = ""
     attempt: int = 0
     cost: Cost = Cost()
@@ -245,7 +257,7 @@ class Head(Document):
     finished: str | None = None
     """Why the session ended; None while it runs."""
     failed: bool = False
-    """True when the session ended because too many trials failed."""
+    """True when the session ended because too many of its trials failed, or none of them could be run."""
 
 
 class SessionRecord(Document):

@@ -6,8 +6,9 @@ import json
 from typing import Any, Final
 
 from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
-from tunewright.steps.definition import MAKES_JOBS, Output, Step
-from tunewright.training.job_site import POD_VARIABLE
+from tunewright.steps.definition import HANDLES_JOBS, Output, Step
+from tunewright.study import MAX_ATTEMPTS
+from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
 from ..images import images
 
@@ -23,6 +24,10 @@ SAME_IN_EVERY_POD: Final = {
 }
 CARRIED: Final = ("round", "slots", "done")
 """The outputs that the graph reads; a node's status would repeat the others for nothing."""
+
+QUEUED: Final = {"{{workflow.parameters.queue-label}}": "{{workflow.parameters.queue}}"}
+NO_QUEUE: Final = "tunewright/queue"
+"""The label of a pod that waits in no queue: Kueue refuses its own without a value, so that it is the label which changes."""
 
 LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED)
 """Exit codes of failed nodes that are worth another pod: none (the pod was lost), 0 (it was lost after its step had ended well), Argo's executor
@@ -47,7 +52,7 @@ def every_pod() -> dict[str, Any]:
     executors = {"initContainers": [{"name": "init", **_EXECUTOR}], "containers": [{"name": "wait", **_EXECUTOR}]}
     return {
         "podMetadata": {"labels": LABELS},
-        # The steps talk to the store and not to Kubernetes: only those that make Jobs, and Argo's wait container, are given a token.
+        # The steps talk to the store and not to Kubernetes: only those that handle Jobs, and Argo's wait container, are given a token.
         "serviceAccountName": "tunewright-step",
         "automountServiceAccountToken": False,
         "executor": {"serviceAccountName": "tunewright-executor"},
@@ -68,7 +73,7 @@ def template(step: Step) -> dict[str, Any]:
     made: dict[str, Any] = {
         "name": step.name,
         "metadata": {
-            "labels": {"app.kubernetes.io/component": step.name},
+            "labels": {"app.kubernetes.io/component": step.name, **(QUEUED if step.name == "train" else {})},
             "annotations": {"tunewright/summary": step.summary},
         },
     }
@@ -80,7 +85,7 @@ def template(step: Step) -> dict[str, Any]:
         made["outputs"] = {"parameters": [_output(output) for output in carried]}
     made["retryStrategy"] = _retry()
     made["container"] = _container(step)
-    if step.name in MAKES_JOBS:
+    if step.name in HANDLES_JOBS:
         made |= {"serviceAccountName": "tunewright-jobs", "automountServiceAccountToken": True}
     if step.name in _PATCHED:
         made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
@@ -109,11 +114,13 @@ def _environment(step: Step) -> list[dict[str, Any]]:
     settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
     keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
-    if step.name in MAKES_JOBS:
+    if step.name in HANDLES_JOBS:
         stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
+        stored.append({"name": QUEUE_VARIABLE, "value": "{{workflow.parameters.queue}}"})
+    if step.name in ("train", "evaluate", "report"):
+        return stored
     # the agent's matrices are small: more threads only wait for each other
-    thinks = step.image == "agent" or step.name == "advance"
-    return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}] if thinks else stored
+    return [*stored, {"name": "OMP_NUM_THREADS", "value": "1"}]
 
 
 def _trial_resources(**more: str) -> dict[str, Any]:
@@ -130,10 +137,10 @@ _PATCHED: Final = {
 
 
 def _retry() -> dict[str, Any]:
-    """Another pod when the platform failed, over longer than a dead trainer's lease lives; never for bad input."""
+    """Another pod when the platform failed, for every attempt that a trial may lose and some for the step's own pods; never for bad input."""
     codes = ", ".join(str(code) for code in LOST)
     return {
-        "limit": 8,
+        "limit": MAX_ATTEMPTS + 10,
         "retryPolicy": "Always",
         "expression": f"asInt(lastRetry.exitCode) in [{codes}]",
         "backoff": {"duration": "2s", "factor": 2, "cap": "60s"},

@@ -18,6 +18,7 @@ from .template import NAME
 from .workflow import Options, cron_workflow, stamp, workflow
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
+TRAINER: Final = "trainer.kubeflow.org"
 NO_OPTIONS: Final = Options()
 
 
@@ -177,11 +178,18 @@ def cancel(
     for _ in range(max(1, int(wait_seconds))):
         current = status(name, namespace=namespace)
         if current.over and not current.running and not _live_pods(name, namespace):
-            # Jobs whose step was gone when it should have deleted them
-            namespace.kubectl("delete", "jobs", "--selector", f"{WORKFLOW_LABEL}={name}", "--cascade=foreground")
+            _delete_trials(name, namespace)
             return current
         sleep(1.0)
     raise TransientError(f"workflow {name} must end within {wait_seconds:.0f} s, but has not; ask for its status")
+
+
+def _delete_trials(name: str, namespace: Namespace) -> None:
+    """Those whose step was gone when it should have ended them, and whose pods may still be going."""
+    kinds = "jobs"
+    if TRAINER in namespace.kubectl("get", "--raw", "/apis"):
+        kinds += f",trainjobs.{TRAINER},trainingruntimes.{TRAINER}"
+    namespace.kubectl("delete", kinds, "--selector", f"{WORKFLOW_LABEL}={name}", "--cascade=foreground")
 
 
 def _live_pods(name: str, namespace: Namespace) -> list[str]:

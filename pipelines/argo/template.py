@@ -90,6 +90,12 @@ def _parameters() -> list[dict[str, Any]]:
             "value": "3Gi",
             "description": "Memory that advance may use: it scores models and holds the agent.",
         },
+        {"name": "queue", "value": "", "description": "Kueue's LocalQueue in which trials wait."},
+        {
+            "name": "queue-label",
+            "value": pod.NO_QUEUE,
+            "description": f"Label by which pods that train wait in it; {pod.NO_QUEUE} where trials run as Jobs, which wait themselves.",
+        },
     ]
 
 

@@ -15,6 +15,7 @@ from tunewright.store import layout
 from tunewright.study import Study
 
 from ..submission import bad_schedule, checked, quantity
+from .pod import NO_QUEUE
 from .template import NAME, Shape
 
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
@@ -106,7 +107,8 @@ def workflow_name(study: str, session: str) -> str:
 
 
 def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
-    """What the pods of a trial's steps are given. Of a trial that runs as a Job they only wait and write down; the study says what the Job needs.
+    """What the pods of a trial's steps are given. Of a trial that runs as a Job they only wait and write down, in no queue; the study says what
+    the Job needs.
 
     Raises InputError for GPUs that would be held while waiting.
     """
@@ -118,7 +120,7 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
             f"write 'job: {{gpus: {options.trial_gpus}}}' below trial"
         )
     memory = options.trial_memory or ("512Mi" if study.trial.kind == "command" else None)
-    return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory}
+    return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory, "queue-label": NO_QUEUE}
 
 
 def _advance_memory(options: Options) -> str | None:

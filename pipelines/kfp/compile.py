@@ -130,15 +130,20 @@ def _children(node: Any) -> list[Any]:
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a file in the repository is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write one looping pipeline here.")
 @click.option("--fused", is_flag=True, help="All that follows training in one container a round.")
+@click.option("--queue", default=Pods.queue, show_default=True, help="Kueue's LocalQueue for trials; default none.")
 @click.option(
-    "--queue", default=Pods.queue, show_default=True, help="Kueue's LocalQueue for pods that train; default none."
+    "--jobs",
+    is_flag=True,
+    help="For studies whose trials run as Jobs: these wait in the queue, and not their pods too.",
 )
 @click.option("--accelerator", default="", help="Resource of a pod that trains, e.g. nvidia.com/gpu.")
 @click.option("--accelerators", type=click.IntRange(1), default=1, show_default=True, help="How many of it.")
-def main(check: bool, output: Path | None, fused: bool, queue: str, accelerator: str, accelerators: int) -> None:
+def main(
+    check: bool, output: Path | None, fused: bool, queue: str, jobs: bool, accelerator: str, accelerators: int
+) -> None:
     """Write components and compiled pipelines."""
     if output is not None:
-        pods = Pods(queue=queue, accelerator=accelerator, accelerators=accelerators)
+        pods = Pods(queue=queue, jobs=jobs, accelerator=accelerator, accelerators=accelerators)
         output.write_text(pipeline(pods, fused=fused))
         return
     if check:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp import kubernetes
-from tunewright.steps.definition import MAKES_JOBS, Step
-from tunewright.training.job_site import POD_VARIABLE
+from tunewright.steps.definition import HANDLES_JOBS, Step
+from tunewright.study import Study
+from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -21,7 +22,9 @@ class Pods:
     """What differs from cluster to cluster; compiled into the pipeline."""
 
     queue: str = ""
-    """Kueue's LocalQueue for the pods that train, and for the Jobs that they make. Empty: no label."""
+    """Kueue's LocalQueue in which trials wait. Empty: none."""
+    jobs: bool = False
+    """Trials run as Jobs, which wait themselves: the pods that wait for them do not."""
     trial_cpu: str = "1"
     """CPU that a pod that trains requests."""
     trial_memory: str = "2Gi"
@@ -34,6 +37,11 @@ class Pods:
     """Other pods for a task that failed, after 10 s, 20 s, … 5 min: long enough for a dead trainer's lease to run out. Kubeflow Pipelines
     cannot choose by exit code, so that bad input is tried again as well."""
 
+    def of(self, study: Study) -> Pods:
+        """The same for the trials of a study."""
+        retries = max(self.retries, study.trial.limits.attempts + 3)
+        return replace(self, jobs=study.as_jobs, retries=retries)
+
     def settle(self, task: Any, step: Step) -> Any:
         """Give a task of ``step`` all of this; returns the task."""
         task.set_caching_options(False)  # what a step does depends on the store, which the cache does not know
@@ -43,8 +51,10 @@ class Pods:
         kubernetes.set_security_context(
             task, run_as_non_root=True
         )  # the image's user, or the one that the cluster assigns
-        if step.name in MAKES_JOBS:  # it finds itself by its name, and its Jobs go with the run
+        if step.name in HANDLES_JOBS:  # it finds itself by its name, and its Jobs go with the run
             kubernetes.use_field_path_as_env(task, POD_VARIABLE, "metadata.name")
+            if self.queue:
+                task.set_env_variable(QUEUE_VARIABLE, self.queue)
         self._resources(task, step)
         return task
 
@@ -58,7 +68,7 @@ class Pods:
             self._train(task)
 
     def _train(self, task: Any) -> None:
-        if self.queue:
+        if self.queue and not self.jobs:
             kubernetes.add_pod_label(task, QUEUE, self.queue)
         if self.accelerator:
             task.set_accelerator_type(self.accelerator).set_accelerator_limit(self.accelerators)

@@ -91,7 +91,7 @@ def submit(
     study = checked(text)
     session = session_id(session or now.strftime("%Y%m%d%H%M%S"))
     layout.session(session)
-    with _package(pods, fused) as package, _translated():
+    with _package(pods.of(study), fused) as package, _translated():
         run = server.client().create_run_from_pipeline_package(
             str(package),
             arguments={"study_text": text, "store": store, "session": session},
@@ -120,7 +120,7 @@ def schedule(
     fields = cron.split()
     if len(fields) not in (5, 6):
         raise bad_schedule(cron)
-    with _package(pods, fused) as package, _translated():
+    with _package(pods.of(study), fused) as package, _translated():
         client = server.client()
         experiment = client.create_experiment(server.experiment, namespace=server.namespace)
         old = _recurring(client, server, study.name)

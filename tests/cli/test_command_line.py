@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from pathlib import Path
@@ -11,13 +12,16 @@ from tests.steps.studies import shell_study
 
 from tunewright import cli
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
+from tunewright.errors import StoreRefused
+from tunewright.progress import ending
 from tunewright.steps.lease import take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
 from tunewright.store import layout
+from tunewright.store.directory import DirectoryStore
 from tunewright.study_file import dump_study, parse_study
-from tunewright.trial import SealedRound, Status
+from tunewright.trial import Result, SealedRound, Status
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_run_then_look_at_it_from_every_side(place: Path, capsys: pytest.Capture
     status = json.loads(say(capsys, "status", "toy", "--json"))
     assert status["counts"] == {"COMPLETE": 6}
     assert status["state"] == "finished: 6 trials, budget.trials is 6"
-    assert "6 of 6 trials" in say(capsys, "status", "toy")
+    assert "this session: 6 of 6 trials, 6 complete\nbest" in say(capsys, "status", "toy")
 
     rows = json.loads(say(capsys, "list", "--json"))
     assert [(row["study"], row["state"]) for row in rows] == [("toy", "finished")]
@@ -75,7 +79,9 @@ def test_failures_are_shown_with_reason_and_log(place: Path, capsys: pytest.Capt
     (place / "study.yaml").write_text(
         dump_study(shell_study(command=command, budget={"trials": 2, "parallel_trials": 2}))
     )
-    assert "no trial completed" in say(capsys, "run", "study.yaml", code=1)
+    text = say(capsys, "run", "study.yaml", code=1)
+    assert "no trial completed; the first said: exit code 4; the log says why\n    the oven is cold\n" in text
+    assert f"why not all completed: tunewright status toy --store {place}/tunewright-store\n" in text
     text = say(capsys, "status", "toy")
     assert "FAILED" in text
     assert "4" in text
@@ -101,6 +107,83 @@ def test_status_tells_cost_and_how_far_a_running_trial_has_come(
     assert f"running: trial {trial}, step 7, score 0.5" in say(capsys, "status", "toy")
 
 
+def test_status_tells_the_session_from_the_study(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    say(capsys, "run", "study.yaml", "-q")
+    say(capsys, "run", "study.yaml", "-q", "--session", "new", "--trials", "2")
+    text = say(capsys, "status", "toy")
+    assert "this session: 2 of 2 trials, 2 complete\nall sessions: 8 complete\n" in text
+    assert "cost of all sessions: " in text
+    state = json.loads(say(capsys, "status", "toy", "--json"))
+    assert (state["session_trials"], state["session_counts"], state["counts"]) == (2, {"COMPLETE": 2}, {"COMPLETE": 8})
+
+
+def refused_study(place: Path) -> None:
+    """A study whose data go away while its trials wait."""
+    (place / "data").mkdir()
+    (place / "data" / "table.csv").write_text("a,y\n")
+    command = ["sh", "-c", f"mv {place}/data {place}/gone; sleep 1; exit 3"]
+    study = shell_study(command=command, data={"source": "data/table.csv"}, budget={"trials": 2, "parallel_trials": 1})
+    (place / "study.yaml").write_text(dump_study(study))
+
+
+def test_what_was_refused_is_not_called_lost_and_status_says_why(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused_study(place)
+    text = say(capsys, "run", "study.yaml", code=2)
+    assert f"slot 0 unfinished: data.source: must be a readable file, got {place}/data/table.csv" in text
+    assert f"\nerror: data.source: must be a readable file, got {place}/data/table.csv" in text
+    assert "LOST" not in text
+    text = say(capsys, "status", "toy")
+    assert "session 001, epoch 1: open, round 1\n" in text
+    assert "has no result yet, attempt 1 was refused: data.source: must be a readable file" in text
+    assert "lost" not in text
+    assert ending(Result(trial="0" * 16, round=0, slot=0, status=Status.LOST, refused=True)) == "REFUSED"
+
+
+def test_json_lines_end_with_the_error(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused_study(place)
+    assert run(["run", "study.yaml", "--json"]) == 2
+    *_, unfinished, error = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (unfinished["event"], unfinished["slot"]) == ("unfinished", 0)
+    assert (error["event"], error["kind"], error["code"]) == ("error", "InputError", 2)
+    assert error["message"] == unfinished["reason"]
+    (place / "study.yaml").write_text("name: 1\n")
+    assert run(["run", "study.yaml", "--json"]) == 2
+    (error,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (error["event"], error["kind"]) == ("error", "StudyInvalid")
+
+
+def test_a_study_that_cannot_be_read_hides_no_other(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    say(capsys, "run", "study.yaml", "-q")
+    (place / "study.yaml").write_text(dump_study(shell_study("newer")))
+    say(capsys, "run", "study.yaml", "-q")
+    head = place / "tunewright-store" / "newer" / "head.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "schema_version": 99}))
+    newer, toy = json.loads(say(capsys, "list", "--json"))
+    assert (toy["study"], toy["state"], toy["metric"]) == ("toy", "finished", "score")
+    assert (newer["study"], newer["best"]) == ("newer", None)
+    assert "got 99; it was written by another release" in newer["state"]
+    assert "finished" in say(capsys, "list")
+
+
+def test_a_finished_study_is_read_from_a_store_that_is_read_only(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = say(capsys, "run", "study.yaml", "-q")
+
+    def refuse(*_: object) -> None:
+        raise StoreRefused("read-only")
+
+    for verb in ("create", "put", "swap", "delete"):
+        monkeypatch.setattr(DirectoryStore, verb, refuse)
+    assert "wrote page.html" in say(capsys, "report", "toy", "-o", "page.html")
+    assert "toy" in (place / "page.html").read_text()
+    assert say(capsys, "run", "study.yaml", "-q", "--report", "again.html") == best
+    assert "toy" in (place / "again.html").read_text()
+    assert "read-only" in say(capsys, "run", "study.yaml", "--session", "new", code=2)
+
+
 def test_json_lines_tell_the_whole_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "study.yaml", "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -114,6 +197,8 @@ def test_quiet_prints_the_best_alone(place: Path, capsys: pytest.CaptureFixture[
     captured = capsys.readouterr()
     assert captured.err == ""
     assert json.loads(captured.out)["configuration"].keys() == {"x"}
+    assert run(["run", "study.yaml", "-q"]) == 0
+    assert capsys.readouterr() == captured, "also when the session had ended before"
 
 
 def test_validate_says_what_a_study_does_and_every_mistake_of_a_bad_one(
@@ -133,6 +218,8 @@ def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixtur
     (place / "my table.csv").write_text("a,b,class\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60)))
     say(capsys, "init", "my table.csv", "-o", "made.yaml")
     assert parse_study((place / "made.yaml").read_text(), "made.yaml").name == "my-table"
+    (place / "Packed.CSV.gz").write_bytes(gzip.compress((place / "my table.csv").read_bytes()))
+    assert "\nname: packed " in say(capsys, "init", "Packed.CSV.gz")
     assert "must name a new file" in say(capsys, "init", "my table.csv", "-o", "made.yaml", code=2)
     assert "1 complete" in say(capsys, "run", "made.yaml", "--trials", "1", "--parallel", "1")
 
@@ -141,6 +228,9 @@ def test_doctor_checks_the_store(place: Path, capsys: pytest.CaptureFixture[str]
     text = say(capsys, "doctor", "--store", "here")
     assert "here can be used" in text
     assert "FAIL" not in text
+    (place / "file").touch()
+    assert "FAIL writable: " in (text := say(capsys, "doctor", "--store", "file", code=2))
+    assert "StoreRefused" not in text
 
 
 def test_doctor_makes_a_bucket(s3_environment: object, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,6 +303,75 @@ def test_what_is_wrong_with_data_or_metric_is_said_before_anything_is_written(
         for verb in ("validate", "run"):
             assert said in say(capsys, verb, "wrong.yaml", code=2)
     assert "no studies" in say(capsys, "list")
+
+
+def test_validate_tells_mistakes_of_form_trainer_and_data_at_once(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "table.csv").write_text("a,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(60)))
+    (place / "wrong.yaml").write_text(
+        "name: wrong\nspace:\n  max_dept: {type: int, low: 1, high: 4}\n  subsample: {type: float, low: 0.5, high: 2}\n"
+        "objective: {metric: accuracy}\nbudget: {trails: 3}\ntrial: {kind: xgboost}\n"
+        "data:\n  source: table.csv\n  target: z\n  drop: [b]\n"
+    )
+    lines = say(capsys, "validate", "wrong.yaml", code=2).splitlines()
+    assert [line.split(": ", 2)[:2] for line in lines[1:]] == [
+        ["  wrong.yaml:3", "space.max_dept"],
+        ["  wrong.yaml:4", "space.subsample"],
+        ["  wrong.yaml:6", "budget.trails"],
+        ["  wrong.yaml:10", "data.target"],
+        ["  wrong.yaml:11", "data.drop"],
+    ]
+
+
+def test_data_of_a_run_is_told_with_its_line_and_takes_no_name(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "price.csv").write_text("a,price\n" + "".join(f"{i % 7},{i * 37 % 999 + 1}\n" for i in range(120)))
+    say(capsys, "init", "price.csv", "-o", "price.yaml")
+    right = (place / "price.yaml").read_text()
+    assert "task: regression" in right
+    wrong = right.replace("task: regression", "task: classification").replace("rmse", "accuracy")
+    (place / "price.yaml").write_text(wrong.replace("direction: minimize", "direction: maximize"))
+    line = right[: right.index("target:")].count("\n") + 1
+    assert f"price.yaml:{line}: data.target: every class needs" in say(capsys, "run", "price.yaml", code=2)
+    (place / "price.yaml").write_text(right)
+    assert "1 complete" in say(capsys, "run", "price.yaml", "--trials", "1", "--parallel", "1")
+
+
+def test_validate_says_that_it_could_not_read_the_data_of_a_bucket(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    (place / "remote.yaml").write_text(
+        "name: remote\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: s3://bucket/table.csv, target: y}\n"
+    )
+    text = say(capsys, "validate", "remote.yaml")
+    assert "'remote' is valid, but its data was not checked" in text
+    assert "AWS_ACCESS_KEY_ID" in text
+
+
+def test_what_an_open_session_does_not_take_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    open_session("tunewright-store", shell_study(), "001", base=place, now=time.time())
+    say(capsys, "run", "study.yaml", "--trials", "2", "--parallel", "3", "--seed", "9")
+    (message,) = caplog.messages
+    assert "budget.trials was 6, now 2; budget.parallel_trials was 2, now 3; seed was 0, now 9" in message
+    assert "--session new" in message
+
+
+def test_commands_start_in_the_folder_of_their_study(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "sub" / "deep").mkdir(parents=True)
+    (place / "sub" / "score.sh").write_text('echo "{\\"score\\": $1}" > "$TUNEWRIGHT_METRICS"\n')
+    budget = {"trials": 1, "parallel_trials": 1}
+    for name, trial in (
+        ("here", {"command": ["sh", "score.sh", "{x}"]}),
+        ("below", {"command": ["sh", "../score.sh", "{x}"], "directory": "deep"}),
+    ):
+        study = shell_study(name, trial={"kind": "command", **trial}, budget=budget)
+        (place / "sub" / f"{name}.yaml").write_text(dump_study(study))
+        assert "1 complete" in say(capsys, "run", f"sub/{name}.yaml")
 
 
 def test_init_finds_its_table_from_another_folder_and_refuses_bad_names(

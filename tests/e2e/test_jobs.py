@@ -223,6 +223,33 @@ def test_cancelling_ends_the_jobs_too(installation: Installation):
     assert running(workflow) == {}
 
 
+def test_a_session_that_ends_while_a_launcher_is_gone_leaves_no_job(installation: Installation):
+    text = study("orphaned", rounds=1, parallel=2, trial={"command": ["sh", "-c", "sleep 600"]})
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC)).name
+    wait_for("both trials run", lambda: len(running(workflow)) == 2, 300)
+    installation.kill(launcher(installation, workflow, 0))
+    stop = json.dumps({"spec": {"shutdown": "Stop"}})
+    installation.namespace.kubectl("patch", "workflow", workflow, "--type", "merge", "--patch", stop)
+    assert installation.finished(workflow, seconds=180).phase == "Failed"
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+
+
+@pytest.mark.parametrize("shape", ["fused", "separate"])
+def test_a_session_whose_trials_are_refused_fails_in_the_clusters_words(installation: Installation, shape: Shape):
+    job = {"cpu": 0.02, "secrets": {"TOKEN": "no-such-secret/token"}}
+    text = study(f"refused-{shape}", rounds=2, parallel=2, trial={"command": ["true"], "job": job})
+    options = Options(shape=shape)
+    workflow = submit(text, namespace=installation.namespace, now=datetime.now(UTC), options=options).name
+    assert installation.finished(workflow, seconds=400).phase == "Failed"
+    with installation.ledger(f"refused-{shape}") as ledger:
+        head, _ = ledger.head()
+    assert head.failed
+    assert head.finished is not None
+    assert head.finished.startswith("every trial of round 0 was refused: ")
+    assert "no-such-secret" in head.finished
+    assert jobs(f"{WORKFLOW_LABEL}={workflow}") == []
+
+
 def test_a_built_in_trainer_runs_as_a_job_when_its_study_says_so(installation: Installation):
     text = json.dumps(
         {

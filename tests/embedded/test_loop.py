@@ -17,6 +17,7 @@ from tests.steps.studies import shell_study
 import tunewright
 from tunewright.embedded.loop import run_study
 from tunewright.errors import DataInvalid, InputError, StoreRefused, StudyInvalid
+from tunewright.report import figures
 from tunewright.steps.ledger import Ledger
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
@@ -45,9 +46,12 @@ def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> 
 def test_the_python_call_takes_a_file_a_mapping_or_a_study(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(dump_study(shell_study()))
-    result = tunewright.tune(file, store=str(tmp_path / "store"), quiet=True)
+    store = str(tmp_path / "store")
+    result = tunewright.tune(file, store=store, quiet=True)
     assert len(result.trials) == 6
-    assert len(tunewright.history("toy", store=str(tmp_path / "store")).rounds) == 3
+    assert len(tunewright.history("toy", store=store).rounds) == 3
+    slice_ = figures.slices(tunewright.history("toy", store=store), tunewright.belief("toy", store=store))["x"]
+    assert slice_.to_dict()["datasets"]["belief"], "what the reward model expects along the parameter"
     with pytest.raises(StudyInvalid, match="space"):
         tunewright.tune({"name": "x", "space": {}}, store=str(tmp_path / "store"))
 
@@ -158,7 +162,7 @@ def test_data_that_changed_under_a_study_is_refused(tmp_path: Path) -> None:
     )
     run_study(study, store=str(tmp_path / "store"), base=tmp_path)
     table.write_text("a,y\n" + "".join(f"{i},{(i + 1) % 2}\n" for i in range(40)))
-    with pytest.raises(InputError, match="data changed"):
+    with pytest.raises(InputError, match=r"data\.sha256 was '[0-9a-f]{64}', now '"):
         run_study(study, store=str(tmp_path / "store"), base=tmp_path, session="new")
 
 

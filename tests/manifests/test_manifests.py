@@ -103,13 +103,14 @@ def test_containers_are_confined_and_have_requests_and_memory_limits():
         assert "memory" in container["resources"]["limits"]
 
 
-def test_steps_have_no_role_and_no_token_but_those_that_make_jobs():
+def test_steps_have_no_role_and_no_token_but_those_that_handle_jobs():
     documents = render(INSTALLS / "standalone")
     [template] = of_kind(documents, "WorkflowTemplate")
     assert template["spec"]["automountServiceAccountToken"] is False
     assert template["spec"]["serviceAccountName"] == "tunewright-step"
     own = {t["name"]: t["serviceAccountName"] for t in template["spec"]["templates"] if "serviceAccountName" in t}
-    assert own == dict.fromkeys(("train", "evaluate", "advance"), "tunewright-jobs")
+    handle_jobs = ("train", "evaluate", "update-surrogate", "advance", "report")
+    assert own == dict.fromkeys(handle_jobs, "tunewright-jobs")
     mounted = {a["metadata"]["name"]: a["automountServiceAccountToken"] for a in of_kind(documents, "ServiceAccount")}
     assert mounted == {"tunewright-step": False, "tunewright-executor": False, "tunewright-jobs": True}
     bound = {b["roleRef"]["name"]: [s["name"] for s in b["subjects"]] for b in of_kind(documents, "RoleBinding")}
@@ -126,6 +127,10 @@ def test_steps_have_no_role_and_no_token_but_those_that_make_jobs():
         ("pods/log",): ["get"],
         ("events",): ["list"],
     }
+    deleted = {
+        kind for rule in rules["tunewright-submitter"] if "delete" in rule["verbs"] for kind in rule["resources"]
+    }
+    assert deleted == {"workflows", "cronworkflows", "jobs", "trainjobs", "trainingruntimes"}
     assert not of_kind(documents, "ClusterRole") + of_kind(documents, "ClusterRoleBinding")
 
 
@@ -186,10 +191,12 @@ def test_policies_select_the_labels_that_pods_have():
 
 def test_kueue_queues_training_and_nothing_else(tmp_path):
     [template] = of_kind(render(overlay(tmp_path, "kueue")), "WorkflowTemplate")
+    defaults = {p["name"]: p.get("value") for p in template["spec"]["arguments"]["parameters"]}
+    assert (defaults["queue"], defaults["queue-label"]) == ("tunewright", "kueue.x-k8s.io/queue-name")
     queued = [
         t["name"]
         for t in template["spec"]["templates"]
-        if "kueue.x-k8s.io/queue-name" in t.get("metadata", {}).get("labels", {})
+        if "{{workflow.parameters.queue-label}}" in t.get("metadata", {}).get("labels", {})
     ]
     assert queued == ["train"]
 

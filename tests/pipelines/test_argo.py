@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
 from pipelines.argo.namespace import Namespace, NameTakenError
-from pipelines.argo.session import progress, submit
+from pipelines.argo.session import cancel, progress, submit
 from pipelines.argo.template import AGENT, STEPS, TRIAL, workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
 from ruamel.yaml import YAML
@@ -164,24 +164,44 @@ def test_only_what_is_asked_for_is_passed_on():
 def test_the_pods_of_trials_that_are_jobs_only_wait():
     def given(text: str, **options: Any) -> dict[str, str]:
         spec = workflow(text, "one", Options(**options))["spec"]
-        return {p["name"]: p["value"] for p in spec["arguments"]["parameters"] if p["name"].startswith("trial-")}
+        return {
+            p["name"]: p["value"] for p in spec["arguments"]["parameters"] if p["name"].startswith(("trial-", "queue"))
+        }
 
-    assert given(COMMAND) == {"trial-cpu": "100m", "trial-memory": "512Mi"}
-    assert given(COMMAND, trial_cpu="1") == {"trial-cpu": "1", "trial-memory": "512Mi"}
+    unqueued = {"queue-label": "tunewright/queue"}
+    assert given(COMMAND) == {"trial-cpu": "100m", "trial-memory": "512Mi", **unqueued}
+    assert given(COMMAND, trial_cpu="1") == {"trial-cpu": "1", "trial-memory": "512Mi", **unqueued}
     built_in = STUDY.replace("{kind: xgboost}", "{kind: xgboost, job: {gpus: 1}}")
-    assert given(built_in) == {"trial-cpu": "100m"}, "it is scored in a pod of the step"
+    assert given(built_in) == {"trial-cpu": "100m", **unqueued}, "it is scored in a pod of the step"
     with pytest.raises(InputError, match=r"write 'job: {gpus: 2}' below trial"):
         given(built_in, trial_gpus=2)
 
 
-def test_only_steps_that_make_jobs_have_an_account_for_it_and_know_their_pod():
+def test_only_steps_that_handle_jobs_have_an_account_for_it_and_know_their_pod_and_queue():
     own = {"name": "TUNEWRIGHT_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    queue = {"name": "TUNEWRIGHT_QUEUE", "value": "{{workflow.parameters.queue}}"}
     for name in STEPS:
         step = templates()[name]
         given = (step.get("serviceAccountName"), step.get("automountServiceAccountToken"))
-        makes = name in ("train", "evaluate", "advance")
-        assert given == (("tunewright-jobs", True) if makes else (None, None))
-        assert (own in step["container"]["env"]) is makes
+        handles = name in ("train", "evaluate", "update-surrogate", "advance", "report")
+        assert given == (("tunewright-jobs", True) if handles else (None, None))
+        assert [variable in step["container"]["env"] for variable in (own, queue)] == [handles, handles]
+        assert not handles or "/trainer:" in step["container"]["image"], "the other image has no client for it"
+
+
+def test_pods_that_train_wait_in_a_queue_by_a_label_that_is_a_parameter():
+    defaults = {p["name"]: p.get("value") for p in workflow_template()["spec"]["arguments"]["parameters"]}
+    assert (defaults["queue"], defaults["queue-label"]) == ("", "tunewright/queue")
+    label = {"{{workflow.parameters.queue-label}}": "{{workflow.parameters.queue}}"}
+    queued = [name for name in STEPS if label.items() <= templates()[name]["metadata"]["labels"].items()]
+    assert queued == ["train"]
+
+
+def test_a_step_is_retried_for_every_attempt_that_a_trial_may_lose_and_more():
+    with pytest.raises(StudyInvalid, match="attempts"):
+        parse_study(STUDY.replace("kind: xgboost", "kind: xgboost, limits: {attempts: 21}"), "study.yaml")
+    for name in STEPS:
+        assert templates()[name]["retryStrategy"]["limit"] > 20
 
 
 def test_equal_sessions_have_equal_names_and_others_have_others():
@@ -254,3 +274,29 @@ esac
     assert submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="one").new is False
     with pytest.raises(InputError, match="session 'one' of 'example'"):
         submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="two")
+
+
+@pytest.mark.parametrize(
+    ("groups", "kinds"),
+    [
+        ("batch", "jobs"),
+        ("trainer.kubeflow.org", "jobs,trainjobs.trainer.kubeflow.org,trainingruntimes.trainer.kubeflow.org"),
+    ],
+)
+def test_cancelling_deletes_trials_of_every_kind_that_the_cluster_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: str, kinds: str
+):
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    fake, asked = tmp_path / "kubectl", tmp_path / "asked"
+    fake.write_text(f"""#!/bin/sh
+echo "$*" >> {asked}
+case "$*" in
+*"get workflow "*) echo '{{"metadata": {{"name": "w"}}, "status": {{"phase": "Failed"}}}}' ;;
+*"get pods "*) echo '{{"items": []}}' ;;
+*"get --raw /apis") echo '{{"groups": [{{"name": "{groups}"}}]}}' ;;
+esac
+""")
+    fake.chmod(0o755)
+    assert cancel("w", namespace=Namespace()).over
+    deleted = f"delete {kinds} --selector workflows.argoproj.io/workflow=w --cascade=foreground"
+    assert asked.read_text().splitlines()[-1] == f"--namespace tunewright {deleted}"

@@ -14,6 +14,7 @@ from pipelines.images import images
 from pipelines.kfp import compile as generated
 from pipelines.kfp.component import TYPES
 from pipelines.kfp.pods import Pods
+from tests.steps.studies import shell_study
 
 from kfp import components
 from tunewright.steps.definition import COMMANDS, SEARCH, Step
@@ -204,6 +205,7 @@ def test_only_pods_that_train_wait_in_the_queue_and_get_an_accelerator() -> None
     queued = {name for name, executor in platform.items() if "podMetadata" in executor}
     assert queued == {"exec-train"}
     assert platform["exec-train"]["podMetadata"]["labels"] == {"kueue.x-k8s.io/queue-name": "night"}
+    assert told_of_queue(pipeline) == {"exec-train", "exec-evaluate", "exec-update-surrogate", "exec-report"}
     given = {
         name: executor["container"]["resources"]["accelerator"]
         for name, executor in pipeline["deploymentSpec"]["executors"].items()
@@ -212,6 +214,24 @@ def test_only_pods_that_train_wait_in_the_queue_and_get_an_accelerator() -> None
     assert {name: (value["resourceType"], value["resourceCount"]) for name, value in given.items()} == {
         "exec-train": ("nvidia.com/gpu", "2")
     }
+
+
+def told_of_queue(pipeline: dict[str, Any]) -> set[str]:
+    """Executors that pass the queue on to the Jobs that they make."""
+    told = {"name": "TUNEWRIGHT_QUEUE", "value": "night"}
+    executors = pipeline["deploymentSpec"]["executors"]
+    return {name for name, executor in executors.items() if told in executor["container"].get("env", [])}
+
+
+def test_of_a_trial_that_runs_as_a_job_only_the_job_waits_in_the_queue() -> None:
+    study = shell_study(trial={"kind": "command", "command": ["true"], "limits": {"attempts": 12}})
+    pods = Pods(queue="night").of(study)
+    pipeline, platform = documents(generated.pipeline(pods, fused=True))
+    assert not any("podMetadata" in executor for executor in platform.values())
+    assert "exec-train" in told_of_queue(pipeline)
+    retries = {body["retryPolicy"]["maxRetryCount"] for _, body in runs(pipeline)}
+    assert retries == {15}, "as many as a trial may lose attempts, and some"
+    assert Pods().of(shell_study()).retries == Pods().retries
 
 
 def test_every_pod_requests_what_it_needs_and_has_a_limit_of_memory() -> None:

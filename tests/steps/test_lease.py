@@ -65,9 +65,10 @@ def test_an_attempt_that_died_with_its_holder_counts_and_the_next_one_is_made(st
 @pytest.mark.parametrize("how", ["lost", "given back"])
 def test_an_attempt_that_somebody_has_said_is_over_is_not_taken_over(store: MemoryStore, how: str):
     if how == "lost":
-        lose(store, dead(), AttemptLost("evicted", log_tail="last words"), now=8.0)
+        lose(store, dead(), AttemptLost("evicted", log_tail="last words", gpu_seconds=2.0), now=8.0)
         loss = layout.read(store, Loss, layout.attempt(TRIAL, 1, "lost.json"))
         assert (loss.reason, loss.log_tail) == ("evicted", "last words")
+        assert (loss.started, loss.ended, loss.gpu_seconds) == (5.0, 8.0, 2.0)
     else:
         give_back(store, dead())
     start = take(store, TRIAL, 5, now=9.0, goes_on=lambda _trial, _attempt: True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from tests.steps.studies import shell_study
 from tests.steps.test_steps import iris_study, opened
 
-from tunewright.errors import AttemptLost, StudyInvalid
+from tunewright.errors import AttemptLost, InputError, StudyInvalid
+from tunewright.steps import evaluate as evaluate_module
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.propose import propose
@@ -117,27 +119,65 @@ def test_a_damaged_model_is_not_scored(tmp_path: Path) -> None:
 
 
 class Elsewhere(LocalRunner):
-    """A runner whose Jobs are lost, be it that they cannot read the model or that their node is gone."""
+    """A runner whose Jobs end like this."""
+
+    def __init__(self, end: Finished | Exception) -> None:
+        object.__setattr__(self, "end", end)
 
     @property
     def here(self) -> bool:
         return False
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
-        raise AttemptLost("its pod was ended from outside", log_tail="last words")
+        if isinstance(self.end, Exception):  # type: ignore[attr-defined]
+            raise self.end  # type: ignore[attr-defined]
+        (job.directory / "log.txt").touch()
+        return self.end  # type: ignore[attr-defined,no-any-return]
 
 
-@pytest.mark.parametrize("damage", ["damaged", "gone"])
-def test_a_model_that_no_job_can_read_holds_nobody_up(tmp_path: Path, damage: str) -> None:
+EVICTED = AttemptLost("its pod was ended from outside", log_tail="last words", gpu_seconds=7.0)
+
+
+def test_who_waits_for_a_job_reads_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = opened(str(tmp_path), study())
     propose(ledger, "one")
     train(ledger, "one", 0, 0, runner=LocalRunner())
-    key = layout.attempt(ledger.slot(0, 0).trial, 1, "model/deep/weights")
-    if damage == "gone":
-        ledger.store.delete(key)
-    else:
-        ledger.store.put(key, b"0.9\n")
-    assert evaluate(ledger, "one", 0, 0, runner=Elsewhere()) is None, "it is LOST when the round is sealed"
+    monkeypatch.setattr(evaluate_module, "fetch_model", None)
+    with pytest.raises(AttemptLost):
+        evaluate(ledger, "one", 0, 0, runner=Elsewhere(EVICTED))
+    scored = evaluate(ledger, "one", 0, 0, runner=Elsewhere(Finished(state="TRAINED", metrics={"score": 0.5})))
+    assert scored is not None
+    assert scored.objective == 0.5
+
+
+def test_scoring_costs_gpus_too_that_which_was_lost_included(tmp_path: Path) -> None:
+    ledger = opened(str(tmp_path), study())
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    ticks = itertools.count()
+
+    def clock() -> float:
+        return float(next(ticks))
+
+    with pytest.raises(AttemptLost):
+        evaluate(ledger, "one", 0, 0, runner=Elsewhere(EVICTED), clock=clock)
+    scored = Finished(state="TRAINED", metrics={"score": 0.5}, gpu_seconds=30.0)
+    result = evaluate(ledger, "one", 0, 0, runner=Elsewhere(scored), clock=clock)
+    assert result is not None
+    assert (result.cost.evaluate_seconds, result.cost.gpu_seconds) == (2.0, 37.0)
+
+
+@pytest.mark.parametrize("kind", [InputError, AttemptLost])
+def test_what_a_job_that_scores_is_refused_for_is_named_by_its_own_fields(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    ledger = opened(str(tmp_path), study(image="registry.example/score:1"))
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    refusal = kind("trial.image must be an image that nodes have or can pull, got: not found; check trial.image")
+    words = r"^trial\.evaluate\.image must be .* check trial\.evaluate\.image$"
+    with pytest.raises(kind, match=words):
+        evaluate(ledger, "one", 0, 0, runner=Elsewhere(refusal))
 
 
 def test_scoring_that_was_lost_is_tried_as_often_as_training_and_then_the_trial_is_lost(tmp_path: Path) -> None:
@@ -154,12 +194,12 @@ def test_scoring_that_was_lost_is_tried_as_often_as_training_and_then_the_trial_
     train(ledger, "one", 0, 0, runner=LocalRunner())
     for _ in range(2):
         with pytest.raises(AttemptLost):
-            evaluate(ledger, "one", 0, 0, runner=Elsewhere())
-    assert evaluate(ledger, "one", 0, 0, runner=Elsewhere()) is None
+            evaluate(ledger, "one", 0, 0, runner=Elsewhere(EVICTED))
+    assert evaluate(ledger, "one", 0, 0, runner=Elsewhere(EVICTED)) is None
     update_surrogate(ledger, "one", 0)
     result = ledger.result(ledger.slot(0, 0).trial)
     assert result is not None
-    assert (result.status, result.log_tail) == (Status.LOST, "last words")
+    assert (result.status, result.log_tail, result.cost.gpu_seconds) == (Status.LOST, "last words", 21.0)
     assert result.reason.endswith("after 1 attempt; scoring its model: its pod was ended from outside")
 
 

@@ -175,7 +175,9 @@ def test_a_session_id_counts_its_own_trials_and_learns_from_all(place: str) -> N
 def test_a_changed_study_under_the_same_name_is_refused_and_says_what_changed(place: str) -> None:
     opened(place, shell_study())
     other = shell_study(space={"x": {"type": "float", "low": 0.0, "high": 2.0}})
-    with pytest.raises(StudyChanged, match=r"but space changed; give the changed study another name"):
+    with pytest.raises(
+        StudyChanged, match=r"but space\.x\.high was 1\.0, now 2\.0; space\.x\.default was 0\.5, now nothing; give"
+    ):
         opened(place, other, "two")
     opened(place, shell_study(budget={"trials": 9}, seed=3, description="other words"), "two")
 

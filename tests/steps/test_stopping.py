@@ -191,6 +191,31 @@ def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_a
     assert int(journal(tmp_path)[1].split()[2]) > 0
 
 
+class Elsewhere(LocalRunner):
+    """A runner whose trials see another directory; it tells what it was given."""
+
+    @property
+    def here(self) -> bool:
+        return False
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        found = sorted(path.name for path in job.directory.iterdir())
+        (job.directory / "output").mkdir()
+        resumed = job.resumes.attempt if job.resumes else 0
+        return Finished(state="TRAINED", metrics={"score": 0.9, "resumed": resumed}, log_tail=" ".join(found))
+
+
+def test_who_waits_for_a_trial_elsewhere_brings_its_stream_and_no_checkpoint(tmp_path: Path) -> None:
+    word = f"word-{os.getpid()}-elsewhere"
+    ledger = opened(tmp_path, slow_study(tmp_path, word=word), [0.9])
+    key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
+    with pytest.raises(AttemptLost, match="from outside"):
+        train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(list(ledger.store.list(key)))))
+    outcome = train(ledger, "one", 0, 0, runner=Elsewhere())
+    assert outcome is not None
+    assert (outcome.metrics["resumed"], outcome.log_tail) == (1, "metrics.jsonl")
+
+
 STEP = """
 import sys
 sys.path[:0] = {paths!r}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tunewright.errors import StoreRefused
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.s3 import S3Store
@@ -39,7 +40,7 @@ def files(store: MemoryStore, attempt: int = 1) -> list[bytes]:
 def restored(store: MemoryStore, folder: Path) -> dict[str, bytes]:
     found = latest(store, TRIAL)
     assert found is not None
-    assert restore(store, found, folder)
+    assert restore(store, found.trial, found.attempt, folder)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -152,12 +153,30 @@ def test_a_damaged_or_missing_file_means_to_begin_anew(tmp_path: Path) -> None:
     keeper.look(ended=True)
     found = latest(store, TRIAL)
     assert found is not None
+    new = tmp_path / "new"
+    new.mkdir(mode=0o2775)
     key = layout.attempt(TRIAL, 1, f"checkpoint/{found.files['b']}")
     store.put(key, b"other")
-    assert not restore(store, found, tmp_path / "new")
+    assert not restore(store, TRIAL, 1, new)
     store.delete(key)
-    assert not restore(store, found, tmp_path / "new")
-    assert not (tmp_path / "new").exists(), "not even the file that is sound"
+    assert not restore(store, TRIAL, 1, new)
+    store.put(layout.attempt(TRIAL, 1, "checkpoint.json"), b"{}")
+    assert not restore(store, TRIAL, 1, new)
+    assert list(new.iterdir()) == [], "the folder is the trial's; not even the file that is sound"
+
+
+def test_a_store_that_refuses_for_a_moment_costs_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"1")
+    keeper.look(ended=True)
+
+    def refuse(_: str) -> None:
+        raise StoreRefused("InvalidAccessKeyId")
+
+    monkeypatch.setattr(store, "get", refuse)
+    with pytest.raises(StoreRefused):
+        restore(store, TRIAL, 1, tmp_path / "new")
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "b/../../a", ""])
@@ -165,7 +184,8 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: st
     store = MemoryStore()
     digest = "0" * 64
     found = Checkpoint(trial=TRIAL, attempt=1, files={name: digest}, size=1)
-    assert not restore(store, found, tmp_path / "new")
+    layout.create(store, found, layout.attempt(TRIAL, 1, "checkpoint.json"))
+    assert not restore(store, TRIAL, 1, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -187,5 +207,5 @@ def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
     assert len(list(s3_store.list(f"{layout.attempts(TRIAL)}1/checkpoint/"))) == 1
     found = latest(s3_store, TRIAL)
     assert found is not None
-    assert restore(s3_store, found, tmp_path / "new")
+    assert restore(s3_store, TRIAL, 1, tmp_path / "new")
     assert (tmp_path / "new" / "a").read_bytes() == b"2"

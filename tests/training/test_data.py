@@ -10,7 +10,7 @@ import pytest
 from tunewright.errors import DataInvalid
 from tunewright.store.s3 import S3Store
 from tunewright.study import Data
-from tunewright.training.data import identify, local
+from tunewright.training.data import identify, local, suffix
 
 
 def test_a_relative_path_is_resolved_against_the_study_and_digested(tmp_path: Path) -> None:
@@ -19,6 +19,13 @@ def test_a_relative_path_is_resolved_against_the_study_and_digested(tmp_path: Pa
     assert data.source == str(tmp_path / "t.csv")
     assert data.sha256 == hashlib.sha256(b"a,b\n1,2\n").hexdigest()
     assert identify(data, Path("/elsewhere")) == data, "identifying twice changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("source", "end"), [("a/t.csv", ".csv"), ("s3://b/t.x.CSV.GZ", ".CSV.GZ"), ("t.v2.npz", ".npz"), ("t", "")]
+)
+def test_how_a_file_is_read_is_seen_at_its_end(source: str, end: str) -> None:
+    assert suffix(source) == end
 
 
 def test_a_file_that_changed_is_refused_by_digest(tmp_path: Path) -> None:

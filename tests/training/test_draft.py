@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pandas as pd
@@ -50,6 +53,27 @@ def test_a_float_target_makes_a_regression(tmp_path: Path) -> None:
     study = draft(rows(), tmp_path, target="age")
     assert study.data is not None
     assert (study.data.task, study.objective.metric, study.objective.direction) == ("regression", "rmse", "minimize")
+
+
+def test_an_integer_target_of_many_values_makes_a_regression(tmp_path: Path) -> None:
+    study = draft(rows(400).assign(price=np.arange(400) * 7 % 999 + 1), tmp_path, target="price")
+    assert study.data is not None
+    assert (study.data.task, study.objective.metric, study.objective.direction) == ("regression", "rmse", "minimize")
+
+
+def test_a_small_class_has_a_row_in_every_fold(tmp_path: Path) -> None:
+    study = draft(rows().assign(Label=["rare"] * 3 + ["b"] * 37), tmp_path)
+    assert study.data is not None
+    assert study.data.validation == KFold(folds=3)
+    with pytest.raises(DataInvalid, match="every class needs at least 2 rows, got 1"):
+        draft(rows().assign(Label=["single"] + ["b"] * 39), tmp_path)
+
+
+def test_the_first_line_names_the_schema_for_editors(tmp_path: Path) -> None:
+    rows().to_csv(tmp_path / "t.csv", index=False)
+    first = draft_study(tmp_path / "t.csv", None, "t").splitlines()[0]
+    path = url2pathname(urlsplit(first.removeprefix("# yaml-language-server: $schema=")).path)
+    assert json.loads(Path(path).read_text())["title"] == "Tunewright study"
 
 
 def test_a_rare_class_is_not_judged_by_accuracy(tmp_path: Path) -> None:

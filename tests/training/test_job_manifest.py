@@ -12,11 +12,11 @@ import pytest
 from tests.training.runner_contract import shell
 from tests.training.trials import TRIAL, job, study
 
-from tunewright.errors import InputError
 from tunewright.study import Study
 from tunewright.training.evaluator import scoring
-from tunewright.training.job_manifest import MAX_TOLD, Site, job_name, manifest
+from tunewright.training.job_manifest import Site, job_name, manifest
 from tunewright.training.job_site import site_of
+from tunewright.trial import Checkpoint
 
 KEY = {
     "name": "AWS_ACCESS_KEY_ID",
@@ -85,7 +85,7 @@ def test_what_scores_is_a_job_of_its_own_without_the_gpus_of_training(tmp_path: 
     scores = scoring(of)
     assert scores is not None
     trains, site = job(of, tmp_path / "train"), replace(SITE, scores=True)
-    scored = replace(job(scores, tmp_path / "score"), model={"model.bin": "0" * 64})
+    scored = replace(job(scores, tmp_path / "score"), scores=True)
     body = manifest(scored, site)
     assert body["metadata"]["name"] != job_name(SITE, TRIAL, trains.attempt)
     training, scoring_labels = (manifest(j, s)["metadata"]["labels"] for j, s in ((trains, SITE), (scored, site)))
@@ -93,7 +93,7 @@ def test_what_scores_is_a_job_of_its_own_without_the_gpus_of_training(tmp_path: 
     containers = {c["name"]: c for c in body["spec"]["template"]["spec"]["containers"]}
     assert containers["trial"]["image"] == "registry.example/score:1"
     assert containers["trial"]["command"] == ["score", "/tunewright/model"]
-    assert containers["trial"]["resources"]["limits"] == {"memory": str(2**30)}
+    assert containers["trial"]["resources"]["limits"] == {"memory": str(2**30), "ephemeral-storage": "16Gi"}
     assert {"name": "TUNEWRIGHT_MODEL", "value": "/tunewright/model"} in containers["trial"]["env"]
     assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
     assert "--box score" in " ".join(containers["save"]["command"])
@@ -111,12 +111,26 @@ def test_every_container_is_what_pod_security_restricted_asks_for(of: Study, tmp
     assert kinds <= {"emptyDir", "persistentVolumeClaim", "configMap"}
 
 
+def test_a_pod_may_fill_the_trials_own_disk_and_the_shared_folder_and_no_node(of: Study, tmp_path: Path):
+    body, containers = made(of, tmp_path)
+    assert containers["trial"]["resources"]["limits"]["ephemeral-storage"] == "16Gi"
+    spec = body["spec"]["template"]["spec"]
+    assert {"name": "shared", "emptyDir": {"sizeLimit": "16Gi"}} in spec["volumes"]
+    limits = [container["resources"]["limits"]["ephemeral-storage"] for container in spec["containers"]]
+    assert limits == ["16Gi", "16Gi"], "their sum is the pod's limit, shared folder included"
+    requests = {container["resources"]["requests"]["ephemeral-storage"] for container in containers.values()}
+    assert requests == {"0"}, "without one, Kubernetes would request the limit"
+
+
 def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     body, containers = made(shell("true", **EVERYTHING), tmp_path)
     trial, spec = containers["trial"], body["spec"]["template"]["spec"]
     assert (trial["image"], trial["workingDir"]) == ("registry.example/team/train:3", "/src")
     most = {"memory": str(4 * 2**30), "nvidia.com/gpu": "2"}
-    assert trial["resources"] == {"requests": {"cpu": "500m", **most}, "limits": most}
+    assert trial["resources"] == {
+        "requests": {"cpu": "500m", "ephemeral-storage": "0", **most},
+        "limits": {"ephemeral-storage": "16Gi", **most},
+    }
     assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
     assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
     assert body["spec"]["template"]["metadata"]["labels"]["team"] == "vision"
@@ -153,17 +167,17 @@ def test_what_load_is_told_takes_no_more_bytes_than_it_has(tmp_path: Path):
     assert json.loads(value)["texts"]["files/words.txt"] == text
 
 
-def test_what_a_variable_cannot_hold_is_refused_before_anything_is_made(tmp_path: Path):
-    """Linux takes no variable of 128 KiB; control characters are six bytes each in JSON."""
-    of = shell("true", files={"bell.txt": "\x07" * 21_000})
-    _, containers = made(of, tmp_path)
-    size = len(containers["load"]["env"][-1]["value"].encode())
-    most = 21_000 + (MAX_TOLD - 1 - size) // 6
-    _, containers = made(shell("true", files={"bell.txt": "\x07" * most}), tmp_path)
-    entry = containers["load"]["env"][-1]
+@pytest.mark.parametrize("files", [{"bell.txt": "\x07" * 10_900}, {f"{i:04}": "" for i in range(5_000)}])
+def test_as_many_files_as_a_study_may_have_and_a_checkpoint_of_any_size_fit_into_a_variable(
+    tmp_path: Path, files: dict[str, str]
+):
+    """Linux takes none of 128 KiB."""
+    found = Checkpoint(trial=TRIAL, attempt=3, files={f"shard-{i}": "0" * 64 for i in range(5_000)}, size=1)
+    of = replace(job(shell("true", files=files), tmp_path / "job"), resumes=found)
+    load = manifest(of, SITE)["spec"]["template"]["spec"]["initContainers"][0]
+    entry = load["env"][-1]
     subprocess.run(["true"], env={entry["name"]: entry["value"]}, check=True)
-    with pytest.raises(InputError, match=r"must be less than 131000 bytes of JSON, got 131\d\d\d: .*into the image"):
-        made(shell("true", files={"bell.txt": "\x07" * (most + 1)}), tmp_path)
+    assert json.loads(entry["value"])["resumes"] == {"trial": TRIAL, "attempt": 3}
 
 
 def test_names_tell_attempts_and_studies_apart_and_fit_into_a_label(tmp_path: Path):
@@ -175,7 +189,7 @@ def test_names_tell_attempts_and_studies_apart_and_fit_into_a_label(tmp_path: Pa
 
 def test_jobs_run_on_what_their_step_runs_on():
     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "w", "uid": "1", "controller": True}
-    labels = {"workflows.argoproj.io/workflow": "w", "kueue.x-k8s.io/queue-name": "night", "other": "x"}
+    labels = {"workflows.argoproj.io/workflow": "w", "kueue.x-k8s.io/queue-name": "of the pod", "other": "x"}
     environment = [KEY, {"name": "TUNEWRIGHT_S3_ENDPOINT", "value": "http://minio:9000"}, {"name": "ARGO", "value": ""}]
     main = {"name": "main", "image": "trainer:2", "env": environment}
     pod = {
@@ -186,6 +200,8 @@ def test_jobs_run_on_what_their_step_runs_on():
     assert (site.namespace, site.image) == ("n", "trainer:2")
     assert [entry["name"] for entry in site.environment] == ["AWS_ACCESS_KEY_ID", "TUNEWRIGHT_S3_ENDPOINT"]
     assert site.owner == {key: owner[key] for key in ("apiVersion", "kind", "name", "uid")}
-    assert site.labels == {key: labels[key] for key in labels if key != "other"}
+    assert site.labels == {"workflows.argoproj.io/workflow": "w"}
+    queued = site_of(pod, "s3://bucket/studies/tested", "night")
+    assert queued.labels == {"workflows.argoproj.io/workflow": "w", "kueue.x-k8s.io/queue-name": "night"}
     pod["metadata"].pop("ownerReferences")
     assert site_of(pod, "s3://b/s/t").owner == {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "2"}

@@ -20,7 +20,7 @@ from tunewright.termination import Terminated
 from tunewright.training import job_pod
 from tunewright.training.job_manifest import LOAD_VARIABLE
 from tunewright.training.job_pod import ENDED, SAVED, attend, box, prepare, watch
-from tunewright.trial import Checkpoint, Saved
+from tunewright.trial import Checkpoint, Outcome, Saved
 
 
 def told(place: Path, **changes: object) -> dict[str, object]:
@@ -81,7 +81,9 @@ def test_the_model_that_is_scored_is_there_and_damage_is_no_fault_of_the_study(t
     store = MemoryStore()
     store.put(layout.attempt(TRIAL, 2, "model/deep/model.bin"), b"weights")
     files = {"deep/model.bin": hashlib.sha256(b"weights").hexdigest()}
-    model = {"trial": TRIAL, "attempt": 2, "files": files}
+    outcome = Outcome(trial=TRIAL, attempt=2, state="TRAINED", model=files, started=0.0, ended=1.0)
+    layout.create(store, outcome, layout.attempt(TRIAL, 2, "outcome.json"))
+    model = {"trial": TRIAL, "attempt": 2}
     prepare(told(tmp_path / "a", model=model), tmp_path / "a", store)
     assert (tmp_path / "a/model/deep/model.bin").read_text() == "weights"
     store.put(layout.attempt(TRIAL, 2, "model/deep/model.bin"), b"weightz")
@@ -251,9 +253,27 @@ def test_a_checkpoint_is_stored_and_the_next_attempt_gets_it_back(tmp_path: Path
     (first / "checkpoint/deep/state.bin").write_text("epoch 3")
     ended(store, keep=False)
     watch(store, TRIAL, 1, first, poll=0.01)
-    found = layout.read(store, Checkpoint, layout.attempt(TRIAL, 1, "checkpoint.json"))
-    prepare(told(second, resumes=found.model_dump(mode="json")), second, store)
+    prepare(told(second, resumes={"trial": TRIAL, "attempt": 1}), second, store)
     assert (second / "checkpoint/deep/state.bin").read_text() == "epoch 3"
+
+
+@pytest.mark.parametrize("key", ["checkpoint.json", f"checkpoint/{hashlib.sha256(b'epoch 3').hexdigest()}"])
+@pytest.mark.parametrize("damage", ["damaged", "gone"])
+def test_a_trial_whose_checkpoint_cannot_be_read_begins_anew_in_a_folder_that_it_can_write(
+    tmp_path: Path, key: str, damage: str
+):
+    store, first, second = MemoryStore(), tmp_path / "first", tmp_path / "second"
+    prepare(told(first), first, store)
+    (first / "checkpoint/state.bin").write_text("epoch 3")
+    ended(store, keep=False)
+    watch(store, TRIAL, 1, first, poll=0.01)
+    if damage == "gone":
+        store.delete(layout.attempt(TRIAL, 1, key))
+    else:
+        store.put(layout.attempt(TRIAL, 1, key), b"epoch")
+    prepare(told(second, resumes={"trial": TRIAL, "attempt": 1}), second, store)
+    assert list((second / "checkpoint").iterdir()) == []
+    assert (second / "checkpoint").stat().st_mode & 0o2070 == 0o2070
 
 
 def test_event_files_are_a_stream_too(tmp_path: Path):

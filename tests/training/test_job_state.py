@@ -68,6 +68,12 @@ def test_what_the_kernel_and_the_container_runtime_say_is_the_trials_fault(termi
     assert words in seen.reason
 
 
+LOW_ON_DISK = (
+    "The node was low on resource: ephemeral-storage. Threshold quantity: 2Gi, available: 1Gi. "
+    "Container trial was using 12Gi, request is 0, has larger consumption of ephemeral-storage. "
+)
+
+
 @pytest.mark.parametrize(
     ("job", "of", "words"),
     [
@@ -80,7 +86,9 @@ def test_what_the_kernel_and_the_container_runtime_say_is_the_trials_fault(termi
         (JOB, pod(LIVES, LIVES, **disrupted("DeletionByTaintManager", "node is unreachable"), deleted=True), "node is unreachable"),
         (JOB, pod(ended(137), ended(137), phase="Failed", reason="Evicted", message="The node was low on resource: memory."), "low on resource"),
         (JOB, pod(phase="Failed", reason="NodeShutdown", message="shutting down"), "NodeShutdown: shutting down"),
+        (JOB, pod(ended(137), ended(137), phase="Failed", reason="Evicted", message=LOW_ON_DISK), "low on resource: ephemeral-storage"),
         (JOB, pod(ended(137, reason="ContainerStatusUnknown"), LIVES), "does not know what became of it"),
+        (JOB, pod(ended(255, reason="Unknown"), ended(255, reason="Unknown"), phase="Failed"), "does not know what became of it"),
         (JOB, pod(LIVES, ended(137, reason="OOMKilled")), "stores its results ended too early: exit code 137 (OOMKilled)"),
         (JOB, pod(waiting("PodInitializing", ""), load=ended(75, message="no answer")), "its data could not be fetched: no answer"),
     ],
@@ -125,7 +133,12 @@ def test_wrong_data_is_the_studys_fault_in_the_words_of_the_container_that_found
         ("ErrImagePull", 'failed to do request: Head "https://r": dial tcp: i/o timeout', False),
         ("ErrImagePull", "unexpected status code 503 Service Unavailable", False),
         ("CreateContainerConfigError", 'configmap "words" not found', True),
+        ("CreateContainerConfigError", "couldn't find key token in Secret tuning/hub", True),
         ("CreateContainerConfigError", "container has runAsNonRoot and image will run as root", True),
+        ("CreateContainerConfigError", "container's runAsUser breaks non-root policy", True),
+        ("CreateContainerError", "container create failed: executable file `train` not found in $PATH", True),
+        ("CreateContainerError", 'failed to mount rootfs component: open "/var/lib/x": no such device', False),
+        ("RunContainerError", "failed to create containerd task: no running task found: not found", False),
         ("ContainerCreating", "", False),
     ],
 )
@@ -155,5 +168,9 @@ def test_the_scheduler_speaks_for_itself_and_a_queue_is_no_delay():
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: taint"}
     seen = view(JOB, {"metadata": {}, "status": {"conditions": [condition]}})
     assert seen == Waiting(reason="no node takes its pod: 0/3 nodes: taint")
+    absent = {**condition, "message": '0/3 nodes are available: persistentvolumeclaim "datasets" not found.'}
+    seen = view(JOB, {"metadata": {}, "status": {"conditions": [absent]}})
+    assert isinstance(seen, Waiting)
+    assert seen.refused
     assert view({**JOB, "spec": {"suspend": True}}, None) == Waiting(reason="it waits in a queue", queued=True)
-    assert view(JOB, None) == Waiting(reason="it has no pod yet")
+    assert view(JOB, None) == Waiting(reason="it has no pod yet", mute=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.training.runner_contract import shell
 from tests.training.test_job_manifest import EVERYTHING, SITE
-from tests.training.test_job_state import LIVES, OUT, SINCE, disrupted, ended
+from tests.training.test_job_state import LIVES, OUT, OVER, SINCE, disrupted, ended
 from tests.training.trials import job
 
 from tunewright.errors import StudyInvalid
@@ -62,7 +62,7 @@ def test_a_built_in_trainer_has_one_node():
 
 
 def test_nothing_has_begun_without_pods_and_a_queue_is_no_delay():
-    assert view_nodes(TRAIN, []) == (Waiting(reason="it has no pod yet"), None)
+    assert view_nodes(TRAIN, []) == (Waiting(reason="it has no pod yet", mute=True), None)
     state, _ = view_nodes(condition("Suspended", "Suspended"), [])
     assert state == Waiting(reason="it waits in a queue", queued=True)
     assert isinstance(view_nodes(None, [])[0], Lost)
@@ -82,15 +82,38 @@ def test_one_node_that_fails_ends_the_trial_and_is_named():
     assert isinstance(state, Ended)
     assert (state.code, state.saving) == (3, True)
     assert state.reason.startswith("exit code 3 of node 1")
-    gone = node(0, ended(143), {"terminated": OUT}, **disrupted("JobSet", "failed"))
+    gone = node(0, ended(143), {"terminated": OUT})
+    gone["metadata"]["deletionTimestamp"] = OVER  # by the Job's controller
     state, _ = view_nodes(condition("Failed", "JobsFailed"), [gone, second])
     assert isinstance(state, Ended)
     assert state.saving is None, "who would store it is gone"
 
 
-def test_a_node_that_is_taken_away_is_the_platforms_fault():
-    state, _ = view_nodes(TRAIN, [node(0, LIVES), node(1, LIVES, **disrupted("EvictionByEvictionAPI", "drained"))])
+@pytest.mark.parametrize("leader", [LIVES, ended(1)], ids=["the leader lives", "the leader fails for want of it"])
+@pytest.mark.parametrize(
+    "taken",
+    [
+        node(1, LIVES, **disrupted("EvictionByEvictionAPI", "drained")),
+        node(1, ended(137), phase="Failed", reason="Evicted", message="The node was low on resource: memory."),
+        node(1, ended(255, reason="Unknown"), phase="Failed"),
+    ],
+    ids=["drained", "evicted", "node started again"],
+)
+def test_a_node_that_is_taken_away_is_the_platforms_fault(leader: dict[str, Any], taken: dict[str, Any]):
+    state, pod = view_nodes(TRAIN, [node(0, leader), taken])
     assert isinstance(state, Lost)
+    assert pod is taken
+
+
+def test_of_nodes_that_fail_one_after_another_the_first_is_to_blame_or_one_that_says_why():
+    first, later = ended(3, finishedAt="2026-01-02T03:04:50Z"), ended(1, finishedAt="2026-01-02T03:04:55Z")
+    state, _ = view_nodes(TRAIN, [node(0, later), node(1, first), node(2, later)])
+    assert isinstance(state, Ended)
+    assert state.reason.startswith("exit code 3 of node 1")
+    memory = ended(137, reason="OOMKilled", finishedAt="2026-01-02T03:04:56Z")
+    state, _ = view_nodes(TRAIN, [node(0, later), node(1, first), node(2, memory)])
+    assert isinstance(state, Ended)
+    assert "trial.limits.memory" in state.reason
 
 
 def test_a_runtime_that_trainer_does_not_support_is_refused():

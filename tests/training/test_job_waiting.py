@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +14,16 @@ import pytest
 from tests.training.clusters import FakeCluster, refusal
 from tests.training.runner_contract import shell
 from tests.training.test_job_manifest import SITE
-from tests.training.test_job_state import LIVES, OUT, pod, waiting
+from tests.training.test_job_state import LIVES, OUT, disrupted, ended, pod, waiting
+from tests.training.test_job_trainjob import node
 from tests.training.trials import TRIAL, job
 
-from tunewright.errors import InputError, StoreRefused, TransientError
+from tunewright.errors import AttemptLost, InputError, StoreRefused, TransientError
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.port import Stored
 from tunewright.training import job as job_module
-from tunewright.training import patience
+from tunewright.training import job_log, patience
 from tunewright.training.job import JobRunner, TrainJobRunner
 from tunewright.training.job_pod import ENDED, SAVED, box
 from tunewright.training.runner import Finished, StopTrial
@@ -193,6 +195,177 @@ def test_an_image_that_is_refused_for_long_is_the_studys_fault(
     views(cluster, store, monkeypatch, None, UNKNOWN, *[between] * 10, UNKNOWN)
     with pytest.raises(InputError, match=r"not found; check trial\.image"):
         run(cluster, tmp_path)
+
+
+NO_CLASS = 'Error creating: pods "trial-x" is forbidden: no PriorityClass with name low was found'
+NO_MAP = 'MountVolume.SetUp failed for volume "volume-0" : configmap "words" not found'
+NOT_MADE = [
+    pytest.param([], "FailedCreate", NO_CLASS, id="no priority class"),
+    pytest.param([dated(pod(load=waiting("PodInitializing", "")))], "FailedMount", NO_MAP, id="no config map"),
+]
+
+
+def warned(
+    cluster: FakeCluster, store: Refusing, monkeypatch: pytest.MonkeyPatch, pods: list[Any], times: int, **event: str
+) -> None:
+    """A pod that is not made in 300 s, of which an event tells at the first looks, and that then runs and ends."""
+    views(cluster, store, monkeypatch)
+    ends, looks = cluster.api.pods, iter(range(30))
+
+    def seen() -> list[Any]:
+        look = next(looks, None)
+        if look is not None and look < times:
+            cluster.api.objects[f"{cluster.events}/x"] = {**event, "metadata": {"resourceVersion": f"{look}"}}
+        return pods if look is not None else ends()
+
+    cluster.api.pods = seen
+
+
+@pytest.mark.parametrize(("pods", "reason", "message"), NOT_MADE)
+def test_what_a_study_names_and_the_cluster_does_not_have_is_the_studys_fault(
+    cluster: FakeCluster,
+    store: Refusing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pods: list[Any],
+    reason: str,
+    message: str,
+):
+    warned(cluster, store, monkeypatch, pods, times=8, reason=reason, message=message)
+    with pytest.raises(InputError, match=re.escape(f"{reason}: {message}; make what it names, or change trial.job")):
+        run(cluster, tmp_path)
+    assert len(cluster.api.deleted) == 1
+
+
+@pytest.mark.parametrize(("pods", "reason", "message"), NOT_MADE)
+def test_what_is_made_a_moment_later_is_waited_for(
+    cluster: FakeCluster,
+    store: Refusing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pods: list[Any],
+    reason: str,
+    message: str,
+):
+    warned(cluster, store, monkeypatch, pods, times=6, reason=reason, message=message)
+    assert run(cluster, tmp_path).state == "TRAINED"
+
+
+def test_a_quota_that_is_used_up_is_waited_for(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    full = 'Error creating: pods "trial-x" is forbidden: exceeded quota: all, requested: cpu=1, used: cpu=4, limited: cpu=4'
+    warned(cluster, store, monkeypatch, [], times=30, reason="FailedCreate", message=full)
+    assert run(cluster, tmp_path).state == "TRAINED"
+
+
+PRINTED = r"(?P<name>\w+)=(?P<value>[0-9.]+)"
+
+
+def test_a_metric_that_was_printed_is_looked_for_in_a_whole_log(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def log(*_: str) -> Iterator[bytes]:
+        yield b"accuracy=0.25\n"
+        if away:
+            raise TransientError("the Kubernetes API must answer")
+        yield b"accuracy=0.75\n"
+
+    away = True
+    monkeypatch.setattr(cluster, "log", log)
+    monkeypatch.setattr(job_log, "AWAY_SECONDS", 0.1)
+    cluster.api.pods = lambda: [dated(pod({"terminated": OUT}, LIVES))]
+    layout.create(store, Saved(trial=TRIAL, attempt=1), box(TRIAL, 1, SAVED))
+    with pytest.raises(TransientError, match="the trial's log must be read to its end"):
+        run(cluster, tmp_path, stdout_pattern=PRINTED)
+    assert cluster.api.deleted == [], "the next process goes on with it"
+    away = False
+    assert run(cluster, tmp_path, stdout_pattern=PRINTED).metrics == {"accuracy": 0.75}
+
+
+def test_the_log_that_is_kept_is_that_of_the_node_which_failed(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cluster.api.kinds |= {"trainjobs", "trainingruntimes"}
+    lives = {"running": {"startedAt": datetime.now(UTC).isoformat()}}
+    seen = [[node(0, lives), node(1, lives)], [node(0, lives, {"terminated": OUT}), node(1, ended(3))]]
+    cluster.api.pods = lambda: seen.pop(0) if len(seen) > 1 else seen[0]
+    monkeypatch.setattr(cluster, "log", lambda name, _: iter([f"I am {name}\n".encode()]))
+    of = job(shell("true", job={"nodes": 2}), tmp_path / "job")
+    finished = TrainJobRunner(cluster=cluster, site=SITE).run(of, lambda: None)
+    assert (finished.state, finished.log_tail) == ("FAILED", "I am t-node-0-1")
+    assert finished.reason.startswith("exit code 3 of node 1")
+
+
+def test_a_trial_that_has_ended_is_stopped_too_late(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    cluster.api.pods = Pods(store, 2)
+
+    def beat() -> None:
+        raise StopTrial("below the median")
+
+    finished = run(cluster, tmp_path, beat)
+    assert (finished.state, finished.metrics, cluster.api.deleted) == ("TRAINED", {"accuracy": 0.5}, [])
+
+
+def test_gpus_are_counted_over_all_nodes_and_only_while_the_trial_runs(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    cluster.api.pods = Pods(store, 1)  # it ran for 60 s
+    assert run(cluster, tmp_path, job={"gpus": 2, "nodes": 3}).gpu_seconds == 360.0
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pod(ended(143), ended(143), **disrupted("PreemptionByScheduler", "preempting")),
+        pod({"terminated": OUT}, {"terminated": OUT}),  # and nothing stored
+    ],
+)
+def test_an_attempt_that_is_lost_has_held_its_gpus(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, seen: dict[str, Any]
+):
+    cluster.api.pods = lambda: [dated(seen)]
+    with pytest.raises(AttemptLost) as lost:
+        run(cluster, tmp_path, job={"gpus": 2})
+    assert lost.value.gpu_seconds == 120.0
+
+
+def test_a_trial_that_is_stopped_has_held_its_gpu(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    cluster.api.pods = Pods(store, 1000)
+
+    def beat() -> None:
+        raise StopTrial("enough")
+
+    assert 0 < run(cluster, tmp_path, beat, job={"gpus": 1}).gpu_seconds < 30
+
+
+def test_a_trial_that_never_began_has_held_no_gpu(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    views(cluster, store, monkeypatch, *[None] * 300)
+    with pytest.raises(AttemptLost) as lost:
+        run(cluster, tmp_path, job={"gpus": 1, "start": 60})
+    assert lost.value.gpu_seconds == 0
+
+
+def test_an_api_that_is_away_does_not_hide_what_became_of_an_attempt(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cluster.api.pods = lambda: [dated(pod(ended(143), ended(143), **disrupted("PreemptionByScheduler", "preempting")))]
+
+    def discard(*_: object) -> None:
+        raise TransientError("the Kubernetes API must answer")
+
+    monkeypatch.setattr(JobRunner, "discard", discard)
+    with pytest.raises(AttemptLost, match="PreemptionByScheduler"):
+        run(cluster, tmp_path)
+
+    def beat() -> None:
+        raise KeyboardInterrupt
+
+    cluster.api.pods = Pods(store, 1000)
+    with pytest.raises(KeyboardInterrupt):
+        run(cluster, tmp_path, beat)
 
 
 def test_a_cluster_that_knows_no_train_jobs_is_told_so_by_whatever_is_asked_first(

@@ -45,6 +45,7 @@ def test_sizes_must_be_whole_and_positive(name: str, value: bool | int | float |
         plan({**FITS, name: value}, 2, (1, 28, 28), classes=5)
 
 
-def test_pooling_is_max_or_average() -> None:
-    with pytest.raises(InputError, match="pool1_type: must be one of max, average, got 'median'"):
+def test_pooling_is_max_or_average_or_the_paper_s_number_of_it() -> None:
+    assert plan({**FITS, "pool1_type": 0, "pool2_type": 1}, 2, (1, 28, 28), 5) == plan(FITS, 2, (1, 28, 28), 5)
+    with pytest.raises(InputError, match="pool1_type: must be one of max, average, 0, 1, got 'median'"):
         plan({**FITS, "pool1_type": "median"}, 2, (1, 28, 28), classes=5)

@@ -72,8 +72,14 @@ def test_an_infeasible_configuration_is_a_result_of_its_own(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ('{"loss": 1.0}', "metric accuracy was never written, got loss; write it or change objective.metric"),
-        ("{}", "metric accuracy was never written, got nothing; write it or change objective.metric"),
+        (
+            '{"loss": 1.0}',
+            "metric accuracy was never written, got loss; write it, or change objective.metric under a new study name",
+        ),
+        (
+            "{}",
+            "metric accuracy was never written, got nothing; write it, or change objective.metric under a new study name",
+        ),
         ('{"accuracy": NaN}', "metric accuracy must be a finite number, got nan"),
         ('{"accuracy": Infinity}', "metric accuracy must be a finite number, got inf"),
         ('{"accuracy": -Infinity}', "metric accuracy must be a finite number, got -inf"),

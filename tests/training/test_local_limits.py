@@ -37,6 +37,7 @@ def test_a_trial_that_hangs_is_ended_at_its_time_limit(tmp_path: Path) -> None:
     finished = run(shell("echo begun; sleep 300", limits={"time": 1}), tmp_path / "job")
     assert finished.state == "FAILED"
     assert finished.reason.startswith("time must be at most 1 s, got 1.")
+    assert finished.reason.endswith("raise trial.limits.time, under a new study name")
     assert finished.log_tail == "begun"
     assert time.monotonic() - begun < 10
 
@@ -52,6 +53,7 @@ def test_a_trial_that_takes_too_much_memory_is_ended(tmp_path: Path) -> None:
     finished = run(script(source, limits={"memory": "100MB"}), tmp_path / "job")
     assert finished.state == "FAILED"
     assert finished.reason.startswith("memory must be at most 100000000 bytes, got ")
+    assert finished.reason.endswith("raise trial.limits.memory, under a new study name")
 
 
 def test_memory_counts_the_children_of_a_trial(tmp_path: Path) -> None:
@@ -108,6 +110,18 @@ def test_a_trial_can_be_stopped_on_purpose_and_keeps_what_it_reached(tmp_path: P
     finished = LocalRunner(beat_seconds=0.3).run(job(shell(source), tmp_path / "job"), beat)
     assert (finished.state, finished.reason) == ("STOPPED", "below the median at step 3")
     assert finished.metrics == {"accuracy": 0.3}
+
+
+@pytest.mark.parametrize(("then", "state"), [("exit 0", "TRAINED"), ("sleep 300", "STOPPED")])
+def test_a_trial_that_has_ended_is_stopped_too_late(tmp_path: Path, then: str, state: str) -> None:
+    def beat() -> None:
+        time.sleep(1.5)  # meanwhile one of them ends
+        raise StopTrial("below the median")
+
+    source = f'sleep 0.5; echo "{{{{\\"accuracy\\": 0.9}}}}" > "$TUNEWRIGHT_METRICS"; {then}'
+    finished = LocalRunner(beat_seconds=0.1).run(job(shell(source), tmp_path / "job"), beat)
+    assert finished.state == state, finished.reason
+    assert finished.metrics == ({"accuracy": 0.9} if state == "TRAINED" else {})
 
 
 def test_beats_come_while_a_trial_runs(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,9 +47,22 @@ def test_npz_arrays_are_flattened_to_columns(tmp_path: Path) -> None:
     assert loaded.features.loc[2].tolist() == [8, 9, 10, 11]
 
 
-def test_a_float_target_of_many_values_is_a_regression_unless_told_otherwise(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("T.CSV", {}), ("t.csv.gz", {}), ("T.CSV.GZ", {"compression": "gzip"}), ("t.tsv", {"sep": "\t"}), ("t.Tsv.gz", {"sep": "\t"})],
+)  # fmt: skip
+def test_the_name_says_how_a_table_is_read(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    pd.DataFrame({"a": [1, 2], "y": [0, 1]}).to_csv(tmp_path / name, index=False, **options)
+    assert list(load_table(Data(source=str(tmp_path / name), target="y")).features) == ["a"]
+
+
+def test_a_target_of_many_numbers_is_a_regression_unless_told_otherwise(tmp_path: Path) -> None:
     many = pd.DataFrame({"a": range(50), "y": np.linspace(0, 1, 50)})
     assert table(many, tmp_path).task == "regression"
+    assert table(many.assign(y=range(50)), tmp_path).task == "regression"
+    assert table(many.assign(y=range(50)), tmp_path, task="classification").task == "classification"
+    assert table(many.assign(y=[f"n{i}" for i in range(50)]), tmp_path).task == "classification"
+    assert table(many.assign(y=[*range(20)] * 2 + [0] * 10), tmp_path).task == "classification"
     assert table(many.assign(y=[0.0, 1.0] * 25), tmp_path).task == "classification"
     assert table(many.assign(y=[0, 1] * 25), tmp_path, task="regression").task == "regression"
 
@@ -73,6 +87,11 @@ def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
     [
         ({"a": [1, 2], "y": [0, 1]}, {"target": "z"}, "must be a column of t.csv, got 'z'; known are a, y"),
         ({"a": [1, 2], "y": [0, 1]}, {"drop": ["b"]}, "data.drop: must name columns of the table, got b; known are a"),
+        (
+            {"a": [1, 2], "y": [0, 1]},
+            {"drop": ["b"], "target": "z"},
+            "got 'z'; known are a, y; data.drop: must name columns of the table, got b",
+        ),
         ({"a": [1, 2], "y": [0, None]}, {}, "y must have a value in every row, got 1 missing; drop those rows"),
         ({"a": [1, 2], "y": [3, 3]}, {}, "y needs at least 2 classes, got only 3; choose another target"),
         ({"a": [1, 2], "y": ["u", "v"]}, {"task": "regression"}, "y must be finite numbers for a regression, got 2"),
@@ -94,9 +113,12 @@ def test_a_table_that_cannot_be_trained_on_is_refused(
     [
         ("t.csv", b"", "must be a readable csv file"),
         ("t.csv", b"\xff\xfe\x00\x01,\n", "must be a readable csv file"),
+        ("t.csv.gz", b"not compressed", "must be a readable csv file"),
+        ("t.csv", b"a;y\n1;2\n", "columns of a .csv file must be separated by ',', got ';' in t.csv; convert it"),
+        ("t.TSV", b"a,y\n1,2\n", "columns of a .tsv file must be separated by '\\t', got ',' in t.TSV; convert it"),
         ("t.parquet", b"PAR1 but not really", "must be a readable parquet file"),
         ("t.npz", b"not a zip", "must be a readable .npz file of plain arrays"),
-        ("t.xlsx", b"", "must end in .csv, .parquet or .npz, got t.xlsx; convert it"),
+        ("t.xlsx", b"", "must end in .csv, .tsv (.gz too), .parquet or .npz, got t.xlsx; convert it"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:

@@ -114,7 +114,8 @@ def test_a_file_that_goes_before_it_is_read_takes_nothing_of_the_others_with_it(
     assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}]
 
 
-def test_a_trial_that_writes_nothing_but_event_files_is_measured_by_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", [None, r"(?P<name>\w+)=(?P<value>\S+)"])
+def test_a_trial_that_writes_nothing_but_event_files_is_measured_by_them(tmp_path: Path, pattern: str | None) -> None:
     source = """
 import os
 from tensorboardX import SummaryWriter
@@ -124,7 +125,8 @@ with SummaryWriter(os.path.join(os.environ["TUNEWRIGHT_OUTPUT"], "runs")) as wri
 """
     path = tmp_path / "train.py"
     path.write_text(source)
-    finished = run(study({"kind": "command", "command": [sys.executable, str(path)]}), tmp_path / "job")
+    trial = {"kind": "command", "command": [sys.executable, str(path)], "stdout_pattern": pattern}
+    finished = run(study(trial), tmp_path / "job")
     assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.5}), finished.log_tail
     assert [line["step"] for line in lines(tmp_path / "job/metrics.jsonl")] == [0, 1, 2]
 

@@ -22,11 +22,11 @@ from ..errors import InputError
     help="File to write; must not exist. Default: standard output.",
 )
 def command(table: Path, target: str | None, name: str | None, output: Path | None) -> None:
-    """Write a commented study for TABLE (CSV or Parquet) that tunes XGBoost on it."""
+    """Write a commented study for TABLE (CSV, TSV or Parquet) that tunes XGBoost on it. Its first line lets editors complete it."""
     from ..store.opening import check_name
     from ..training.draft import draft_study
 
-    chosen = name or re.sub(r"[^a-z0-9]+", "-", table.stem.lower()).strip("-")[:48].strip("-") or "study"
+    chosen = name or re.sub(r"[^a-z0-9]+", "-", _stem(table).lower()).strip("-")[:48].strip("-") or "study"
     check_name(chosen)
     if output is None:
         click.echo(draft_study(table, target, chosen), nl=False)
@@ -45,3 +45,7 @@ def command(table: Path, target: str | None, name: str | None, output: Path | No
             f"--output must be a file that can be written, got {output} ({error.strerror}); choose another"
         ) from None
     click.echo(f"wrote {output}; next: tunewright run {shlex.quote(str(output))}", err=True)
+
+
+def _stem(table: Path) -> str:
+    return table.with_suffix("").stem if table.suffix.lower() == ".gz" else table.stem

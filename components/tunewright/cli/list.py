@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import InputError
 from . import options
+
+if TYPE_CHECKING:
+    from ..store.port import Store
 
 
 @click.command()
@@ -14,9 +19,8 @@ from . import options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def command(store: str, as_json: bool) -> None:
     """List the studies of the store with their best objective and whether they run."""
-    from ..steps.ledger import Ledger
     from ..store import layout
-    from ..store.opening import open_store, study_store
+    from ..store.opening import open_store
 
     place = open_store(store)
     suffix = f"/{layout.STUDY}"
@@ -25,20 +29,7 @@ def command(store: str, as_json: bool) -> None:
         for entry in place.list()
         if entry.key.endswith(suffix) and entry.key.count("/") == 1
     ]
-    rows = []
-    for name in names:
-        ledger = Ledger(study_store(place, name))
-        record, (head, _) = ledger.record(), ledger.head()
-        rows.append(
-            {
-                "study": name,
-                "rounds": head.round,
-                "session": head.session,
-                "metric": record.study.objective.metric,
-                "best": head.best.objective if head.best else None,
-                "state": ("failed" if head.failed else "finished") if head.finished else "open",
-            }
-        )
+    rows = [_row(place, name) for name in names]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -48,3 +39,23 @@ def command(store: str, as_json: bool) -> None:
     from .table import table
 
     click.echo(table(rows))
+
+
+def _row(place: Store, name: str) -> dict[str, Any]:
+    """What is shown of a study, be it only why it cannot be read."""
+    from ..steps.ledger import Ledger
+    from ..store.opening import study_store
+
+    row: dict[str, Any] = {"study": name, **dict.fromkeys(("rounds", "session", "metric", "best", "state"))}
+    try:
+        ledger = Ledger(study_store(place, name))
+        record, (head, _) = ledger.record(), ledger.head()
+    except InputError as error:
+        return row | {"state": f"error: {error}"}
+    return row | {
+        "rounds": head.round,
+        "session": head.session,
+        "metric": record.study.objective.metric,
+        "best": head.best.objective if head.best else None,
+        "state": ("failed" if head.failed else "finished") if head.finished else "open",
+    }

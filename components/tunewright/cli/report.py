@@ -22,14 +22,13 @@ from . import options
     help="File to write.",
 )
 def command(study: str, store: str, session: str | None, output: Path) -> None:
-    """Draw the report of STUDY (its name or its file) as it stands now, finished or not."""
-    from ..steps.report import report
+    """Draw the report of STUDY (its name or its file) as it stands now, finished or not. The store is only read."""
+    from ..steps.report import draw
 
     ledger = options.ledger_of(study, store)
-    head, _ = ledger.head() if session is None else (None, None)
-    chosen = session or (head.session if head else "")
-    report(ledger, chosen)
-    copy_page(ledger.store.address, chosen, output)
+    page = draw(ledger, session or ledger.head()[0].session)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(page, encoding="utf-8")
     click.echo(f"wrote {output}")
 
 

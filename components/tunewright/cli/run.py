@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import TunewrightError
 from . import options
 
 if TYPE_CHECKING:
@@ -52,22 +53,30 @@ def command(
     A finished session stays finished; `--session new` searches on with what all sessions before have learnt.
     """
     from ..embedded.loop import run_study
-    from ..study_file import load_study
-    from ..training.parameters import check_parameters
+    from ..progress import Lines
+    from ..study_file import load_study, placed
+    from ..training.parameters import parameter_mistakes
 
-    study = _with(load_study(file, checks=[check_parameters]), trials=trials, parallel=parallel, seed=seed)
-    if _had_ended(study.name, store, session) and not as_json:
-        click.echo(
-            "this session had ended before; `--session new` searches on from what all sessions have learnt", err=True
-        )
-    result = run_study(
-        study,
-        store=store,
-        session=session,
-        base=file.resolve().parent,
-        progress=_progress(quiet, as_json),
-        single_writer=single_writer,
-    )
+    try:
+        study = _with(load_study(file, checks=[parameter_mistakes]), trials=trials, parallel=parallel, seed=seed)
+        if not (quiet or as_json) and _had_ended(study.name, store, session):
+            click.echo(
+                "this session had ended before; `--session new` searches on from what all sessions have learnt",
+                err=True,
+            )
+        with placed(file):
+            result = run_study(
+                study,
+                store=store,
+                session=session,
+                base=file.resolve().parent,
+                progress=_progress(quiet, as_json),
+                single_writer=single_writer,
+            )
+    except TunewrightError as error:
+        if as_json:
+            Lines().error(error)
+        raise
     if report is not None and result.report is not None:
         from .report import copy_page
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ import click
 from . import CLUSTER_COMMANDS, options
 
 if TYPE_CHECKING:
-    from ..trial import Result
+    from ..report.record import RoundHistory
+    from ..steps.ledger import Ledger
+    from ..trial import Head, Loss, Result
 
-LAST = 5  #: failures shown
+LAST = 5  #: failures shown, and lines of their logs
 
 
 @click.command()
@@ -37,8 +40,13 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
         click.echo(json.dumps(state, indent=2))
         return
     click.echo(f"study {state['study']} ({state['address']})")
-    click.echo(f"session {state['session']}, epoch {state['epoch']}: {state['state']}")
-    click.echo(f"round {state['round']}, {state['trials']} of {state['budget']} trials: " + _counts(state["counts"]))
+    open_ = f", round {state['round']}" if state["state"] == "open" else ""
+    click.echo(f"session {state['session']}, epoch {state['epoch']}: {state['state']}{open_}")
+    click.echo(
+        f"this session: {state['session_trials']} of {state['budget']} trials, {_counts(state['session_counts'])}"
+    )
+    if state["counts"] != state["session_counts"]:
+        click.echo(f"all sessions: {_counts(state['counts'])}")
     if state["best"]:
         click.echo(f"best {state['metric']}: {state['best']['objective']:.6g} (trial {state['best']['trial']})")
     if state["surrogate"]:
@@ -51,23 +59,49 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
         click.echo(f"running: trial {trial['trial']}, step {trial['step']}, {state['metric']} {trial['value']:.6g}")
     click.echo(_cost(state["cost"]))
     for failure in state["failures"]:
-        click.echo(f"\ntrial {failure['trial']} (round {failure['round']}) {failure['status']}: {failure['reason']}")
-        for line in failure["log_tail"].splitlines()[-LAST:]:
-            click.echo(f"    {line}")
+        word = "REFUSED" if failure["refused"] else failure["status"]
+        _tell(f"trial {failure['trial']} (round {failure['round']}) {word}: {failure['reason']}", failure["log_tail"])
+    for loss in state["unfinished"][:LAST]:
+        word = "was refused" if loss["refused"] else "was lost"
+        _tell(
+            f"trial {loss['trial']} has no result yet, attempt {loss['attempt']} {word}: {loss['reason']}",
+            loss["log_tail"],
+        )
+
+
+def _tell(text: str, log: str) -> None:
+    click.echo(f"\n{text}")
+    for line in log.splitlines()[-LAST:]:
+        click.echo(f"    {line}")
 
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status.lower()}" for status, count in counts.items()) or "none has ended"
 
 
+def _unfinished(ledger: Ledger, head: Head, rounds: Sequence[RoundHistory]) -> list[Loss]:
+    """Why trials of the open round have no result, as far as their latest attempts have left word."""
+    from ..steps.lease import LOST
+    from ..store import layout
+    from ..trial import Loss
+
+    keys = []
+    for round_ in rounds[head.round :]:
+        for slot, result in zip(round_.plan.slots, round_.results, strict=True):
+            if result is None and (numbers := layout.attempt_numbers(ledger.store, slot.trial)):
+                keys.append(layout.attempt(slot.trial, numbers[-1], LOST))
+    return [loss for loss in layout.find_all(ledger.store, Loss, keys) if loss is not None]
+
+
 def _cost(cost: dict[str, Any]) -> str:
     gpu = f", {cost['gpu_seconds']:.0f} s on GPUs" if cost["gpu_seconds"] else ""
+    evaluating = f"{cost['evaluate_seconds']:.0f} s evaluating"
     lost = (
         f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were lost"
         if cost["lost_attempts"]
         else ""
     )
-    return f"cost: {cost['train_seconds']:.0f} s training in {cost['attempts']} attempts{gpu}, {cost['evaluate_seconds']:.0f} s evaluating{lost}"
+    return f"cost of all sessions: {cost['train_seconds']:.0f} s training in {cost['attempts']} attempts{gpu}, {evaluating}{lost}"
 
 
 def _costs(results: list[Result]) -> dict[str, Any]:
@@ -84,8 +118,9 @@ def _costs(results: list[Result]) -> dict[str, Any]:
     }
 
 
-def describe(ledger: Any) -> dict[str, Any]:
+def describe(ledger: Ledger) -> dict[str, Any]:
     """Where the study stands, as plain data."""
+    from ..progress import ending
     from ..steps.report import gather
 
     history = gather(ledger)
@@ -101,9 +136,10 @@ def describe(ledger: Any) -> dict[str, Any]:
         "epoch": head.epoch,
         "state": f"{'failed' if head.failed else 'finished'}: {head.finished}" if head.finished else "open",
         "round": head.round,
-        "trials": len(mine),
+        "session_trials": len(mine),
         "budget": session.budget.most_trials,
-        "counts": dict(Counter(result.status.value for result in results)),
+        "session_counts": dict(Counter(ending(result) for result in mine)),
+        "counts": dict(Counter(ending(result) for result in results)),
         "metric": history.study.study.objective.metric,
         "best": head.best.model_dump() if head.best else None,
         "stopping": session.stopping.rule,
@@ -122,7 +158,11 @@ def describe(ledger: Any) -> dict[str, Any]:
         if last and last.surrogate
         else None,
         "failures": [
-            result.model_dump(mode="json", include={"trial", "round", "status", "reason", "log_tail"})
+            result.model_dump(mode="json", include={"trial", "round", "status", "refused", "reason", "log_tail"})
             for result in failures[-LAST:]
+        ],
+        "unfinished": [
+            loss.model_dump(mode="json", include={"trial", "attempt", "refused", "reason", "log_tail"})
+            for loss in _unfinished(ledger, head, history.rounds)
         ],
     }

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 
 from ..embedded.loop import StudyResult
+from ..progress import ending
+from ..steps.ledger import Ledger
 from ..study import Study
 from ..trial import Status
 
+LAST = 5  #: lines of a log
+
 
 def summary(study: Study, result: StudyResult, *, quiet: bool = False, report: Path | None = None) -> str:
-    """A few lines: best value and configuration, beside the defaults', counts, where the report is."""
+    """A few lines: best value and configuration, beside the defaults', counts, why trials failed, where the report is."""
     if quiet:
         return json.dumps({"objective": result.objective, "configuration": result.best})
     lines = [f"session {result.session} ended: {result.reason}"]
-    counts = Counter(trial.status for trial in result.trials)
-    lines.append(
-        "trials: " + ", ".join(f"{counts[status]} {status.value.lower()}" for status in Status if counts[status])
+    counts = Counter(
+        ending(trial) for trial in sorted(result.trials, key=lambda trial: list(Status).index(trial.status))
     )
+    lines.append("trials: " + ", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
     if result.best is None:
-        failed = next((t for t in result.trials if t.reason), None)
-        lines.append("no trial completed" + (f"; the first said: {failed.reason}" if failed else ""))
+        lines += _first_words(result)
     else:
         metric = study.objective.metric
         lines.append(f"best {metric}: {result.objective:.6g} (trial {result.best_trial})")
         if result.default_objective is not None:
             lines.append(f"with the study's defaults: {result.default_objective:.6g}")
         lines += [f"  {name}: {value}" for name, value in result.best.items()]
+    if counts.keys() - {Status.COMPLETE, Status.STOPPED}:
+        store, _, name = result.address.rpartition("/")
+        lines.append(f"why not all completed: {shlex.join(['tunewright', 'status', name, '--store', store])}")
     if report is not None:
         lines.append(f"report: {report}")
     elif result.report is not None:
         lines.append(f"report: {result.report}")
     return "\n".join(lines)
+
+
+def _first_words(result: StudyResult) -> list[str]:
+    """Why the first trial did not complete, with the end of its log."""
+    first = next((trial for trial in result.trials if trial.reason), None)
+    if first is None:
+        return ["no trial completed"]
+    whole = Ledger.at(result.address).result(first.trial)  # rounds are kept without logs
+    log = whole.log_tail.splitlines()[-LAST:] if whole else []
+    return [f"no trial completed; the first said: {first.reason}", *(f"    {line}" for line in log)]

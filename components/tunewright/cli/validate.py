@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import STORE_AWAY
 from . import options
+
+if TYPE_CHECKING:
+    from ..rules import Mistake
 
 
 @click.command()
 @options.study_file
 def command(file: Path) -> None:
-    """Check the study in FILE, then its data. The file's mistakes are named by line, field, value and remedy, all of them at once."""
+    """Check the study in FILE and its data. All mistakes are named at once, by line, field, value and remedy."""
     from ..study_file import load_study
-    from ..training.parameters import check_parameters
+    from ..training.data_check import data_mistakes
+    from ..training.parameters import parameter_mistakes
 
-    study = load_study(file, checks=[check_parameters])
-    if study.data is not None and not study.data.source.startswith("s3://"):
-        from ..training.data import identify
-        from ..training.evaluation import check_data
+    unread = ""
 
-        check_data(study.model_copy(update={"data": identify(study.data, file.resolve().parent)}))
+    def data(raw: Mapping[str, Any], _: object) -> list[Mistake]:
+        nonlocal unread
+        try:
+            return data_mistakes(raw, file.resolve().parent)
+        except STORE_AWAY as error:
+            unread = str(error)
+            return []
+
+    study = load_study(file, checks=[parameter_mistakes, data])
     conditional = sum(bool(parameter.when) for parameter in study.space.values())
     budget = study.budget
-    click.echo(f"{file}: study {study.name!r} is valid")
+    click.echo(f"{file}: study {study.name!r} is valid{', but its data was not checked' if unread else ''}")
+    if unread:
+        click.echo(f"  data: {unread}")
     click.echo(
         f"  space: {len(study.space)} parameters, {conditional} conditional, {len(study.constraints)} constraints"
     )

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EXIT_INPUT, EXIT_OK, InputError, TransientError
+from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TRANSIENT, InputError, TransientError
 from ..progress import Progress, Quiet
 from ..space import Configuration
 from ..steps.ledger import Clock, Ledger
@@ -39,7 +39,7 @@ class StudyResult:
     best_trial: str | None
     default_objective: float | None
     reason: str | None  #: why the session ended, None while it has not
-    failed: bool  #: True when it ended because too many trials failed
+    failed: bool  #: True when it ended because too many trials failed, or none could be run
     trials: list[Result]
     champion: Champion | None
     report: str | None  #: address of the report page
@@ -77,7 +77,7 @@ def run_study(
         study: the study.
         store: address of the store; every state lies there.
         session: its id; None goes on with the latest one, ``new`` begins another.
-        base: directory that relative data paths start from; default is the working directory.
+        base: directory that relative data paths start from and that commands start in; default is the working directory.
         progress: told what happens.
         clock: UTC seconds since the epoch.
         single_writer: promise that nothing else writes, so that a store without atomic writes will do.
@@ -90,17 +90,22 @@ def run_study(
         raise InputError(
             "a run needs a store that its trials' processes reach too, got 'memory:'; use a directory or s3://bucket/prefix"
         )
-    progress = progress or Quiet()
+    progress, base = progress or Quiet(), base or Path.cwd()
     session = choose_session(store, study.name, session)
     try:
-        head = open_session(store, study, session, base=base or Path.cwd(), now=clock(), single_writer=single_writer)
+        head = open_session(store, study, session, base=base, now=clock(), single_writer=single_writer)
         ledger = Ledger(study_store(open_store(store), study.name))
         opened = ledger.session(session)
         progress.opened(study, opened, _known(ledger, head))
-        with Workers(address_of(store, study), session, opened.budget.parallel_trials) as workers:
+        ended_before = head.finished is not None
+        with Workers(address_of(store, study), session, opened.budget.parallel_trials, base) as workers:
             while head.finished is None:
                 head = _round(ledger, session, workers, progress, clock)
-        key = _report(ledger, session, clock)
+        key = layout.report(session)
+        if not ended_before or not list(
+            ledger.store.list(key)
+        ):  # a finished session is read from a read-only store too
+            _report(ledger, session, clock)
         progress.finished(head, f"{ledger.store.address}/{key}")
         return result_of(ledger, session, key)
     finally:
@@ -117,6 +122,9 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
     progress.planned(plan)
     absent = [slot for slot, result in enumerate(ledger.results(plan)) if result is None]
     refused = _trials(ledger, plan, absent, workers, progress)
+    for ended in refused:
+        if ended.code == EXIT_TRANSIENT:  # a full disk, a store that is away: no reason to lose a trial
+            raise _refusal(ended)
     if refused and len(refused) == len(absent):
         raise _refusal(refused[0])
     surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
@@ -129,9 +137,13 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
 
 
 def _refusal(ended: Ended) -> InputError | TransientError:
-    """What every trial of a round that has no result said."""
-    message = ended.message or f"slot {ended.slot} must end with a result, but its process ended with {ended.code}"
-    return InputError(message) if ended.code == EXIT_INPUT else TransientError(f"{message}; try again")
+    """What a trial that could not be run said."""
+    return InputError(_words(ended)) if ended.code == EXIT_INPUT else TransientError(_words(ended))
+
+
+def _words(ended: Ended) -> str:
+    words = ended.message or f"slot {ended.slot} must end with a result, but its process ended with {ended.code}"
+    return words if ended.code in (EXIT_INPUT, EXIT_TRANSIENT) else f"{words}; try again"
 
 
 def _trials(ledger: Ledger, plan: Plan, absent: list[int], workers: Workers, progress: Progress) -> list[Ended]:
@@ -144,7 +156,9 @@ def _trials(ledger: Ledger, plan: Plan, absent: list[int], workers: Workers, pro
         result = ledger.result(plan.slots[ended.slot].trial)
         if result is None and ended.code != EXIT_OK:
             refused.append(ended)
-        progress.ended(ended.slot, result, ended.message or "it ended without a result")
+            progress.unfinished(ended.slot, _words(ended))
+        else:
+            progress.ended(ended.slot, result)
     return refused
 
 
@@ -155,10 +169,10 @@ def _known(ledger: Ledger, head: Head) -> list[Result]:
     return [result for sealed in rounds for result in sealed.results] + open_
 
 
-def _report(ledger: Ledger, session: str, clock: Clock) -> str:
+def _report(ledger: Ledger, session: str, clock: Clock) -> None:
     from ..steps.report import report
 
-    return report(ledger, session, clock=clock)
+    report(ledger, session, clock=clock)
 
 
 def result_of(ledger: Ledger, session: str | None = None, report: str | None = None) -> StudyResult:

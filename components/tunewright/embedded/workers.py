@@ -9,12 +9,11 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
+from pathlib import Path
 
 from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_OK
 
@@ -22,6 +21,7 @@ PR_SET_PDEATHSIG = 1
 TRIES = 6  #: lanes that may die over one slot in one life of the loop
 BACKOFF_SECONDS = 0.5  #: before a slot's second try; doubles with each
 GRACE_SECONDS = 10.0  #: between SIGTERM and SIGKILL
+KEPT = 10_000  #: last bytes of what a lane says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,14 @@ class _Work:
 class _Lane:
     """One process."""
 
-    def __init__(self, study: str, session: str) -> None:
+    def __init__(self, study: str, session: str, folder: Path) -> None:
         self.work: _Work | None = None
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the lane
+        self._said = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tunewright.embedded", study, session],
+            [sys.executable, "-m", "tunewright.embedded", study, session, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=subprocess.PIPE,  # no file: a lane tells of a full disk too
             start_new_session=True,  # Ctrl-C reaches the loop alone, which ends its lanes in order
             preexec_fn=partial(_end_with, os.getpid()),  # noqa: PLW1509 - the loop has one thread
         )
@@ -70,6 +70,7 @@ class _Lane:
 
     def died(self) -> int | None:
         """Exit code of a lane that is no more."""
+        self._listen()
         return self._process.poll()
 
     def end(self) -> None:
@@ -84,14 +85,19 @@ class _Lane:
         if self._process.returncode is None:
             self._process.kill()
             self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        self._listen()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
-        with self._errors:
-            self._errors.seek(0)
-            lines = self._errors.read()[-10_000:].decode(errors="replace").strip().splitlines()
+        lines = self._said.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+    def _listen(self) -> None:
+        """Take what the process has said, so that a full pipe never holds it up."""
+        said = self._process.stderr
+        while said is not None and select.select([said], [], [], 0)[0] and (chunk := os.read(said.fileno(), 2**16)):
+            self._said = (self._said + chunk)[-KEPT:]
 
 
 class Workers:
@@ -101,11 +107,13 @@ class Workers:
         study: address of the study.
         session: id of the session.
         parallel: how many lanes.
+        folder: where commands start.
     """
 
-    def __init__(self, study: str, session: str, parallel: int) -> None:
+    def __init__(self, study: str, session: str, parallel: int, folder: Path) -> None:
         self._study = study
         self._session = session
+        self._folder = folder
         self._parallel = parallel
         self._lanes: list[_Lane] = []
 
@@ -141,7 +149,7 @@ class Workers:
         for work in [work for work in waiting if work.not_before <= time.monotonic()]:
             lane = next((lane for lane in self._lanes if lane.work is None), None)
             if lane is None and len(self._lanes) < self._parallel:
-                lane = _Lane(self._study, self._session)
+                lane = _Lane(self._study, self._session, self._folder)
                 self._lanes.append(lane)
             if lane is not None:
                 waiting.remove(work)

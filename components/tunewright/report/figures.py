@@ -4,6 +4,7 @@
 
     from tunewright.report import figures
 
+    history, belief = tunewright.history("churn"), tunewright.belief("churn")
     figures.incumbent_over_trials(history)
     figures.slices(history, belief)["learning_rate"]
 

@@ -224,7 +224,7 @@ def _cost(tables: Tables) -> Section:
         "",
         "Training",
         "Evaluation",
-        "of it on GPU",
+        "GPUs, each counted",
         "Together",
         "In trials without a value",
         "In attempts that were repeated",

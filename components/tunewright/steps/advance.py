@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TERMINATED, EXIT_TRANSIENT, InputError, TransientError
 from ..training.evaluator import scoring
 from .ledger import Ledger
+from .leftovers import discard_lost
 from .propose import propose
 from .update_policy import update_policy
 from .update_surrogate import update_surrogate
@@ -34,6 +35,7 @@ def main(*, study: str, session: str, round: int | None = None) -> dict[str, Any
     if round is not None:
         evaluate_all(ledger, study, session, round)
         update_surrogate(ledger, session, round)
+        discard_lost(ledger, study, session, round)
         update_policy(ledger, session, round)
     return propose(ledger, session)
 

@@ -142,9 +142,10 @@ EVALUATE = Step(
 UPDATE_SURROGATE = Step(
     name="update-surrogate",
     summary="Seal the round and fit the reward model",
-    description="Writes LOST for every trial of the round that has no result, seals the round, and fits the reward model on all results.",
+    description="Writes LOST for every trial of the round that has no result, seals the round, fits the reward model on all results, and ends "
+    "what Jobs of LOST trials are left.",
     again="Same inputs, same bytes: what is stored is returned.",
-    image="agent",
+    image="trainer",
     inputs=(_STUDY, _SESSION, _ROUND),
 )
 UPDATE_POLICY = Step(
@@ -178,8 +179,8 @@ ADVANCE = Step(
 REPORT = Step(
     name="report",
     summary="Write the report and promote the champion",
-    description="Draws the session's page from the stored objects, and makes the best trial the champion when its model loads, scores again, and "
-    "beats the champion so far.",
+    description="Draws the session's page from the stored objects, and makes the best trial the champion when it beats the champion so far "
+    "and, with a built-in trainer, its model loads and scores again. Ends what Jobs are left of a round that the session leaves open.",
     again="A pure function of the objects.",
     image="trainer",
     inputs=(_STUDY, _SESSION),
@@ -218,6 +219,6 @@ STEPS: tuple[Step, ...] = (OPEN, PROPOSE, TRAIN, EVALUATE, UPDATE_SURROGATE, UPD
 """The steps of the loop."""
 COMMANDS: tuple[Step, ...] = (*STEPS, SEARCH)
 """All that containers can run."""
-MAKES_JOBS = ("train", "evaluate", "advance", "search")
-"""Those that make Kubernetes Jobs of the user's own programs, and wait for them."""
+HANDLES_JOBS = ("train", "evaluate", "update-surrogate", "advance", "report", "search")
+"""Those that make Kubernetes Jobs of the user's own programs and wait for them, or end those that nobody waits for any more."""
 BY_NAME: dict[str, Step] = {step.name: step for step in STEPS}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import tempfile
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from ..errors import ArtifactCorrupt, AttemptLost, NotFound
@@ -22,6 +21,7 @@ from ..training.local import LocalRunner
 from ..training.reported import sound
 from ..training.runner import LOG as LOG_FILE
 from ..training.runner import Finished, Job, Runner, TrialFailed
+from ..training.scratch import scratch
 from ..trial import Loss, Outcome, Result, Status
 from .costs import cost_of
 from .ledger import Clock, Ledger
@@ -68,24 +68,25 @@ def evaluate(
     began = clock()
     study = ledger.study(ledger.session(session))
     try:
-        judged = _judge(ledger, study, place.configuration, outcome, ledger.trial_seed(round_, slot), runner)
+        finished = _scored(ledger, study, place.configuration, outcome, ledger.trial_seed(round_, slot), runner)
     except (ArtifactCorrupt, NotFound) as error:
         LOG.warning("trial %s is lost, its model cannot be read: %s", place.trial, error)
         return None
     except AttemptLost as lost:
-        if _times_lost(ledger, outcome, lost, clock()) < study.trial.limits.attempts:
+        if _times_lost(ledger, outcome, lost, began, clock()) < study.trial.limits.attempts:
             raise
         LOG.warning("trial %s is lost, its model could not be scored: %s", place.trial, lost)
         return None
     ended = clock()
     result = Result(
-        **{"log_tail": outcome.log_tail, **judged},
+        **_judge(study, finished),
+        log_tail=finished.log_tail,
         trial=place.trial,
         round=round_,
         slot=slot,
         attempt=outcome.attempt,
         curve=_curve(ledger, outcome),
-        cost=cost_of(ledger.store, place.trial, evaluate_seconds=ended - began),
+        cost=cost_of(ledger.store, place.trial, evaluate_seconds=ended - began, gpu_seconds=finished.gpu_seconds),
         started=outcome.started,
         ended=ended,
     )
@@ -104,10 +105,17 @@ def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if outcome is not None), None)
 
 
-def _times_lost(ledger: Ledger, outcome: Outcome, lost: AttemptLost, now: float) -> int:
+def _times_lost(ledger: Ledger, outcome: Outcome, lost: AttemptLost, began: float, now: float) -> int:
     """How often something outside has ended the scoring of this model, which is told here once more."""
-    reason = sound(f"scoring its model: {lost}")
-    loss = Loss(trial=outcome.trial, attempt=outcome.attempt, reason=reason, log_tail=lost.log_tail, ended=now)
+    loss = Loss(
+        trial=outcome.trial,
+        attempt=outcome.attempt,
+        reason=sound(f"scoring its model: {lost}"),
+        log_tail=lost.log_tail,
+        started=began,
+        ended=now,
+        gpu_seconds=lost.gpu_seconds,
+    )
     times = 1
     while not layout.create(ledger.store, loss, layout.score_lost(outcome.trial, outcome.attempt, times))[1]:
         times += 1
@@ -119,29 +127,37 @@ def _curve(ledger: Ledger, outcome: Outcome) -> list[tuple[int, float]]:
     return thin(stream_of(ledger.store, outcome.trial, outcome.attempt, metric))
 
 
-def _judge(
+def _scored(
     ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int, runner: Runner
-) -> dict[str, Any]:
-    """Status, objective, metrics and reason of the result."""
-    if outcome.state in ("FAILED", "INFEASIBLE"):
-        return {"status": Status(outcome.state), "metrics": outcome.metrics, "reason": outcome.reason}
-    metrics = outcome.metrics
-    if outcome.state == "TRAINED" and not isinstance(study.trial, CommandTrial):
+) -> Finished:
+    """How the trial has ended, its model scored if there is one. Its GPU seconds are those of scoring."""
+    trained = Finished(state=outcome.state, reason=outcome.reason, metrics=outcome.metrics, log_tail=outcome.log_tail)
+    if outcome.state != "TRAINED":
+        return trained
+    if not isinstance(study.trial, CommandTrial):
         try:
-            metrics = {**metrics, **score(ledger, study, configuration, outcome, seed)}
+            return replace(trained, metrics={**outcome.metrics, **score(ledger, study, configuration, outcome, seed)})
         except (TrialFailed, ValueError) as error:  # scikit-learn refuses what it cannot score with a ValueError
-            return {"status": Status.FAILED, "metrics": metrics, "reason": sound(f"scoring its model: {error}")}
-    elif outcome.state == "TRAINED" and (scores := scoring(study)) is not None:
-        finished = _run(ledger, scores, configuration, outcome, seed, runner)
-        metrics = {**metrics, **finished.metrics}
-        if finished.state in ("FAILED", "INFEASIBLE"):
-            told = {"reason": finished.reason, "log_tail": finished.log_tail}
-            return {"status": Status(finished.state), "metrics": metrics, **told}
+            return replace(trained, state="FAILED", reason=sound(f"scoring its model: {error}"))
+    if (scores := scoring(study)) is None:
+        return trained
+    finished = _run(ledger, scores, configuration, outcome, seed, runner)
+    metrics = {**outcome.metrics, **finished.metrics}
+    if finished.state == "TRAINED":
+        return replace(trained, metrics=metrics, gpu_seconds=finished.gpu_seconds)
+    return replace(finished, metrics=metrics)
+
+
+def _judge(study: Study, ended: Finished) -> dict[str, Any]:
+    """Status, objective, metrics and reason of the result."""
+    metrics = ended.metrics
+    if ended.state in ("FAILED", "INFEASIBLE"):
+        return {"status": Status(ended.state), "metrics": metrics, "reason": ended.reason}
     name, finite = study.objective.metric, {name: value for name, value in metrics.items() if math.isfinite(value)}
-    if outcome.state == "STOPPED":
-        return {"status": Status.STOPPED, "objective": finite.get(name), "metrics": finite, "reason": outcome.reason}
+    if ended.state == "STOPPED":
+        return {"status": Status.STOPPED, "objective": finite.get(name), "metrics": finite, "reason": ended.reason}
     if name in finite:
-        return {"status": Status.COMPLETE, "objective": finite[name], "metrics": finite, "reason": outcome.reason}
+        return {"status": Status.COMPLETE, "objective": finite[name], "metrics": finite, "reason": ended.reason}
     if name in metrics:
         reason = f"the metric {name!r} must be a finite number, got {metrics[name]}"
     else:
@@ -159,17 +175,16 @@ def score(ledger: Ledger, study: Study, configuration: Configuration, outcome: O
     """
     from ..training.evaluation import evaluate as measure
 
-    with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
-        fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, Path(scratch))
-        return measure(study, configuration, Path(scratch), seed)
+    with scratch(outcome.trial) as model:
+        fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, model)
+        return measure(study, configuration, model, seed)
 
 
 def _run(
     ledger: Ledger, study: Study, configuration: Configuration, outcome: Outcome, seed: int, runner: Runner
 ) -> Finished:
     """Run the scoring program, and keep what it printed."""
-    with tempfile.TemporaryDirectory(prefix=f"tunewright-{outcome.trial}-") as scratch:
-        directory = Path(scratch)
+    with scratch(outcome.trial) as directory:
         if runner.here:
             (directory / MODEL).mkdir()
             fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, directory / MODEL)
@@ -180,14 +195,9 @@ def _run(
             directory=directory,
             trial=outcome.trial,
             attempt=outcome.attempt,
-            model=outcome.model,
+            scores=True,
         )
-        try:
-            finished = run(runner, job)
-        except AttemptLost:
-            if not runner.here:  # a Job that cannot read its model is lost like any other
-                fetch_model(ledger.store, outcome.trial, outcome.attempt, outcome.model, directory / MODEL)
-            raise
+        finished = run(runner, job)
         if log := (directory / LOG_FILE).read_bytes():
             ledger.store.put(layout.attempt(outcome.trial, outcome.attempt, f"{layout.SCORE}/{LOG_FILE}"), log)
         return finished

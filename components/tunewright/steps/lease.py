@@ -152,8 +152,17 @@ def give_back(store: Store, start: AttemptStart) -> None:
 
 def lose(store: Store, start: AttemptStart, error: AttemptLost | InputError, *, now: float) -> None:
     """Say that something outside ended the attempt, and what: it counts against the trial's attempts and keeps nobody waiting."""
-    log_tail = error.log_tail if isinstance(error, AttemptLost) else ""
-    loss = Loss(trial=start.trial, attempt=start.attempt, reason=sound(str(error)), log_tail=log_tail, ended=now)
+    lost = error if isinstance(error, AttemptLost) else AttemptLost(str(error))
+    loss = Loss(
+        trial=start.trial,
+        attempt=start.attempt,
+        reason=sound(str(lost)),
+        refused=isinstance(error, InputError),
+        log_tail=lost.log_tail,
+        started=start.started,
+        ended=now,
+        gpu_seconds=lost.gpu_seconds,
+    )
     layout.create(store, loss, layout.attempt(start.trial, start.attempt, LOST))
 
 

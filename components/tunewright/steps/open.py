@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -16,17 +17,19 @@ from ..store.opening import open_store, study_store
 from ..store.probe import require_atomic
 from ..study import Budget, Study
 from ..study_file import parse_study
-from ..training.evaluation import check_data
-from ..training.parameters import check_parameters
+from ..training.data_check import check_data
+from ..training.parameters import check_parameters, parameter_mistakes
 from ..trial import Head, SessionRecord, StudyRecord
+from .changes import session_changes, study_changes
 from .ledger import Ledger
 
+LOG = logging.getLogger(__name__)
 SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a store without atomic writes
 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
-    study = parse_study(study_text, "study.yaml")
+    study = parse_study(study_text, "study.yaml", [parameter_mistakes])
     address = f"{store.rstrip('/')}/{study.name}"
     session = session_id(session)
     single = os.environ.get(SINGLE_WRITER) == "1"
@@ -50,6 +53,8 @@ def open_session(
 ) -> Head:
     """Create or verify the study, create the session, claim the head.
 
+    A session that was opened before keeps its settings; that others are asked for now is a warning in the log.
+
     Args:
         store: address of the store.
         study: the study as its file says.
@@ -70,7 +75,14 @@ def open_session(
     ledger = Ledger(study_store(place, study.name))
     study = _with_identity(study, base)
     _create_study(ledger, study, now, single_writer=single_writer)
-    return _claim(ledger, study, session, now)
+    wanted = _session(ledger, study, session, now)
+    head = _claim(ledger, wanted)
+    if ignored := session_changes(layout.read(ledger.store, SessionRecord, layout.session(session)), wanted):
+        LOG.warning(
+            "session %r keeps the settings that it was opened with, but %s; begin a new one for these (`--session new`)",
+            session, "; ".join(ignored),
+        )  # fmt: skip
+    return head
 
 
 def _with_identity(study: Study, base: Path) -> Study:
@@ -91,38 +103,49 @@ def _create_study(ledger: Ledger, study: Study, now: float, *, single_writer: bo
             ledger.store, StudyRecord(digest=study.digest(), study=study, created=now), layout.STUDY
         )
     if stored.digest != study.digest():
+        changes = "; ".join(study_changes(stored.study, study)) or "its definition is another"
+        remedy = "give the changed study another name"
+        if not _has_result(ledger):
+            remedy += (
+                f", or remove everything below {ledger.store.address}: it has no result yet, but nothing may run on it"
+            )
         raise StudyChanged(
-            f"study {study.name!r} in {ledger.store.address} must stay as it was created, but {_differences(stored.study, study)} changed; "
-            "give the changed study another name"
+            f"study {study.name!r} in {ledger.store.address} must stay as it was created, but {changes}; {remedy}"
         )
 
 
-def _differences(old: Study, new: Study) -> str:
-    before, after = old.identity(), new.identity()
-    return ", ".join(part for part in before if before[part] != after[part]) or "its definition"
+def _has_result(ledger: Ledger) -> bool:
+    return any(entry.key.endswith("/result.json") for entry in ledger.store.list("trials/"))
 
 
-def _claim(ledger: Ledger, study: Study, session: str, now: float) -> Head:
+def _session(ledger: Ledger, study: Study, session: str, now: float) -> SessionRecord:
+    """The session as the study asks for it; what it claims is open."""
+    return SessionRecord(
+        id=session,
+        epoch=0,
+        first_round=0,
+        started=now,
+        budget=study.budget,
+        goal=study.objective.goal,
+        seed=study.seed,
+        agent=_settings(ledger, study),
+        stopping=study.stopping,
+        source=study.data.source if study.data else None,
+        job=study.trial.job,
+    )
+
+
+def _claim(ledger: Ledger, wanted: SessionRecord) -> Head:
+    session = wanted.id
     for _ in range(16):
         current = ledger.find_head()
         if current is not None and current[0].session == session:
             return current[0]
         epoch = (current[0].epoch if current else 0) + 1
+        first_round = current[0].round if current else 0
         record, _ = layout.create(
             ledger.store,
-            SessionRecord(
-                id=session,
-                epoch=epoch,
-                first_round=current[0].round if current else 0,
-                started=now,
-                budget=study.budget,
-                goal=study.objective.goal,
-                seed=study.seed,
-                agent=_settings(ledger, study),
-                stopping=study.stopping,
-                source=study.data.source if study.data else None,
-                job=study.trial.job,
-            ),
+            wanted.model_copy(update={"epoch": epoch, "first_round": first_round}),
             layout.session(session),
         )
         if record.epoch != epoch:

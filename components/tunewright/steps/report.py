@@ -20,6 +20,7 @@ from ..study import CommandTrial, Study
 from ..trial import Champion, Head, Outcome, Plan, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
 from .evaluate import score
 from .ledger import Clock, Ledger
+from .leftovers import discard_unfinished
 from .peers import latest_stream
 
 LOG = logging.getLogger(__name__)
@@ -28,8 +29,9 @@ SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same byte
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
-    """Entry point of the step. Raises InputError, after the page is written, when the session ended because too many trials failed."""
+    """Entry point of the step. Raises InputError, after the page is written, when the session has failed."""
     ledger = Ledger.at(study)
+    discard_unfinished(ledger, study, session)
     report(ledger, session)
     head, _ = ledger.head()
     if head.failed and head.session == session:
@@ -39,18 +41,22 @@ def main(*, study: str, session: str) -> dict[str, Any]:
 
 def report(ledger: Ledger, session: str, *, clock: Clock = time.time) -> str:
     """Promote the champion, draw the page; returns the page's key. Also for a session that has failed or was fenced."""
+    promote(ledger)
+    key = layout.report(session)
+    ledger.store.put(key, draw(ledger, session, clock=clock).encode())
+    return key
+
+
+def draw(ledger: Ledger, session: str, *, clock: Clock = time.time) -> str:
+    """The page of a session as its study stands now; nothing is written."""
     from ..report.page import render
 
-    promote(ledger)
     history = gather(ledger, session)
     try:
-        page = render(history, belief(ledger, history), generated=clock())
+        return render(history, belief(ledger, history), generated=clock())
     except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
         LOG.warning("the page is drawn without the reward model's belief, which cannot be read: %s", error)
-        page = render(history, None, generated=clock())
-    key = layout.report(session)
-    ledger.store.put(key, page.encode())
-    return key
+        return render(history, None, generated=clock())
 
 
 def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
@@ -107,7 +113,7 @@ def belief(ledger: Ledger, history: StudyHistory) -> Belief | None:
 
 
 def promote(ledger: Ledger) -> Champion | None:
-    """Make the best trial the champion if it beats the present one and its stored model still scores what its result says."""
+    """Make the best trial the champion if it beats the present one and the stored model of a built-in trainer still scores what its result says."""
     head, _ = ledger.head()
     study = ledger.study(ledger.session(head.session))
     for _ in range(16):
@@ -154,7 +160,7 @@ def _store(ledger: Ledger, champion: Champion, tag: str | None) -> None:
 def _candidate(
     ledger: Ledger, study: Study, head: Head, current: Champion | None
 ) -> tuple[SealedRound, Slot, Result] | None:
-    """The best trial better than the champion whose model scores again as it did."""
+    """The best trial better than the champion whose model scores again as it did, if we can score it."""
     reward = study.objective.reward
     scored = [
         (sealed, slot, result)
@@ -170,7 +176,7 @@ def _candidate(
 
 def _scores_again(ledger: Ledger, study: Study, sealed: SealedRound, slot: Slot, result: Result) -> bool:
     if isinstance(study.trial, CommandTrial):
-        return True  # its program scored itself; there is nothing to run again
+        return True  # only programs of the user's own can score it
     outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
     if outcome is None:
         return False

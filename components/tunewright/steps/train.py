@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ..training.job import runner_for
 from ..training.keeping import keep_model, left_out_note
 from ..training.patience import AWAY, patiently
 from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
+from ..training.scratch import scratch
 from ..training.stream import Growing, kept
 from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
 from .lease import beating, give_back, lose, take
@@ -89,17 +89,17 @@ def _attempt(
     place = ledger.slot(round_, slot)
     if not runner.goes_on(place.trial, start.attempt):
         runner.discard(place.trial)  # whatever dead attempts may have left
-    with beating(ledger.store, start), tempfile.TemporaryDirectory(prefix=f"tunewright-{place.trial}-") as scratch:
+    with beating(ledger.store, start), scratch(place.trial) as directory:
         job = Job(
             study=ledger.study(session),
             configuration=place.configuration,
             seed=ledger.trial_seed(round_, slot),
-            directory=Path(scratch),
+            directory=directory,
             trial=place.trial,
             attempt=start.attempt,
         )
         found = _checkpoint(ledger.store, place)
-        since = _resume(ledger.store, place, job, found)
+        since = _resume(ledger.store, place, job, found, here=runner.here)
         rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(replace(job, resumes=found), watch.beat)
@@ -112,9 +112,11 @@ def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:
     return latest(store, place.trial) or (latest(store, place.resumes) if place.resumes else None)
 
 
-def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None) -> int:
-    """Bring the stream and the checkpoint that this attempt goes on from; returns the step up to which the trial was judged before."""
-    if found is not None and restore(store, found, job.directory / CHECKPOINT):
+def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None, *, here: bool) -> int:
+    """Bring the stream that this attempt goes on from, and the checkpoint if it trains `here`; returns the step up to which the trial was judged
+    before."""
+    folder = job.directory / CHECKPOINT
+    if found is not None and (not here or restore(store, found.trial, found.attempt, folder)):
         with suppress(NotFound):
             stream = store.get(layout.attempt(found.trial, found.attempt, STREAM)).data
             (job.directory / STREAM).write_bytes(stream)
@@ -143,7 +145,7 @@ def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path
         log_tail=finished.log_tail,
         started=start.started,
         ended=now,
-        gpu=finished.gpu,
+        gpu_seconds=finished.gpu_seconds,
     )
     return layout.create(store, outcome, layout.attempt(start.trial, start.attempt, "outcome.json"))[0]
 

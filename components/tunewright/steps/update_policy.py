@@ -107,6 +107,9 @@ def verdict(
         best: the study's best objective so far.
         now: UTC seconds since the epoch.
     """
+    last = rounds[-1]
+    if all(result.refused for result in last.results):
+        return f"every trial of round {last.round} was refused: {last.results[0].reason}", True
     budget = session.budget
     results = [result for sealed in rounds for result in sealed.results]
     failed = sum(result.status in (Status.FAILED, Status.LOST) for result in results)
@@ -122,9 +125,13 @@ def verdict(
     if best is not None and objective.reached(best):
         return f"goal {session.goal} reached with {best}", False
     if len(results) >= budget.trials:
-        return f"{len(results)} trials, budget.trials is {budget.trials}", False
-    if len(rounds) >= budget.rounds:
-        return f"{len(rounds)} rounds, budget.rounds is {budget.rounds}", False
-    if budget.wall_time is not None and now - session.started >= budget.wall_time:
-        return f"{now - session.started:.0f} s, budget.wall_time is {budget.wall_time:.0f} s", False
-    return None, False
+        spent = f"{len(results)} trials, budget.trials is {budget.trials}"
+    elif len(rounds) >= budget.rounds:
+        spent = f"{len(rounds)} rounds, budget.rounds is {budget.rounds}"
+    elif budget.wall_time is not None and now - session.started >= budget.wall_time:
+        spent = f"{now - session.started:.0f} s, budget.wall_time is {budget.wall_time:.0f} s"
+    else:
+        return None, False
+    if all(result.status is Status.LOST for result in results):
+        return f"{spent}, and every one is LOST: {results[-1].reason}", True
+    return spent, False

@@ -12,11 +12,14 @@ from .costs import cost_of
 from .knowledge import knowledge_for
 from .lease import LOST
 from .ledger import Clock, Ledger, seed_for
+from .leftovers import discard_lost
 
 
 def main(*, study: str, session: str, round: int) -> dict[str, Any]:  # noqa: A002 - the step's argument
     """Entry point of the step."""
-    update_surrogate(Ledger.at(study), session, round)
+    ledger = Ledger.at(study)
+    update_surrogate(ledger, session, round)
+    discard_lost(ledger, study, session, round)
     return {}
 
 
@@ -66,12 +69,16 @@ def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
         keys += [layout.score_lost(trial, numbers[-1], times) for times in range(1, tries + 1)]
     found = layout.find_all(ledger.store, Loss, keys)
     last = next((loss for loss in reversed(found) if loss is not None), None)
+    refused = last is not None and last.refused and last.attempt == numbers[-1]
+    if last is not None:
+        reason = last.reason if refused else f"{reason}; {last.reason}"
     lost = Result(
         trial=trial,
         round=plan.round,
         slot=slot,
         status=Status.LOST,
-        reason=f"{reason}; {last.reason}"[:2000] if last else reason,
+        reason=reason[:2000],
+        refused=refused,
         log_tail=last.log_tail if last else "",
         attempt=max(numbers, default=0),
         cost=cost_of(ledger.store, trial),

@@ -238,6 +238,12 @@ def attempt_numbers(store: Store, trial: str) -> list[int]:
     return sorted(int(match[1]) for match in begun if match)
 
 
+def scores_lost(store: Store, trial: str) -> list[str]:
+    """Keys of what was said each time that something outside ended the scoring of a trial."""
+    name = re.compile(rf"{attempts(trial)}[1-9][0-9]*/{SCORE}/lost-[1-9][0-9]*\.json")
+    return [entry.key for entry in store.list(attempts(trial)) if name.fullmatch(entry.key)]
+
+
 class Prefixed:
     """A store seen from below a prefix: the part of a bucket that belongs to one study."""
 

@@ -17,6 +17,11 @@ WRITERS = 16
 ROUNDS = 3
 
 ACCESS_CHECKS = ("readable", "writable")
+MISSES: dict[type[StoreMiss], str] = {
+    NotFound: "what was written is not there",
+    AlreadyExists: "a new key is said to be taken",
+    Conflict: "what nobody has changed is said to have changed",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +105,10 @@ def _looks(place: Prefixed, writers: int, rounds: int) -> dict[str, Callable[[],
 def _check(name: str, look: Callable[[], Seen]) -> Check:
     try:
         ok, detail = look()
-    except (StoreMiss, StoreRefused) as error:
-        ok, detail = False, f"{type(error).__name__}: {error}"
+    except StoreRefused as error:
+        ok, detail = False, str(error)
+    except StoreMiss as error:
+        ok, detail = False, f"{error}: {MISSES[type(error)]}"
     return Check(name=name, ok=ok, detail=detail)
 
 

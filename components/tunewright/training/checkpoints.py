@@ -12,7 +12,7 @@ import shutil
 import time
 from pathlib import Path, PurePosixPath
 
-from ..errors import ArtifactCorrupt, InputError, NotFound
+from ..errors import ArtifactCorrupt, NotFound, SchemaUnknown
 from ..store import layout
 from ..store.port import Store
 from ..trial import Checkpoint
@@ -106,25 +106,26 @@ def latest(store: Store, trial: str) -> Checkpoint | None:
     return next((document for document in reversed(found) if document is not None), None)
 
 
-def restore(store: Store, found: Checkpoint, folder: Path) -> bool:
-    """Put a checkpoint's files where the trial looks for them; False, and no file, when it is damaged or gone."""
+def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
+    """Put the files of an attempt's checkpoint where a trial looks for them; False, and no file, when it is damaged or gone."""
     try:
+        found = layout.read(store, Checkpoint, layout.attempt(trial, attempt, NAME))
         for name, digest in found.files.items():
             path = folder / _inside(name)
-            key = layout.attempt(found.trial, found.attempt, f"{FOLDER}/{digest}")
-            data = layout.get_verified(store, key, digest)
+            data = layout.get_verified(store, layout.attempt(trial, attempt, f"{FOLDER}/{digest}"), digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-    except (ArtifactCorrupt, NotFound, InputError) as error:
-        LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", found.trial, error)
-        shutil.rmtree(folder, ignore_errors=True)
+    except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
+        LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", trial, error)
+        for path in folder.glob("*"):  # the folder itself may have been made for the trial
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return False
     return True
 
 
 def _inside(name: str) -> str:
-    """The name itself. Raises InputError when it leads out of the folder."""
+    """The name itself. Raises ArtifactCorrupt when it leads out of the folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise InputError(f"a checkpoint's file must lie in its folder, got {name!r:.80}")
+        raise ArtifactCorrupt(f"a checkpoint's file must lie in its folder, got {name!r:.80}")
     return name

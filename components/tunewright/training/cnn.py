@@ -247,12 +247,12 @@ def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Ten
 
 
 def _save(output: Path, folds: list[_Fold], images: Images, trained: dict[str, Any]) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     files = {}
     for number, fold in enumerate(folds):
         path = output / f"fold-{number}.safetensors"
-        save_file({name: tensor.cpu().contiguous() for name, tensor in fold.network.state_dict().items()}, path)
+        path.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in fold.network.state_dict().items()}))
         files[path.name] = artifact.file_digest(path)
     artifact.write(
         output,

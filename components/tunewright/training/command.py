@@ -34,7 +34,7 @@ def user_command(job: Job, trial: CommandTrial, place: PurePath, data: str | Non
     if data is not None:
         values["data"] = data
     known = {"TUNEWRIGHT_PARAMS": str(place / PARAMS)}
-    if job.model is not None:
+    if job.scores:
         values["model"] = known["TUNEWRIGHT_MODEL"] = str(place / MODEL)
     inactive = job.study.space.keys() - job.configuration.keys()
     rendered = [render(part, values, inactive) for part in trial.command]

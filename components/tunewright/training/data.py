@@ -25,6 +25,12 @@ def sklearn_name(data: Data) -> str | None:
     return name
 
 
+def suffix(source: str) -> str:
+    """What the name of a file ends with, such as ``.csv`` or ``.csv.gz``: it says how the file is read."""
+    path = Path(source)
+    return "".join(path.suffixes[-2:]) if path.suffix.lower() == ".gz" else path.suffix
+
+
 def identify(data: Data, base: Path) -> Data:
     """The same data with a full path, relative ones resolved against ``base``, and the digest of its content.
 
@@ -52,7 +58,7 @@ def local(data: Data, directory: Path) -> Data:
         DataInvalid: no such file or object, or it has another digest than ``data.sha256``.
     """
     if data.source.startswith("s3://"):
-        path = directory / ("data" + Path(data.source).suffix)
+        path = directory / f"data{suffix(data.source)}"
         path.write_bytes(_object(data.source))
         data = data.model_copy(update={"source": str(path)})
     if sklearn_name(data) is not None or Path(data.source).is_dir():  # a folder was checked when the study was created

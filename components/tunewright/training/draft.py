@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataInvalid
-from ..study import Data
+from ..schema import DIRECTORY
+from ..study import Data, HoldOut, KFold
+from .split import parts
 from .table import Table, load_table, read_frame
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ RARE = 0.1  #: with a class below this share, accuracy rewards ignoring it
 
 
 def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path | None = None) -> str:
-    """A commented study file for a CSV or Parquet table: XGBoost over a broad space, its own defaults first.
+    """A commented study file for a CSV, TSV or Parquet table: XGBoost over a broad space, its own defaults first.
 
     Args:
         csv: the table; written into the study as given, or from the study's folder.
@@ -42,8 +44,10 @@ def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path |
     drop = [name for name in frame.columns if name != column and _identifies(frame[name], name)]
     table = load_table(Data(source=str(csv), target=column, drop=drop))
     metric, direction, why = _metric(table)
-    validation = "{folds: 5}" if len(frame) < FEW_ROWS else "{holdout: 0.25}"
+    validation = _validation(table)
+    parts(Data(source=str(csv), validation=validation), table.target, stratified=table.classes is not None)
     return _TEMPLATE.format(
+        schema=(DIRECTORY / "study.schema.json").as_uri(),
         name=name,
         rows=len(frame),
         columns=len(table.features.columns),
@@ -55,8 +59,16 @@ def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path |
         guessed="" if target is not None else "  # guessed: check it",
         drop=json.dumps(drop, ensure_ascii=False),
         task=table.task,
-        validation=validation,
+        validation=json.dumps(validation.model_dump()).replace('"', ""),
     )
+
+
+def _validation(table: Table) -> KFold | HoldOut:
+    """Five folds of a small table, fewer where its rarest class has fewer rows; a part held out of a large one."""
+    if len(table.target) >= FEW_ROWS:
+        return HoldOut(holdout=0.25)
+    rarest = len(table.target) if table.classes is None else int(np.bincount(table.target).min())
+    return KFold(folds=max(2, min(5, rarest)))
 
 
 def _seen_from(path: Path, folder: Path | None) -> str:
@@ -87,6 +99,7 @@ def _metric(table: Table) -> tuple[str, str, str]:
 
 
 _TEMPLATE = """\
+# yaml-language-server: $schema={schema}
 # A study: what is searched, for what, on what data. `tunewright validate` checks it, `tunewright run` runs it.
 name: {name}  # lower-case letters, digits and hyphens; with other data or another space, take another name
 description: ""

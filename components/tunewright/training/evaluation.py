@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from pathlib import Path
 
 from ..space import Configuration
 from ..study import CNNTrial, CommandTrial, Study
 from .data import local
-
-
-def check_data(study: Study) -> None:
-    """Read the data as a built-in trainer will, so that what is wrong with it is said before anything is written.
-
-    Data in a bucket is read when trials train, and so is all data where the trainers' libraries are not installed.
-
-    Raises:
-        DataInvalid: unreadable, or the target is missing or cannot be learnt.
-        InputError: the objective's metric is not one of the data's task.
-    """
-    if study.data is None or isinstance(study.trial, CommandTrial) or study.data.source.startswith("s3://"):
-        return
-    if importlib.util.find_spec("pandas") is None:
-        return
-    from .metrics import check_objective
-    from .table import load_table
-
-    if isinstance(study.trial, CNNTrial):
-        from .images import load_images
-
-        load_images(study.data)
-        check_objective(study.objective, "classification")
-    else:
-        check_objective(study.objective, load_table(study.data).task)
 
 
 def evaluate(study: Study, configuration: Configuration, model: Path, seed: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..container import JobSettings
+from ..errors import AttemptLost, InputError
 from ..study import CommandTrial, Limits, Study
 from .runner import Finished, Job, Runner
 
@@ -37,10 +38,15 @@ def scoring(study: Study) -> Study | None:
 
 def run(runner: Runner, job: Job) -> Finished:
     """Score a model. What went wrong is told in the words of `trial.evaluate`. Raises as `Runner.run`."""
-    finished = runner.run(job, lambda: None)
-    if not finished.reason:
-        return finished
-    reason = finished.reason
+    try:
+        finished = runner.run(job, lambda: None)
+    except (AttemptLost, InputError) as error:
+        error.args = tuple(_renamed(str(words)) for words in error.args)
+        raise
+    return replace(finished, reason=f"scoring its model: {_renamed(finished.reason)}") if finished.reason else finished
+
+
+def _renamed(reason: str) -> str:
     for field in ("command", "image", "limits"):
         reason = reason.replace(f"trial.{field}", f"trial.evaluate.{field}")
-    return replace(finished, reason=f"scoring its model: {reason}")
+    return reason

@@ -63,7 +63,7 @@ def _arrays(data: Data) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
         digits = load_digits()
         return digits.images.repeat(DIGITS_SCALE, axis=1).repeat(DIGITS_SCALE, axis=2), digits.target
-    if name is not None or not data.source.endswith(".npz"):
+    if name is not None or not data.source.lower().endswith(".npz"):
         raise DataInvalid(
             f"data.source: cnn needs an .npz with x and y or sklearn:digits, got {data.source}; convert it"
         )

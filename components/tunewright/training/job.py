@@ -19,7 +19,7 @@ from ..container import JobSettings
 from ..errors import AttemptLost, InputError, NotFound, StoreRefused, TransientError
 from ..store import layout
 from ..store.port import Store
-from ..study import Study
+from ..study import CommandTrial, Study
 from ..trial import Saved
 from .command import ERROR, METRICS
 from .job_cluster import Absent, Cluster, Taken, own_namespace
@@ -27,7 +27,7 @@ from .job_log import Follower
 from .job_manifest import ATTEMPT_LABEL, TRIAL, Site, job_name, manifest, selector
 from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
-from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, view
+from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, missing, ran, unmade, view
 from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner
 from .parameters import check_parameters
@@ -45,20 +45,21 @@ GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
 T = TypeVar("T")
 
 
-def runner_for(study: Study, address: str, *, scores: bool = False) -> Runner:
+def runner_for(study: Study, address: str, *, scores: bool = False, folder: str | None = None) -> Runner:
     """Who runs the trials of a study where this process is.
 
     Args:
         study: as this session has it.
         address: of the study in its store.
         scores: who runs what scores their models.
+        folder: where commands of this machine start.
     """
     on_cluster = "KUBERNETES_SERVICE_HOST" in os.environ and address.startswith("s3://")
     if on_cluster and study.as_jobs:
         cluster = Cluster(own_namespace())
         kind = JobRunner if scores or study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
         return kind(cluster=cluster, site=replace(own_site(cluster, address), scores=scores), pod=own_pod_name())
-    return LocalRunner()
+    return LocalRunner(folder=folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,20 +85,17 @@ class JobRunner:
             self._forget(job)
         watch = _Watch(self, job, beat)
         try:
-            watch.begin()
-            ended = watch.until_ended()
-        except StopTrial as stop:
-            ended = watch.end("STOPPED", str(stop))
+            ended = watch.run()
         except StoreRefused:
             raise  # as when the store is away
         except (AttemptLost, InputError):
-            self.discard(job.trial)
+            self._clear(job.trial)
             raise
         except TransientError:
             raise  # the Job goes on, and so does the next who waits for it
         except BaseException:
             if not self._moved():
-                self.discard(job.trial)
+                self._clear(job.trial)
             raise
         return watch.finished(ended)
 
@@ -154,17 +152,15 @@ class JobRunner:
         wanted = f"{selector(self.site, job.trial)},{ATTEMPT_LABEL}={job.attempt}"
         return self.cluster.items(self.cluster.pods, labelSelector=wanted)
 
-    def words(self, *names: str) -> str:
-        """The latest warning about objects of these names; empty when there is none."""
-        warnings = [
-            event
-            for event in self.cluster.items(self.cluster.events, fieldSelector="type=Warning")
-            if event["involvedObject"].get("name") in names
-        ]
-        latest = max(
-            warnings, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")), default=None
-        )
-        return f"{latest['reason']}: {latest['message']}" if latest else ""
+    def warnings(self, job: Job, pod: Object | None) -> list[Object]:
+        """Events that warn of an attempt's pod, or of the Job that has not made one; the latest last."""
+        name = self.maker(job) if pod is None else pod["metadata"]["name"]
+        found = self.cluster.items(self.cluster.events, fieldSelector=f"type=Warning,involvedObject.name={name}")
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")))
+
+    def maker(self, job: Job) -> str:
+        """Name of the Job that makes an attempt's pods."""
+        return job_name(self.site, job.trial, job.attempt)
 
     def _make(self, path: str, body: dict[str, Any]) -> None:
         """Make an object, unless it is there. One that is being deleted is of an attempt that is over."""
@@ -186,6 +182,11 @@ class JobRunner:
         if not self.goes_on(job.trial, job.attempt):
             for name in (ENDED, SAVED, METRICS):
                 self.store.delete(box(job.trial, job.attempt, name, self.site.box))
+
+    def _clear(self, trial: str) -> None:
+        """Discard while an error passes through, which an API that is away must not hide. Whoever makes the next attempt discards again."""
+        with suppress(InputError, TransientError):
+            self.discard(trial)
 
     def _moved(self) -> bool:
         """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""
@@ -218,6 +219,10 @@ class TrainJobRunner(JobRunner):
             (self.home, train_job(job, self.site)),
         ]
 
+    def maker(self, job: Job) -> str:
+        """See `JobRunner.maker`."""
+        return f"{super().maker(job)}-{NODE}-0"
+
     def look(self, job: Job) -> tuple[View, Object | None]:
         """See `JobRunner.look`."""
         return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
@@ -236,31 +241,36 @@ class _Watch:
     def __init__(self, runner: JobRunner, job: Job, beat: Callable[[], None]) -> None:
         self.runner = runner
         self.job = job
-        self.name = job_name(runner.site, job.trial, job.attempt)
         self.log = Follower(runner.cluster, job, runner.container)
         self.saved: Saved | None = None
         self._beat = beat
         self._settings = job.study.trial.job or JobSettings()
         self._begun = self._waited = self._read = time.monotonic()
         self._refused: float | None = None  #: since when it is seen that waiting will not help
+        self._version = ""  #: of the event that told so
         self._told = False
+        self._since = self._until = 0.0  #: when the trial began and ended, by its node's clock
         self._offset = 0
         self._events: dict[str, float] = {}
 
-    def begin(self) -> None:
-        """Make the Job, unless it is there. Raises InputError, TransientError, StopTrial."""
-        self._patiently(lambda: self.runner.make(self.job))
-        self._begun = self._waited = time.monotonic()
-
-    def until_ended(self) -> End:
-        """Wait for the end of the trial.
+    def run(self) -> End:
+        """Make the Job, unless it is there, and wait for the end of the trial.
 
         Raises:
-            StopTrial: `beat` has asked for it.
             AttemptLost: the platform ended the attempt, or it did not begin in time.
             InputError: the study is wrong in a way that every trial shares.
             TransientError, StoreRefused: the API server or the store stayed away.
         """
+        try:
+            self._patiently(lambda: self.runner.make(self.job))
+            self._begun = self._waited = time.monotonic()
+            return self._until_ended()
+        except StopTrial as stop:
+            self._beat = lambda: None  # it would ask for the end again
+            seen, _ = self._patiently(self._look)
+            return self._until_ended() if isinstance(seen, Ended) else self._end("STOPPED", str(stop))
+
+    def _until_ended(self) -> End:
         while True:
             ended = self._judge(self._patiently(self._look))
             if ended is not None:
@@ -273,35 +283,64 @@ class _Watch:
                 self._beat()
                 time.sleep(min(BEAT_SECONDS, max(0.0, end - time.monotonic())))
 
-    def end(self, state: State, reason: str) -> End:
+    def _end(self, state: State, reason: str) -> End:
         """End the trial; what it has written up to now counts."""
         patiently(lambda: self.runner.discard(self.job.trial))  # without a beat, which might ask for its end again
         end = time.monotonic() + GONE_SECONDS
         while patiently(lambda: self.runner.pods(self.job)) and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
         patiently(self._mirror_stream)
-        return End(code=-15, log=self.log.finish(), events={}, state=state, reason=reason)
+        return End(
+            code=-15,
+            log=self.log.finish(),
+            events={},
+            state=state,
+            reason=reason,
+            gpu_seconds=self._gpu_seconds(),
+        )
 
     def finished(self, ended: End) -> Finished:
         """The verdict on a trial that has ended."""
         (self.job.directory / LOG).write_bytes(ended.log.content())
-        judged = verdict(self.job, ended)
         return replace(
-            judged,
-            gpu=judged.gpu or self._settings.gpus > 0,
+            verdict(self.job, ended),
             model=self.saved.model if self.saved is not None else {},
             left_out=tuple(self.saved.left_out) if self.saved is not None else (),
         )
 
     def _look(self) -> tuple[View, Object | None]:
-        return self.runner.look(self.job)
+        seen, pod = self.runner.look(self.job)
+        since, until = ran(pod, self.runner.container)
+        self._since, self._until = since or self._since, until or self._until
+        if isinstance(seen, Waiting) and seen.mute:
+            seen = self._told_of(seen, pod)
+        return seen, pod
+
+    def _told_of(self, seen: Waiting, pod: Object | None) -> Waiting:
+        """What events tell of a pod that says nothing itself. One that was there at the last look is a pause between two tries."""
+        event = missing(self.runner.warnings(self.job, pod))
+        if event is None:
+            return seen
+        version = event["metadata"]["resourceVersion"]
+        silent, self._version = version == self._version, version
+        return unmade(f"{event['reason']}: {event['message']}", silent=silent)
+
+    def _gpu_seconds(self) -> float:
+        """Of all nodes up to now; to wait for a node, an image or the data costs none."""
+        seconds = (self._until or time.time()) - self._since if self._since else 0.0
+        return max(0.0, seconds) * self._settings.gpus * self._settings.nodes
+
+    def _lost(self, reason: str) -> AttemptLost:
+        return AttemptLost(
+            f"{reason}; it is tried again", log_tail=self.log.last_lines(), gpu_seconds=self._gpu_seconds()
+        )
 
     def _judge(self, seen: tuple[View, Object | None]) -> End | None:
         state, pod = seen
         if isinstance(state, Refused):
             raise InputError(state.reason)
         if isinstance(state, Lost):
-            raise AttemptLost(f"{state.reason}; it is tried again", log_tail=self.log.last_lines())
+            raise self._lost(state.reason)
         if isinstance(state, Waiting):
             self._wait(state, pod)
             return None
@@ -323,9 +362,10 @@ class _Watch:
         elif not state.silent:
             self._refused = None
         if now - self._waited > self._settings.start:
-            words = self.runner.words(self.name, *([pod["metadata"]["name"]] if pod else []))
+            latest = self.runner.warnings(self.job, pod)[-1:]
+            words = "".join(f" ({event['reason']}: {event['message']})" for event in latest)
             raise AttemptLost(
-                f"it must begin to train within {self._settings.start:g} s, but {state.reason}{f' ({words})' if words else ''}; "
+                f"it must begin to train within {self._settings.start:g} s, but {state.reason}{words}; "
                 "free the nodes or raise trial.job.start"
             )
 
@@ -333,27 +373,40 @@ class _Watch:
         most = self.job.study.trial.limits.time
         if seconds <= most:
             return None
-        return self.end("FAILED", f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time")
+        return self._end(
+            "FAILED",
+            f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time, under a new study name",
+        )
 
     def _ended(self, state: Ended) -> End | None:
         """The end once everything is stored, None before."""
         if state.saving is not None:
-            self._tell(keep=state.code == 0 and self.job.model is None)
+            self._tell(keep=state.code == 0 and not self.job.scores)
             self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))
             if self.saved is None:
                 if not state.saving:
-                    raise AttemptLost(
-                        "what it left could not be stored; it is tried again", log_tail=self.log.last_lines()
-                    )
+                    raise self._lost("what it left could not be stored")
                 return None
             self._patiently(self._fetch)
         code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
         reason, most = state.reason, self.job.study.trial.limits.time
         if code and not reason and 0 < state.since < state.until - most:
-            reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time"
+            reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time, under a new study name"
         return End(
-            code=code, log=self.log.finish(), events=self._events, state="FAILED" if reason else None, reason=reason
+            code=code,
+            log=self.log.finish(whole=not code and not reason and self._measured_by_log),
+            events=self._events,
+            state="FAILED" if reason else None,
+            reason=reason,
+            gpu_seconds=self._gpu_seconds(),
         )
+
+    @property
+    def _measured_by_log(self) -> bool:
+        """Whether it may have printed its metric and written it nowhere else."""
+        trial = self.job.study.trial
+        printed = isinstance(trial, CommandTrial) and trial.stdout_pattern is not None
+        return printed and not (self.job.directory / METRICS).is_file()
 
     def _tell(self, *, keep: bool) -> None:
         """Tell the pod that its trial has ended, and whether its model is worth keeping."""

@@ -3,57 +3,98 @@
 from __future__ import annotations
 
 import threading
+import time
 
-from ..errors import TunewrightError
+from ..errors import TransientError, TunewrightError
 from .job_cluster import Cluster
 from .output import CappedLog
+from .patience import AWAY_SECONDS
 from .runner import Job
 from .stream import printed_stream
 
 PAUSE_SECONDS = 1.0
-PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ended
+PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ended, when it can be done without
 
 
 class Follower:
-    """Follows one log. A connection that breaks begins again at the first byte."""
+    """Follows the log of one pod, until another one tells more of the trial."""
 
     def __init__(self, cluster: Cluster, job: Job, container: str) -> None:
         self._cluster = cluster
         self._job = job
         self._container = container
-        self._log = CappedLog(job.study.trial.limits.log)
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._reading: _Reading | None = None
 
     def follow(self, pod: str) -> None:
         """Begin, unless it has begun."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=(pod,), daemon=True, name=f"log of {pod}")
-            self._thread.start()
+        if self._reading is None or self._reading.pod != pod:
+            self._reading = _Reading(self._cluster, self._job, self._container, pod)
 
     def last_lines(self) -> str:
         """The end of what has come up to now."""
-        return self._log.last_lines()
+        return self._reading.log.last_lines() if self._reading is not None else ""
 
-    def finish(self) -> CappedLog:
-        """The whole log of a container that has ended."""
+    def finish(self, *, whole: bool = False) -> CappedLog:
+        """The log of a container that has ended: as much of it as comes, or the whole.
+
+        Raises:
+            TransientError: the whole did not come.
+        """
+        if self._reading is None:
+            return CappedLog(self._job.study.trial.limits.log)
+        lacks = self._reading.finish(AWAY_SECONDS if whole else PATIENCE_SECONDS)
+        if whole and lacks:
+            raise TransientError(f"the trial's log must be read to its end to find its metric, but: {lacks}; try again")
+        return self._reading.log
+
+
+class _Reading:
+    """Reads a log in a thread. A connection that breaks begins again at the first byte.
+
+    While the container runs, a connection that breaks looks like one that ends; so the log is whole when one that began later has ended.
+    """
+
+    def __init__(self, cluster: Cluster, job: Job, container: str, pod: str) -> None:
+        self.pod = pod
+        self.log = CappedLog(job.study.trial.limits.log)
+        self._cluster = cluster
+        self._job = job
+        self._container = container
+        self._lacks = "it did not end in time"
+        self._over = threading.Event()
+        self._end = 0.0  #: when it gives up
+        self._thread = threading.Thread(target=self._run, daemon=True, name=f"log of {pod}")
+        self._thread.start()
+
+    def finish(self, seconds: float) -> str:
+        """Wait for the rest; returns why it is not there."""
+        self._end = time.monotonic() + seconds
         self._over.set()
-        if self._thread is not None:
-            self._thread.join(PATIENCE_SECONDS)
-        return self._log
+        self._thread.join(seconds)
+        return self._lacks
 
-    def _run(self, pod: str) -> None:
+    def _run(self) -> None:
         while True:
-            ending = self._over.is_set()
-            log, printed = CappedLog(self._job.study.trial.limits.log), printed_stream(self._job)
+            ended = self._over.is_set()
             try:
-                for chunk in self._cluster.log(pod, self._container):
-                    log.write(chunk)
-                    if printed is not None:
-                        printed.write(chunk)
-                    if log.size >= self._log.size:
-                        self._log = log
-            except TunewrightError:
-                pass
-            if ending or self._over.wait(PAUSE_SECONDS):
-                return
+                self._read()
+                if ended:
+                    self._lacks = ""
+                    return
+            except TunewrightError as error:
+                self._lacks = str(error)
+                if ended and (not isinstance(error, TransientError) or time.monotonic() > self._end):
+                    return
+            if ended:
+                time.sleep(PAUSE_SECONDS)
+            else:
+                self._over.wait(PAUSE_SECONDS)
+
+    def _read(self) -> None:
+        log, printed = CappedLog(self._job.study.trial.limits.log), printed_stream(self._job)
+        for chunk in self._cluster.log(self.pod, self._container):
+            log.write(chunk)
+            if printed is not None:
+                printed.write(chunk)
+            if log.size >= self.log.size:
+                self.log = log

@@ -18,15 +18,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from ..container import SHARED, JobSettings, escaped, secret_of
-from ..errors import InputError
 from ..store import layout
 from ..study import CommandTrial, Data, Limits
 from .command import FILES, PARAMS, REQUEST, WORKER, user_command, variables
-from .data import sklearn_name
+from .data import sklearn_name, suffix
 from .runner import Job
 
 USER: Final = 10001  #: of tunewright's images, and of a trial unless its study names another
@@ -34,9 +33,9 @@ DAY: Final = 86400
 GRACE_SECONDS: Final = 10  #: between SIGTERM and SIGKILL
 SAVE_SECONDS: Final = 3600  #: that storing what a trial left may take at most
 MEMORY: Final = 2 * 2**30  #: bytes of a trial whose study sets no limit
-SPACE: Final = "16Gi"  #: that a trial may write into the shared folder
+SPACE: Final = "16Gi"  #: that a trial may write into the shared folder, and as much beside it
+DISK: Final = "ephemeral-storage"
 LOAD_VARIABLE: Final = "TUNEWRIGHT_LOAD"
-MAX_TOLD: Final = 131_000  #: bytes; Linux starts no program with a variable of 128 KiB, its name included
 
 TRIAL, LOAD, SAVE = "trial", "load", "save"  #: containers
 TRIAL_LABEL: Final = "tunewright/trial"
@@ -87,11 +86,7 @@ def selector(site: Site, trial: str) -> str:
 
 
 def manifest(job: Job, site: Site) -> dict[str, Any]:
-    """The Job. It makes one pod and never another: what comes after a lost pod is for the next attempt to decide.
-
-    Raises:
-        InputError: there is more to tell ``load`` than a variable can hold.
-    """
+    """The Job. It makes one pod and never another: what comes after a lost pod is for the next attempt to decide."""
     settings, limits = job.study.trial.job or JobSettings(), job.study.trial.limits
     metadata: dict[str, Any] = {
         "name": job_name(site, job.trial, job.attempt),
@@ -140,7 +135,9 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
                 **placement.get("securityContext", {}),
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "initContainers": [_own(LOAD, site, {LOAD_VARIABLE: _told(job, site)}, [])],
+            "initContainers": [
+                _own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site), ensure_ascii=False)}, [])
+            ],
             "containers": [
                 _own(SAVE, site, {}, _to_save(job, site)),
                 _trial(job, site, settings, limits),
@@ -174,7 +171,10 @@ def _own(name: str, site: Site, values: Mapping[str, str], arguments: list[str])
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "tunewright.training.job_pod", name, *arguments],
         "env": [*site.environment, *_variables(values)],
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi", DISK: "0"},
+            "limits": {"memory": "2Gi", DISK: SPACE},  # a pod may use the sum, which holds the shared folder too
+        },
         "securityContext": {**CONFINED, "readOnlyRootFilesystem": True, "runAsUser": USER, "runAsGroup": USER},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "shared", "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
@@ -218,12 +218,13 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
 
 
 def _resources(settings: JobSettings, limits: Limits) -> dict[str, Any]:
-    """A core may be shared, memory and GPUs may not."""
+    """A core and the disk may be shared, memory and GPUs may not."""
     most = {"memory": str(limits.memory or MEMORY)}
     if settings.gpus:
         most[settings.gpu_resource] = str(settings.gpus)
     cores = settings.cpu if settings.cpu is not None else 1.0
-    return {"requests": {"cpu": f"{math.ceil(cores * 1000)}m", **most}, "limits": most}
+    requests = {"cpu": f"{math.ceil(cores * 1000)}m", DISK: "0", **most}
+    return {"requests": requests, "limits": {DISK: SPACE, **most}}
 
 
 def _volumes(settings: JobSettings) -> list[dict[str, Any]]:
@@ -243,7 +244,7 @@ def data_place(data: Data | None) -> str | None:
     """Where ``load`` puts the data: an object of a bucket becomes a file of the shared folder."""
     if data is None or sklearn_name(data) is not None:
         return data.source if data is not None else None
-    return f"{SHARED}/data{Path(data.source).suffix}"
+    return f"{SHARED}/data{suffix(data.source)}"
 
 
 def _to_save(job: Job, site: Site) -> list[str]:
@@ -251,19 +252,8 @@ def _to_save(job: Job, site: Site) -> list[str]:
     return [part for name, value in place.items() for part in (f"--{name}", value)]
 
 
-def _told(job: Job, site: Site) -> str:
-    """What ``load`` is told, as JSON. Raises InputError when it is too much."""
-    text = json.dumps(_to_load(job, site), ensure_ascii=False)
-    if (size := len(text.encode())) >= MAX_TOLD:
-        raise InputError(
-            f"trial: what its Job is told must be less than {MAX_TOLD} bytes of JSON, got {size}: trial.files, parameters, and the names of "
-            "what its model or checkpoint consists of; put files into the image, keep models and checkpoints in fewer files"
-        )
-    return text
-
-
 def _to_load(job: Job, site: Site) -> dict[str, Any]:
-    """What ``load`` is told: texts by file name, the data to fetch, and the checkpoint to go on from."""
+    """What ``load`` is told: texts by file name, the data to fetch, and whose model or checkpoint; Linux takes no variable of 128 KiB."""
     trial, data = job.study.trial, job.study.data
     if isinstance(trial, CommandTrial):
         texts = {PARAMS: json.dumps(job.configuration)}
@@ -277,6 +267,6 @@ def _to_load(job: Job, site: Site) -> dict[str, Any]:
         "study": site.address,
         "texts": texts,
         "data": None if data is None else data.model_dump(mode="json"),
-        "model": None if job.model is None else {"trial": job.trial, "attempt": job.attempt, "files": dict(job.model)},
-        "resumes": None if job.resumes is None else job.resumes.model_dump(mode="json"),
+        "model": {"trial": job.trial, "attempt": job.attempt} if job.scores else None,
+        "resumes": job.resumes and {"trial": job.resumes.trial, "attempt": job.resumes.attempt},
     }

@@ -33,7 +33,7 @@ from ..store.opening import open_store, split_study, study_store
 from ..store.port import Store
 from ..study import Data
 from ..termination import Terminated, raise_on_signals
-from ..trial import Checkpoint, Saved
+from ..trial import Outcome, Saved
 from .checkpoints import CheckpointKeeper, restore
 from .command import ERROR, METRICS, MODEL, write_files
 from .data import local
@@ -90,6 +90,7 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
     Raises:
         DataInvalid: its data is not there or is other data.
         TransientError: the model that it scores is damaged or gone.
+        StoreUnavailable, StoreRefused: the store is away.
     """
     write_files(place, told["texts"])
     for folder in (OUTPUT, CHECKPOINT, "home"):
@@ -97,14 +98,15 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
         (place / folder).chmod(0o2775)
     if told["data"] is not None:
         local(Data.model_validate(told["data"]), place)
-    if told["model"] is not None:
-        scored = told["model"]
+    if (scored := told["model"]) is not None:
+        trial, attempt = scored["trial"], scored["attempt"]
         try:
-            fetch_model(store, scored["trial"], scored["attempt"], scored["files"], place / MODEL)
+            outcome = layout.read(store, Outcome, layout.attempt(trial, attempt, "outcome.json"))
+            fetch_model(store, trial, attempt, outcome.model, place / MODEL)
         except (ArtifactCorrupt, NotFound) as error:  # no fault of the study: not to be refused like wrong data
             raise TransientError(f"the model cannot be read: {error}") from error
-    if told["resumes"] is not None:
-        restore(store, Checkpoint.model_validate(told["resumes"]), place / CHECKPOINT)
+    if (resumed := told["resumes"]) is not None:
+        restore(store, resumed["trial"], resumed["attempt"], place / CHECKPOINT)
 
 
 @main.command()

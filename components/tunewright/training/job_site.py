@@ -10,6 +10,7 @@ from .job_cluster import Absent, Cluster
 from .job_manifest import QUEUE_LABEL, Site
 
 POD_VARIABLE = "TUNEWRIGHT_POD"  #: name of the step's pod; host names are cut at 63 characters
+QUEUE_VARIABLE = "TUNEWRIGHT_QUEUE"  #: Kueue's LocalQueue for Jobs whose study names none; empty for none
 STORE_VARIABLES = ("AWS_", "TUNEWRIGHT_S3_")
 MAIN = "main"  #: what Argo and Kubeflow call a step's container
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -23,15 +24,15 @@ def own_site(cluster: Cluster, address: str) -> Site:
     """The site of this pod's Jobs. Raises InputError when this pod cannot be found or has nothing that a Job's pod can reach the store with."""
     name = own_pod_name()
     try:
-        return site_of(cluster.get(f"{cluster.pods}/{name}"), address)
+        return site_of(cluster.get(f"{cluster.pods}/{name}"), address, os.environ.get(QUEUE_VARIABLE, ""))
     except Absent:
         raise InputError(
             f"the step must know its own pod, but there is no {name!r} in {cluster.namespace}; set {POD_VARIABLE} to its name"
         ) from None
 
 
-def site_of(pod: dict[str, Any], address: str) -> Site:
-    """The site of the Jobs that a pod makes: its image, its way to the store, its queue, and its owner, which is the Workflow."""
+def site_of(pod: dict[str, Any], address: str, queue: str = "") -> Site:
+    """The site of the Jobs that a pod makes: its image, its way to the store, and its owner, which is the Workflow."""
     containers = pod["spec"]["containers"]
     main = next((container for container in containers if container["name"] == MAIN), containers[0])
     environment = [entry for entry in main.get("env", []) if entry["name"].startswith(STORE_VARIABLES)]
@@ -41,14 +42,14 @@ def site_of(pod: dict[str, Any], address: str) -> Site:
             "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY by reference"
         )
     metadata = pod["metadata"]
-    labels = metadata.get("labels", {})
+    labels = {WORKFLOW_LABEL: metadata.get("labels", {}).get(WORKFLOW_LABEL), QUEUE_LABEL: queue}
     return Site(
         namespace=metadata["namespace"],
         image=main["image"],
         address=address,
         environment=environment,
         owner=_owner(metadata),
-        labels={name: labels[name] for name in (WORKFLOW_LABEL, QUEUE_LABEL) if name in labels},
+        labels={name: value for name, value in labels.items() if value},
     )
 
 

@@ -7,8 +7,9 @@ exit code, crash, NaN, missing metric, OOMKilled           the trial's own fault
 more disk than the pod may use                             the same
 longer than `limits.time`                                  the same
 image name refused by its registry or by the kubelet       the study's fault, the same for every trial: InputError
+something that `job` names is not there                    the same
 `load` finds the data wrong                                the same
-registry away, no node, no quota, missing claim            waited for up to `job.start`, then the platform's fault
+registry away, no node, no quota                           waited for up to `job.start`, then the platform's fault
 evicted, preempted, drained, node lost, Job or pod gone    the platform's fault: another attempt, LOST after the last
 `save` cannot store what the trial left                    the same
 suspended (in a queue of Kueue)                            waited for without limit
@@ -37,6 +38,15 @@ REFUSED = re.compile(
 )  # fmt: skip
 """What a registry says that will say the same again."""
 BARE = re.compile(r'Back-off pulling image "[^"]*"')
+MISSING = re.compile(
+    r'(configmap|secret|persistentvolumeclaim|RuntimeClass) "[^"]*" not found|no PriorityClass with name|couldn\'t find key'
+    r"|(minimum|maximum) \S+ usage per"
+)  # fmt: skip
+"""What admission, scheduler and kubelet say of a pod that names what is not there, or asks for more than its namespace allows."""
+UNFIT = re.compile(r"runAsNonRoot|run as root|non-root policy|executable file")
+"""What a kubelet says of an image that cannot run as it is asked to."""
+UNKNOWN = ("ContainerStatusUnknown", "Unknown")
+"""Reasons of containers whose end nobody has seen, such as before their node started again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +57,7 @@ class Waiting:
     queued: bool = False  #: in a queue of Kueue
     refused: bool = False  #: waiting will not help, unless somebody mends what ``reason`` names
     silent: bool = False  #: a pause between two tries, of which older kubelets do not repeat what the last one met
+    mute: bool = False  #: only events tell why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,7 @@ class Lost:
     """The platform has ended the attempt."""
 
     reason: str
+    taken: bool = False  #: by a node or a scheduler, not perhaps because another pod of the trial has failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +111,25 @@ def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
     trial = container(pod, name)
     ended = trial.get("terminated")
     disturbed = _disturbed(pod, trial)
-    if ended is not None and (ended["exitCode"] == 0 or not disturbed):
+    deleted = bool(pod["metadata"].get("deletionTimestamp"))
+    if ended is not None and (ended["exitCode"] == 0 or not (disturbed or deleted)):
         return _ended(pod, ended)
-    if disturbed:
-        own = DISK.search(disturbed)
-        return (
-            Ended(code=137, reason=f"disk must be enough, got: {disturbed}; write less")
-            if own
-            else Lost(reason=disturbed)
-        )
+    if DISK.search(disturbed):
+        return Ended(code=137, reason=f"disk must be enough, got: {disturbed}; write less")
+    if disturbed or deleted:
+        return Lost(reason=disturbed or "its pod was deleted from outside", taken=bool(disturbed))
     return _begun(pod, trial) or _not_begun(pod, trial)
+
+
+def missing(warnings: list[Object]) -> Object | None:
+    """The last of these events that says what a pod lacks, if one does."""
+    return next((event for event in reversed(warnings) if MISSING.search(event["message"])), None)
+
+
+def unmade(words: str, *, silent: bool = False) -> Waiting:
+    """A pod lacks something that its study names."""
+    reason = f"its pod cannot be made: {words}; make what it names, or change trial.job or trial.limits"
+    return Waiting(reason=reason, refused=not silent, silent=silent)
 
 
 def _without_pod(job: Object) -> View:
@@ -117,11 +138,11 @@ def _without_pod(job: Object) -> View:
     for condition in job.get("status", {}).get("conditions", []):
         if condition["type"] == "Failed" and condition["status"] == "True":
             return Lost(reason=f"its pod is gone: {condition.get('message') or condition.get('reason', '')}")
-    return Waiting(reason="it has no pod yet")
+    return Waiting(reason="it has no pod yet", mute=True)
 
 
 def _disturbed(pod: Object, trial: Object) -> str:
-    """Why the pod was, or is being, ended by something outside; empty when it was not."""
+    """Why the platform has ended, or is ending, the pod; empty when it has not."""
     status = pod.get("status", {})
     for condition in status.get("conditions", []):
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
@@ -129,16 +150,12 @@ def _disturbed(pod: Object, trial: Object) -> str:
             return f"its pod was ended from outside: {condition.get('reason', '')}: {words}"
     if status.get("reason") in PLATFORM:
         return f"its pod was ended from outside: {status['reason']}: {status.get('message', '')}"
-    if pod["metadata"].get("deletionTimestamp"):
-        return "its pod was deleted from outside"
-    if trial.get("terminated", {}).get("reason") == "ContainerStatusUnknown":
+    if trial.get("terminated", {}).get("reason") in UNKNOWN:
         return "its node does not know what became of it"
     return ""
 
 
-def _ended(pod: Object, ended: Object) -> View:
-    if ended.get("reason") == "ContainerStatusUnknown":
-        return Lost(reason="its node does not know what became of it")
+def _ended(pod: Object, ended: Object) -> Ended:
     saving = "terminated" not in container(pod, SAVE)
     return Ended(
         code=ended["exitCode"],
@@ -152,7 +169,7 @@ def _ended(pod: Object, ended: Object) -> View:
 def _reason(ended: Object) -> str:
     why = ended.get("reason")
     if why == "OOMKilled":
-        return "memory must be at most the trial's limit, and the kernel ended it for more (OOMKilled); raise trial.limits.memory"
+        return "memory must be at most the trial's limit, and it took more (OOMKilled); raise trial.limits.memory, under a new study name"
     if why in ("StartError", "ContainerCannotRun"):
         return f"the command must be one that the image has, got: {_words(ended)}; check trial.command"
     return ""
@@ -178,7 +195,8 @@ def _begun(pod: Object, trial: Object) -> View | None:
 def _not_begun(pod: Object, trial: Object) -> View:
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return Waiting(reason=f"no node takes its pod: {condition.get('message', '')}")
+            words = condition.get("message", "")
+            return unmade(words) if MISSING.search(words) else Waiting(reason=f"no node takes its pod: {words}")
     waiting = trial.get("waiting", {})
     why, words = waiting.get("reason", ""), waiting.get("message", "")
     if why in ("InvalidImageName", "ErrImageNeverPull"):
@@ -188,8 +206,11 @@ def _not_begun(pod: Object, trial: Object) -> View:
         reason = f"trial.image must be an image that nodes have or can pull, got: {words}; {remedy}"
         return Waiting(reason=reason, refused=bool(REFUSED.search(words)), silent=BARE.fullmatch(words) is not None)
     if why in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
-        return Waiting(reason=f"its container cannot be made: {words}", refused="not found" in words or "root" in words)
-    return Waiting(reason="its pod is being prepared")
+        if MISSING.search(words):
+            return unmade(words)
+        return Waiting(reason=f"its container cannot be made: {words}", refused=bool(UNFIT.search(words)))
+    loads = container(pod, LOAD).keys() & {"running", "terminated"}
+    return Waiting(reason="its pod is being prepared", mute=not loads)
 
 
 def container(pod: Object, name: str) -> Object:
@@ -200,6 +221,13 @@ def container(pod: Object, name: str) -> Object:
             state: Object = found.get("state", {})
             return state
     return {}
+
+
+def ran(pod: Object | None, name: str) -> tuple[float, float]:
+    """When a container began and ended, by its node's clock; 0 for what has not happened."""
+    state = container(pod, name) if pod else {}
+    told = state.get("terminated") or state.get("running") or {}
+    return _seconds(told.get("startedAt")), _seconds(told.get("finishedAt"))
 
 
 def _words(ended: Object) -> str:

@@ -46,6 +46,7 @@ def runtime(job: Job, site: Site) -> dict[str, Any]:
         "metadata": {**made["metadata"], "labels": {**labels, "trainer.kubeflow.org/framework": "torch"}},
         "spec": {
             "mlPolicy": {"numNodes": _nodes(job), "torch": {"numProcPerNode": "auto"}},
+            # without ttlSecondsAfterFinished: Trainer 2.1 makes a JobSet that is gone again, and trains once more
             "template": {"spec": {"failurePolicy": {"maxRestarts": 0}, "replicatedJobs": [nodes]}},
         },
     }
@@ -66,15 +67,23 @@ def train_job(job: Job, site: Site) -> dict[str, Any]:
 
 
 def view_nodes(train: Object | None, pods: list[Object]) -> tuple[View, Object | None]:
-    """Where an attempt stands, and the pod whose log tells of it: the first node's, or that of the node which ended it."""
+    """Where an attempt stands, and the pod whose log tells of it: the first node's, or that of the node which ended it.
+
+    When one node goes, the others fail for want of it, and when one fails, the others are deleted. So a node that was taken away comes before
+    every exit code, and of these one that is explained before the first.
+    """
     if (refused := _condition(train, "Failed")) and refused.get("reason") == "TrainingRuntimeNotSupported":
         return Refused(reason=f"the TrainJob's runtime must be supported, got: {refused.get('message', '')}"), None
     leader = next((pod for pod in pods if pod["metadata"].get("labels", {}).get(INDEX, "0") == "0"), None)
     as_job = _as_job(train)
     seen = [(view(as_job, pod, NODE), pod) for pod in pods]
     for state, pod in seen:
-        if isinstance(state, Ended) and (state.code or state.reason):
-            return _of_node(state, pod, leader), pod
+        if isinstance(state, Lost) and state.taken:
+            return state, pod
+    failed = [(state, pod) for state, pod in seen if isinstance(state, Ended) and (state.code or state.reason)]
+    if failed:
+        state, pod = min(failed, key=lambda node: (not node[0].reason, node[0].until))
+        return _of_node(state, pod, leader), pod
     for state, pod in seen:
         if isinstance(state, Lost | Refused):
             return state, pod

@@ -14,7 +14,8 @@ from itertools import pairwise
 from ..errors import InputError, TrialInfeasible
 from ..space import Value
 
-POOLING = ("max", "average")
+POOLING: dict[Value, str] = {"max": "max", "average": "average", 0: "max", 1: "average"}
+"""Kinds of pooling, by name and as the paper's table of the search space writes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +56,14 @@ def plan(configuration: Mapping[str, Value], layers: int, image: tuple[int, int,
         pool = configuration[f"pool{i}_type"]
         if pool not in POOLING:
             raise InputError(
-                f"pool{i}_type: must be one of {', '.join(POOLING)}, got {pool!r}; change space or trial.fixed"
+                f"pool{i}_type: must be one of {', '.join(map(str, POOLING))}, got {pool!r}; change space or trial.fixed"
             )
         convolution = Convolution(
             channels_in=channels,
             channels=whole(configuration, f"conv{i}_channels"),
             kernel=whole(configuration, f"conv{i}_kernel"),
             stride=whole(configuration, f"conv{i}_stride"),
-            pool=str(pool),
+            pool=POOLING[pool],
             pool_kernel=whole(configuration, f"pool{i}_kernel"),
             pool_stride=whole(configuration, f"pool{i}_stride"),
         )

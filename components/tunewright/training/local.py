@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import AttemptLost, InputError
+from ..errors import EXIT_TRANSIENT, AttemptLost, InputError
 from ..study import CommandTrial
 from . import processes
 from .command import FILES, PARAMS, user_command, variables, write_files
@@ -23,7 +23,8 @@ from .memory_kills import memory_kills
 from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
-from .runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
+from .scratch import no_space
 from .stream import printed_stream
 from .tensorboard import EventFiles
 from .verdict import End, verdict
@@ -87,20 +88,25 @@ class LocalRunner:
 
     beat_seconds: float = 0.1
     """Time between two beats of a live trial."""
+    folder: str | None = None
+    """Where commands start; None: in the working directory."""
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         """See `Runner.run`."""
         check_parameters(job.study)
         (job.directory / OUTPUT).mkdir()
         (job.directory / CHECKPOINT).mkdir(exist_ok=True)
-        command = _user_command(job) if job.study.trial.kind == "command" else _worker_command(job)
+        command = _user_command(job, self.folder) if job.study.trial.kind == "command" else _worker_command(job)
         kills = memory_kills()
         ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds))
+        if ended.state is None and ended.code == EXIT_TRANSIENT and not isinstance(job.study.trial, CommandTrial):
+            raise no_space(job.directory.parent)
         (job.directory / LOG).write_bytes(ended.log.content())
         if ended.state is None and ended.code == -signal.SIGKILL and kills is not None and memory_kills() == kills:
             raise AttemptLost(
                 "killed by SIGKILL from outside: the kernel has ended nothing for want of memory; it is tried again",
                 log_tail=ended.log.last_lines(),
+                gpu_seconds=ended.gpu_seconds,
             )
         return verdict(job, ended)
 
@@ -118,18 +124,19 @@ class LocalRunner:
         reap(trial)
 
 
-def _user_command(job: Job) -> _Command:
+def _user_command(job: Job, folder: str | None) -> _Command:
     trial = job.study.trial
     assert isinstance(trial, CommandTrial)  # noqa: S101 - for the type checker; `run` has asked
-    if trial.directory is not None and not Path(trial.directory).is_dir():
+    directory = Path(folder or "") / (trial.directory or "")
+    if not directory.is_dir():
         raise InputError(
-            f"trial.directory: must be an existing directory, got {trial.directory!r}; create it or leave it out"
+            f"trial.directory: must be an existing directory, got {str(directory)!r}; create it or leave it out"
         )
     (job.directory / PARAMS).write_text(json.dumps(job.configuration))
     write_files(job.directory / FILES, trial.files)
     data = local(job.study.data, job.directory).source if job.study.data is not None else None
     command = user_command(job, trial, job.directory, data)
-    return _Command(arguments=command.arguments, environment=command.environment, directory=trial.directory)
+    return _Command(arguments=command.arguments, environment=command.environment, directory=str(directory))
 
 
 def _worker_command(job: Job) -> _Command:
@@ -162,16 +169,20 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> End:
     """Run the command to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
+    reason: str | None = None
     mark = processes.marker(job.trial, job.attempt)
+    begun = time.monotonic()
     process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
         try:
             reason = _watch(job, process, output, pulse)
         except StopTrial as stop:
-            reason, state = str(stop), "STOPPED"
+            if process.poll() is None:  # else it has ended before
+                reason, state = str(stop), "STOPPED"
         finally:
             processes.end(process, mark)
+        seconds = time.monotonic() - begun
         _drain(process, output)
     output.look(ended=True)
     return End(
@@ -180,6 +191,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> End:
         events=output.events.last if output.events else {},
         reason=reason or "",
         state=state if reason is not None else None,
+        gpu_seconds=seconds if (job.directory / GPU).is_file() else 0.0,
     )
 
 
@@ -192,7 +204,7 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _
         _read(process, output, READ_SECONDS)
         now = time.monotonic()
         if now - begun > limits.time:
-            return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time"
+            return f"time must be at most {limits.time:g} s, got {now - begun:.1f} s; raise trial.limits.time, under a new study name"
         if now - beaten >= pulse.seconds:
             output.look()
             pulse.beat()
@@ -200,7 +212,11 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _
         if most is not None and now - polled >= POLL_SECONDS:
             used = processes.memory(process)
             if used > most:
-                remedy = "raise trial.limits.memory" if limits.memory else "give the container of a trial more"
+                remedy = (
+                    "raise trial.limits.memory, under a new study name"
+                    if limits.memory
+                    else "give the container of a trial more"
+                )
                 return f"memory must be at most {most} bytes, got {used}; {remedy}"
             polled = time.monotonic()
     return None

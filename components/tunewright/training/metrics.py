@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..errors import DataInvalid
 from ..study import Objective
 from .table import Task
 
@@ -20,9 +20,9 @@ NAMES: dict[Task, tuple[str, ...]] = {
 
 
 def check_objective(objective: Objective, task: Task) -> None:
-    """Raise InputError unless the built-in trainers compute the objective's metric for this task."""
+    """Raise DataInvalid unless the built-in trainers compute the objective's metric for this task."""
     if objective.metric not in NAMES[task]:
-        raise InputError(
+        raise DataInvalid(
             f"objective.metric: for {task} it must be one of {', '.join(NAMES[task])}, got {objective.metric}; "
             "change it or data.task"
         )

@@ -1,64 +1,16 @@
-"""Names of hyperparameters that the built-in trainers know, so that a typing error is found before anything trains."""
+"""Rules of the built-in trainers for a study, so that a wrong name, value or metric is found before anything trains."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ..diagnosis import dotted
 from ..errors import Problem, StudyInvalid, nearest
-from ..study import CNNTrial, CommandTrial, Objective, Study, XGBoostTrial
-
-XGBOOST = frozenset(
-    """
-    n_estimators booster learning_rate eta gamma min_split_loss max_depth min_child_weight max_delta_step
-    subsample sampling_method colsample_bytree colsample_bylevel colsample_bynode reg_lambda lambda reg_alpha
-    alpha tree_method scale_pos_weight refresh_leaf process_type grow_policy max_leaves max_bin
-    num_parallel_tree monotone_constraints interaction_constraints max_cat_to_onehot max_cat_threshold
-    base_score sample_type normalize_type rate_drop one_drop skip_drop updater feature_selector top_k
-    objective eval_metric tweedie_variance_power huber_slope
-    """.split()  # noqa: SIM905 - a list of forty strings reads worse
-)
-"""Parameters of XGBoost's boosters. Device, threads, seed and number of classes are set by the trainer."""
-
-_CNN_LAYER = (
-    "conv{}_stride",
-    "conv{}_kernel",
-    "conv{}_channels",
-    "pool{}_kernel",
-    "pool{}_stride",
-    "pool{}_type",
-    "fc{}_nodes",
-)
-
-
-def cnn_parameters(layers: int) -> list[str]:
-    """Hyperparameters of the convolutional network (paper, search space of the CNN); all of them are needed."""
-    return ["batch_size", "learning_rate", *(name.format(i) for i in range(1, layers + 1) for name in _CNN_LAYER)]
-
-
-def check_parameters(study: Study) -> None:
-    """Raise StudyInvalid with every parameter that the study's built-in trainer does not know or lacks."""
-    trial = study.trial
-    if isinstance(trial, CommandTrial):
-        return
-    known = sorted(XGBOOST) if isinstance(trial, XGBoostTrial) else cnn_parameters(trial.layers)
-    given = [("space", name) for name in study.space] + [("trial.fixed", name) for name in trial.fixed]
-    problems = [
-        Problem(field=f"{where}.{name}", message=f"{trial.kind} has no parameter {name}; {nearest(name, known)}")
-        for where, name in given
-        if name not in known
-    ]
-    if isinstance(trial, CNNTrial):
-        names = {name for _, name in given}
-        problems += [
-            Problem(
-                field="space",
-                message=f"cnn with {trial.layers} layers needs {name}, got none; add it to space or trial.fixed",
-            )
-            for name in known
-            if name not in names
-        ]
-    problems += _objective_problems(study.objective)
-    if problems:
-        raise StudyInvalid(problems)
-
+from ..parameter import Parameter
+from ..rules import Mistake
+from ..study import CNNTrial, Study
+from .domains import XGBOOST, Domain, cnn
 
 METRICS = {
     "accuracy": "maximize", "log_loss": "minimize", "f1": "maximize", "roc_auc": "maximize", "rmse": "minimize", "mae": "minimize", "r2": "maximize"
@@ -66,12 +18,71 @@ METRICS = {
 """What the built-in trainers compute, and which way is better."""
 
 
-def _objective_problems(objective: Objective) -> list[Problem]:
-    metric, better = objective.metric, METRICS.get(objective.metric)
+def check_parameters(study: Study) -> None:
+    """Raise StudyInvalid with every mistake that `parameter_mistakes` finds."""
+    mistakes = parameter_mistakes(study.model_dump(), study.space)
+    if mistakes:
+        raise StudyInvalid([Problem(field=dotted(place), message=message) for place, message in mistakes])
+
+
+def parameter_mistakes(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[Mistake]:
+    """Every parameter that the built-in trainer of a study does not know, lacks, or cannot take a value of, and what is wrong with the objective.
+
+    Args:
+        raw: the study as plain data; may be wrong elsewhere.
+        parameters: the parameters of its space that are valid by themselves.
+    """
+    trial = raw.get("trial")
+    if not isinstance(trial, Mapping) or trial.get("kind") not in ("xgboost", "cnn"):
+        return []
+    kind, layers = trial["kind"], trial.get("layers", CNNTrial.model_fields["layers"].default)
+    objective = _objective_mistakes(raw.get("objective"))
+    if kind == "cnn" and not (isinstance(layers, int) and 1 <= layers <= 4):
+        return objective
+    domains = XGBOOST if kind == "xgboost" else cnn(layers)
+    space, fixed = ({} if not isinstance(given, Mapping) else given for given in (raw.get("space"), trial.get("fixed")))
+    mistakes: list[Mistake] = [
+        ((*place, name), f"{kind} has no parameter {name}; {nearest(name, sorted(domains))}")
+        for place, names in ((("space",), space), (("trial", "fixed"), fixed))
+        for name in names
+        if name not in domains
+    ]
+    mistakes += _value_mistakes(domains, parameters, fixed)
+    if kind == "cnn":
+        mistakes += [
+            (("space",), f"cnn with {layers} layers needs {name}, got none; add it to space or trial.fixed")
+            for name in domains
+            if name not in space and name not in fixed
+        ]
+    return mistakes + objective
+
+
+def _value_mistakes(
+    domains: Mapping[str, Domain | None], parameters: Mapping[str, Parameter], fixed: Mapping[str, Any]
+) -> list[Mistake]:
+    """Values, searched or fixed, that the trainer does not take."""
+    mistakes: list[Mistake] = []
+    for name, domain in domains.items():
+        if domain is None:
+            continue
+        outside = domain.outside(parameters[name]) if name in parameters else None
+        if outside is not None:
+            mistakes.append((("space", name), domain.refusal(outside)))
+        value = fixed.get(name)
+        if isinstance(value, bool | int | float | str) and value not in domain:
+            mistakes.append((("trial", "fixed", name), domain.refusal(value)))
+    return mistakes
+
+
+def _objective_mistakes(objective: Any) -> list[Mistake]:
+    metric = objective.get("metric") if isinstance(objective, Mapping) else None
+    if not isinstance(objective, Mapping) or not isinstance(metric, str):
+        return []
+    better = METRICS.get(metric)
     if better is None:
         remedy = nearest(metric, tuple(METRICS))
-        return [Problem(field="objective.metric", message=f"the built-in trainers do not compute {metric}; {remedy}")]
-    if objective.direction != better:
-        message = f"must be {better} for {metric}, got {objective.direction}; change it"
-        return [Problem(field="objective.direction", message=message)]
+        return [(("objective", "metric"), f"the built-in trainers do not compute {metric}; {remedy}")]
+    direction = objective.get("direction", "maximize")
+    if direction != better and direction in METRICS.values():
+        return [(("objective", "direction"), f"must be {better} for {metric}, got {direction}; change it")]
     return []

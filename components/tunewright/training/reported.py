@@ -83,13 +83,13 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def match_output(pattern: str, output: bytes) -> Reported:
-    """Metrics printed on standard output: the last match of each name counts."""
+def match_output(pattern: str, output: bytes) -> Reported | None:
+    """Metrics printed on standard output: the last match of each name counts. None when nothing matches."""
     found = {
         match["name"]: _number(match["value"])
         for match in re.finditer(pattern, output.decode("utf-8", errors="replace"))
     }
-    return Reported(metrics=finite(found), written=found)
+    return Reported(metrics=finite(found), written=found) if found else None
 
 
 def _number(text: str | None) -> float | str | None:
@@ -109,4 +109,4 @@ def missing_reason(objective: Objective, reported: Reported | None) -> str | Non
     if name in reported.written:
         return f"metric {name} must be a finite number, got {reported.written[name]!r}"
     names = ", ".join(sorted(map(str, reported.written))[:20]) or "nothing"
-    return f"metric {name} was never written, got {names}; write it or change objective.metric"
+    return f"metric {name} was never written, got {names}; write it, or change objective.metric under a new study name"

@@ -7,13 +7,13 @@ A runner leaves what should be kept under the job's directory, or says what it h
     metrics.jsonl    stream of the trial's metrics, when it wrote one
     checkpoint/      what the trial keeps to go on from
 
-Stream and checkpoint may be there before the run: what the trial resumes. Both are read while it lives, so a runner whose trial lives
-elsewhere brings them here before each beat.
+The stream may be there before the run, and the checkpoint where a trial sees this directory: what it resumes. The stream is read while the
+trial lives, so a runner whose trial lives elsewhere brings it here before each beat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -49,10 +49,10 @@ class Job:
     directory: Path  #: scratch directory; exists, and holds nothing but the stream and the checkpoint that are resumed
     trial: str
     attempt: int
-    model: Mapping[str, str] | None = None
-    """Of a job that scores: SHA-256 of the files of the attempt's model by name, which are in the store. A runner that is `here` finds them in the
-    directory's model/ too."""
-    resumes: Checkpoint | None = None  #: what was put into the directory's checkpoint/, by its place in the store
+    scores: bool = False
+    """It scores the model that the attempt's outcome in the store names. A runner that is `here` finds it in the directory's model/."""
+    resumes: Checkpoint | None = None
+    """What it goes on from, in the store. A runner that is `here` finds it in the directory's checkpoint/."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Finished:
     reason: str = ""  #: rule, value and remedy; empty when TRAINED
     metrics: dict[str, float] = field(default_factory=dict)  #: finite values that the trial itself reported
     log_tail: str = ""  #: the last lines it printed
-    gpu: bool = False  #: True when it had a GPU
+    gpu_seconds: float = 0.0  #: that it ran, times the GPUs that it had
     model: dict[str, str] | None = (
         None  #: SHA-256 of the model's files by name, which are in the store; None: they are in the job's directory
     )

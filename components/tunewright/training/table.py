@@ -1,4 +1,4 @@
-"""Tables: features, target and classes of a CSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
+"""Tables: features, target and classes of a CSV, TSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
 
 ``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values stay missing, which XGBoost learns
 from.
@@ -6,7 +6,9 @@ from.
 
 from __future__ import annotations
 
+import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +23,9 @@ from .data import sklearn_name
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_REGRESSION_CLASSES = 20  #: a float target with more distinct values than this is a regression
+MAX_CLASSES = 20  #: of numbers; a target with more distinct ones is a regression unless the study says otherwise
+SEPARATORS = {".csv": ",", ".tsv": "\t"}  #: between columns, by suffix
+FORMATS = ".csv, .tsv (.gz too), .parquet or .npz"
 Task = Literal["classification", "regression"]
 
 
@@ -45,11 +49,15 @@ def load_table(data: Data) -> Table:
         DataInvalid: unreadable, empty, target absent or with missing or infinite values, or a single class.
     """
     features, target = _columns(data)
-    dropped = [name for name in data.drop if name not in features.columns]
-    if dropped:
-        raise DataInvalid(
-            f"data.drop: must name columns of the table, got {', '.join(dropped)}; known are {_some(features.columns)}"
-        )
+    known = _some(features.columns)
+    wrong = []
+    if target is None:
+        name = Path(data.source).name
+        wrong.append(f"data.target: must be a column of {name}, got {data.target!r}; known are {known}")
+    if dropped := [name for name in data.drop if name not in features.columns]:
+        wrong.append(f"data.drop: must name columns of the table, got {', '.join(dropped)}; known are {known}")
+    if target is None or wrong:
+        raise DataInvalid(*wrong)
     features = features.drop(columns=data.drop)
     if features.shape[0] == 0 or features.shape[1] == 0:
         raise DataInvalid(
@@ -59,7 +67,8 @@ def load_table(data: Data) -> Table:
     return Table(features=_prepare(features), target=values, classes=classes)
 
 
-def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any]]:
+def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any] | None]:
+    """Features and target, None when the table has no such column."""
     import pandas as pd
 
     name = sklearn_name(data)
@@ -69,31 +78,36 @@ def _columns(data: Data) -> tuple[pd.DataFrame, pd.Series[Any]]:
         bunch = getattr(sklearn.datasets, f"load_{name}")()
         return pd.DataFrame(bunch.data, columns=list(bunch.feature_names)), pd.Series(bunch.target, name="target")
     path = Path(data.source)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         x, y = load_arrays(path)
         flat = x.reshape(len(x), -1)
         return pd.DataFrame(flat, columns=[f"x{i}" for i in range(flat.shape[1])]), pd.Series(y, name="y")
     frame = read_frame(path)
     if data.target not in frame.columns:
-        raise DataInvalid(
-            f"data.target: must be a column of {path.name}, got {data.target!r}; known are {_some(frame.columns)}"
-        )
+        return frame, None
     return frame.drop(columns=[data.target]), frame[data.target]
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file with text as column names. Raises DataInvalid."""
+    """A table of one of `FORMATS` with text as column names. Raises DataInvalid."""
     import pandas as pd
 
-    if path.suffix not in (".csv", ".parquet"):
-        raise DataInvalid(f"data.source: must end in .csv, .parquet or .npz, got {path.name}; convert it")
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    separator = SEPARATORS.get(suffix)
+    if separator is None and path.suffix.lower() != ".parquet":
+        raise DataInvalid(f"data.source: must end in {FORMATS}, got {path.name}; convert it")
     try:
-        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        frame = pd.read_csv(path, sep=separator, low_memory=False) if separator else pd.read_parquet(path)
+    except (OSError, EOFError, zlib.error, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise DataInvalid(
-            f"data.source: must be a readable {path.suffix[1:]} file, got {path} ({str(error)[:200]})"
+            f"data.source: must be a readable {suffix[1:]} file, got {path} ({str(error)[:200]})"
         ) from error
     frame.columns = frame.columns.map(str)
+    other = re.search(r"[;,\t|]", frame.columns[0]) if separator and len(frame.columns) == 1 else None
+    if other:
+        raise DataInvalid(
+            f"data.source: columns of a {suffix} file must be separated by {separator!r}, got {other[0]!r} in {path.name}; convert it"
+        )
     return frame
 
 
@@ -132,8 +146,8 @@ def encode_target(
         raise DataInvalid(
             f"data.target: {target.name} must have a value in every row, got {missing} missing; drop those rows"
         )
-    is_float = pd.api.types.is_float_dtype(target)
-    if task == "regression" or (task == "auto" and is_float and target.nunique() > MAX_REGRESSION_CLASSES):
+    is_number = pd.api.types.is_numeric_dtype(target)
+    if task == "regression" or (task == "auto" and is_number and target.nunique() > MAX_CLASSES):
         values = pd.to_numeric(target, errors="coerce").to_numpy(dtype=np.float64)
         wrong = int((~np.isfinite(values)).sum())
         if wrong:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import DataInvalid, InputError
@@ -12,7 +13,7 @@ from ..study import CommandTrial
 from .command import ERROR, METRICS
 from .output import CappedLog
 from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
-from .runner import GPU, STREAM, Finished, Job, State
+from .runner import STREAM, Finished, Job, State
 from .stream import last_values
 
 
@@ -25,6 +26,7 @@ class End:
     events: dict[str, float]  #: last values in TensorBoard's event files
     state: State | None = None
     reason: str = ""
+    gpu_seconds: float = 0.0
 
 
 def verdict(job: Job, ended: End) -> Finished:
@@ -33,17 +35,17 @@ def verdict(job: Job, ended: End) -> Finished:
     Raises:
         InputError: a built-in trainer has found study or data wrong.
     """
-    tail = ended.log.last_lines()
-    gpu = (job.directory / GPU).is_file()
+    finished = partial(Finished, log_tail=ended.log.last_lines(), gpu_seconds=ended.gpu_seconds)
     if ended.state == "STOPPED":
-        metrics = last_values(job.directory / STREAM)
-        return Finished(state="STOPPED", reason=ended.reason, metrics=metrics, log_tail=tail, gpu=gpu)
+        if not _has_reported(job):
+            return finished(state="STOPPED", reason=ended.reason, metrics=last_values(job.directory / STREAM))
+        ended = replace(ended, code=0, state=None, reason="")  # it was as good as done
     if not isinstance(job.study.trial, CommandTrial):
         _raise_input_error(job.directory / ERROR)
     try:
         reported = read_metrics(job.directory / METRICS)
     except ReportError as error:
-        return Finished(state="FAILED", reason=ended.reason or str(error), log_tail=tail, gpu=gpu)
+        return finished(state="FAILED", reason=ended.reason or str(error))
     metrics = reported.metrics if reported else {}
     own = reported is not None and not isinstance(
         job.study.trial, CommandTrial
@@ -51,15 +53,18 @@ def verdict(job: Job, ended: End) -> Finished:
     failed = reported.written.get("failed") if own and reported else None
     reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:
-        return Finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics, log_tail=tail, gpu=gpu)
+        return finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics)
     if not reason and isinstance(job.study.trial, CommandTrial):
         reported = reported or _printed(job.study.trial, ended.log) or _events(ended.events)
         metrics = reported.metrics if reported else {}
         if job.study.trial.evaluate is None:  # it measures later
             reason = missing_reason(job.study.objective, reported) or ""
-    return Finished(
-        state="FAILED" if reason else "TRAINED", reason=sound(reason), metrics=metrics, log_tail=tail, gpu=gpu
-    )
+    return finished(state="FAILED" if reason else "TRAINED", reason=sound(reason), metrics=metrics)
+
+
+def _has_reported(job: Job) -> bool:
+    """Whether a built-in trainer has written its report, which it does when all is done; a script may write one after every epoch."""
+    return not isinstance(job.study.trial, CommandTrial) and (job.directory / METRICS).is_file()
 
 
 def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:

@@ -1,7 +1,7 @@
 """Process of a built-in trainer: ``python -P -m tunewright.training.worker request.json``.
 
 The same contract as a user's command: it reads a request, writes model files, `metrics.json` and a stream. What is wrong
-with the study or its data, so that every trial would fail alike, goes to `error.json` beside the request.
+with the study or its data, so that every trial would fail alike, goes to `error.json` beside the request. A full disk is no result: exit code 75.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import EXIT_INPUT, InputError, TrialInfeasible
+from ..errors import EXIT_INPUT, EXIT_TRANSIENT, InputError, TrialInfeasible
 from ..study import CNNTrial, Study
 from .runner import OUTPUT, TrialFailed
+from .scratch import FULL, no_space
 
 
 def main(request: Path) -> int:
     """Train as the request says; returns the exit code."""
+    try:
+        return _train(request)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        print(no_space(request.parent.parent), file=sys.stderr)  # noqa: T201 - goes to the trial's log
+        return EXIT_TRANSIENT
+
+
+def _train(request: Path) -> int:
     content = json.loads(request.read_text())
     study = Study.model_validate(content["study"])
     output = request.parent / OUTPUT

@@ -68,7 +68,7 @@ def _write(output: Path, table: Table, boosters: list[Any], trained: dict[str, A
     files = {}
     for fold, booster in enumerate(boosters):
         path = output / f"fold-{fold}.ubj"
-        booster.save_model(path)
+        path.write_bytes(booster.save_raw("ubj"))  # save_model does not say when the disk is full
         files[path.name] = artifact.file_digest(path)
     artifact.write(
         output,

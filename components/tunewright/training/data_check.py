@@ -1,0 +1,82 @@
+"""What is wrong with the data of a study, found before the study is created: its name stays taken."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import DataInvalid
+from ..rules import Mistake
+from ..study import Data, Objective, Study
+from .data import identify, local
+from .parameters import METRICS
+
+
+def check_data(study: Study) -> None:
+    """Read the data and split it as a built-in trainer will, so that what is wrong with it is said before anything is written.
+
+    A bucket's is fetched. Nothing is read where the trainers' libraries are not installed.
+
+    Raises:
+        DataInvalid: unreadable, nothing that can be learnt, or no metric of the data's task is asked for; every mistake that can be told.
+        StoreRefused, StoreUnavailable: the bucket cannot be read.
+    """
+    if study.data is not None and (found := _found(study.data, Path.cwd(), study.trial.kind, study.objective.metric)):
+        raise DataInvalid(*found)
+
+
+def data_mistakes(raw: Mapping[str, Any], base: Path) -> list[Mistake]:
+    """Place and message of what `check_data` finds, in the plain data of a study that may be wrong elsewhere. Raises likewise."""
+    try:
+        data = Data.model_validate(raw.get("data"), strict=True)
+    except ValidationError:
+        return []
+    kind, metric = (_at(raw, *place) for place in (("trial", "kind"), ("objective", "metric")))
+    told = (message.partition(": ") for message in _found(data, base, kind, metric))
+    return [(tuple(field.split(".")), message) for field, _, message in told]
+
+
+def _at(raw: Mapping[str, Any], section: str, name: str) -> Any:
+    part = raw.get(section)
+    return part.get(name) if isinstance(part, Mapping) else None
+
+
+def _found(data: Data, base: Path, kind: Any, metric: Any) -> list[str]:
+    """Messages, each with its field before a colon."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
+            remote = data.source.startswith("s3://")
+            here = local(data, Path(folder)) if remote else identify(data, base)
+            return _read(here, kind, metric)
+    except DataInvalid as error:
+        return list(error.args)
+
+
+def _read(data: Data, kind: Any, metric: Any) -> list[str]:
+    if kind not in ("xgboost", "cnn") or importlib.util.find_spec("pandas") is None:
+        return []
+    from .images import load_images
+    from .metrics import check_objective
+    from .split import parts
+    from .table import load_table
+
+    read = load_images(data) if kind == "cnn" else load_table(data)
+    regression = read.classes is None
+    checks: list[Callable[[], object]] = [partial(parts, data, read.target, stratified=not regression)]
+    if isinstance(metric, str) and metric in METRICS:
+        checks.append(
+            partial(check_objective, Objective(metric=metric), "regression" if regression else "classification")
+        )
+    found: list[str] = []
+    for check in checks:
+        try:
+            check()
+        except DataInvalid as error:
+            found += error.args
+    return found

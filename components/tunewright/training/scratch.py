@@ -1,0 +1,39 @@
+"""Scratch folders of attempts. That their disk is full is the platform's fault: no trial fails or is lost by it."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import TransientError
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextmanager
+def scratch(trial: str) -> Iterator[Path]:
+    """A folder for one attempt of a trial, removed on leaving. Raises TransientError when its disk is full."""
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError as error:  # Python has tried to write into all of them
+        raise TransientError(
+            f"a folder for temporary files must take one: {error.strerror}; free space or set TMPDIR, then run again"
+        ) from error
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"tunewright-{trial}-", dir=place) as folder:
+            yield Path(folder)
+    except OSError as error:
+        if error.errno in FULL:
+            raise no_space(place) from error
+        raise
+
+
+def no_space(place: str | Path) -> TransientError:
+    """What is said when the disk of the folder for temporary files is full."""
+    return TransientError(
+        f"{place} must have space for the files of trials, but its disk or quota is full; "
+        "free some or set TMPDIR to a folder on another disk, then run again"
+    )

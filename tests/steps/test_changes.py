@@ -1,0 +1,92 @@
+"""What is asked for anew, but cannot be had, is told by field with old and new value."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.steps.studies import SCORE, shell_study
+from tests.steps.test_steps import opened, run_round
+
+from tunewright.errors import DataInvalid, StudyChanged
+from tunewright.study import Study
+
+X = {"type": "float", "low": 0.0, "high": 1.0}
+
+
+def two(*names: str, **changes: Any) -> Study:
+    return shell_study(space=dict.fromkeys(names, X), command=["true"], **changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"trial": {"kind": "command", "command": ["true"], "limits": {"time": "2h"}}}, "trial.limits.time was 3600.0, now 7200.0"),
+        ({"objective": {"metric": "loss"}}, "objective.metric was 'score', now 'loss'"),
+        ({"constraints": ["a < b"]}, "constraints was [], now ['a < b']"),
+        ({"data": {"source": "t.csv"}}, "data was nothing, now {"),
+        ({"space": {"a": X, "b": {**X, "high": 2.0}}}, "space.b.high was 1.0, now 2.0"),
+        ({"space": {"a": X}}, "space.b was {'when': {}, 'type': 'float', "),
+        ({"space": {"b": X, "a": X}}, "the order of space was a, b, now b, a"),
+    ],
+)  # fmt: skip
+def test_a_changed_study_is_refused_by_field_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    study = two("a", "b")
+    opened("store", study)
+    with pytest.raises(StudyChanged) as caught:
+        opened("store", Study.model_validate({**study.model_dump(exclude_unset=True), **change}), "two")
+    assert f"but {told}" in str(caught.value)
+    assert "another name, or remove everything below " in str(caught.value)
+    assert f"{tmp_path / 'store' / 'toy'}: it has no result yet" in str(caught.value)
+
+
+def test_a_study_with_results_is_never_to_be_removed(tmp_path: Path) -> None:
+    run_round(opened(str(tmp_path), shell_study()))
+    with pytest.raises(StudyChanged, match=r"another name$"):
+        opened(str(tmp_path), shell_study(objective={"metric": "loss"}), "two")
+
+
+def test_settings_that_an_open_session_does_not_take_are_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        opened(str(tmp_path), shell_study())
+        opened(str(tmp_path), shell_study(), now=2.0)
+        assert caplog.messages == []
+        job = {"kind": "command", "command": SCORE, "job": {"gpus": 1}}
+        changes: dict[str, Any] = {"budget": {"trials": 9, "parallel_trials": 2}, "seed": 3, "trial": job}
+        opened(str(tmp_path), shell_study(**changes, objective={"metric": "score", "goal": 0.9}))
+    (message,) = caplog.messages
+    for told in (
+        "session 'one' keeps the settings that it was opened with, but budget.trials was 6, now 9; ",
+        "; objective.goal was nothing, now 0.9; ",
+        "; seed was 0, now 3; ",
+        "; trial.job was nothing, now {",
+        "; begin a new one for these (`--session new`)",
+    ):
+        assert told in message
+    caplog.clear()
+    opened(str(tmp_path), shell_study(seed=3), "two")
+    assert caplog.messages == []
+
+
+def test_a_study_whose_data_cannot_be_split_takes_no_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(60)) + "1,2\n")
+    study = Study.model_validate(
+        {
+            "name": "rare",
+            "space": {"max_depth": {"type": "int", "low": 1, "high": 4}},
+            "objective": {"metric": "accuracy"},
+            "data": {"source": str(tmp_path / "t.csv"), "target": "y"},
+            "trial": {"kind": "xgboost"},
+        }
+    )
+    with pytest.raises(DataInvalid, match="every class needs at least 2 rows"):
+        opened(str(tmp_path / "store"), study)
+    assert not (tmp_path / "store").exists()

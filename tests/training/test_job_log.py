@@ -1,0 +1,103 @@
+"""The log of a trial's container: what breaks is read again, and what is not whole is known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.training.clusters import FakeCluster
+from tests.training.runner_contract import shell
+from tests.training.trials import job
+
+from tunewright.errors import InputError, TransientError, TunewrightError
+from tunewright.training import job_log
+from tunewright.training.job_cluster import Absent
+from tunewright.training.job_log import Follower
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_log, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(job_log, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(job_log, "AWAY_SECONDS", 5.0)
+
+
+class Logs(FakeCluster):
+    """Answers each request for a log with the next of these texts, then with the last one; an error breaks off after the text."""
+
+    def __init__(self, *answers: tuple[bytes, TunewrightError | None]) -> None:
+        super().__init__()
+        self._answers = list(answers)
+        self.asked: list[str] = []
+
+    def log(self, pod: str, container: str) -> Iterator[bytes]:
+        self.asked.append(pod)
+        text, error = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        yield text
+        if error is not None:
+            raise error
+
+
+AWAY = TransientError("the Kubernetes API must answer")
+
+
+def asked(logs: Logs, times: int) -> None:
+    end = time.monotonic() + 5
+    while len(logs.asked) < times:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Callable[[Logs], Follower]:
+    def begin(logs: Logs) -> Follower:
+        follower = Follower(logs, job(shell("true"), tmp_path / "job"), "trial")
+        follower.follow("one")
+        return follower
+
+    return begin
+
+
+@pytest.mark.parametrize("first", [(b"a\n", None), (b"a\n", AWAY)], ids=["like an end", "an error"])
+def test_a_connection_that_breaks_while_the_trial_runs_is_made_again(
+    follow: Callable[[Logs], Follower], first: tuple[bytes, TunewrightError | None]
+):
+    logs = Logs(first, (b"a\nb\n", None))
+    follower = follow(logs)
+    asked(logs, 1)
+    assert follower.finish(whole=True).content() == b"a\nb\n"
+
+
+def test_an_api_that_is_away_for_a_moment_costs_no_metric(follow: Callable[[Logs], Follower]):
+    assert follow(Logs(*[(b"a\n", AWAY)] * 20, (b"a\nb\n", None))).finish(whole=True).content() == b"a\nb\n"
+
+
+def test_a_log_that_is_not_whole_is_no_reason_to_blame_the_trial(
+    follow: Callable[[Logs], Follower], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(job_log, "AWAY_SECONDS", 0.1)
+    follower = follow(Logs((b"a\n", AWAY)))
+    assert follower.finish().content() == b"a\n"
+    with pytest.raises(TransientError, match="read to its end to find its metric, but: the Kubernetes API must answer"):
+        follower.finish(whole=True)
+
+
+@pytest.mark.parametrize("error", [Absent("pods one not found"), InputError("bind role tunewright-jobs")])
+def test_a_log_that_will_not_come_is_not_waited_for(follow: Callable[[Logs], Follower], error: TunewrightError):
+    began = time.monotonic()
+    with pytest.raises(TransientError, match=str(error)):
+        follow(Logs((b"", error))).finish(whole=True)
+    assert time.monotonic() - began < 2
+
+
+def test_the_log_of_a_pod_that_tells_more_takes_the_place_of_the_first(follow: Callable[[Logs], Follower]):
+    logs = Logs((b"I wait for the others\n", None))
+    follower = follow(logs)
+    asked(logs, 1)
+    logs._answers = [(b"I crash\n", None)]
+    follower.follow("two")
+    follower.follow("two")
+    assert follower.finish().content() == b"I crash\n"
+    assert follower.last_lines() == "I crash"
