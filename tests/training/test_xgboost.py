@@ -204,7 +204,7 @@ def test_a_parameter_that_xgboost_does_not_know_is_answered_before_training(tmp_
 
 def test_a_trial_in_a_subprocess_gives_the_model_of_one_in_this_process(tmp_path: Path) -> None:
     finished = run(xgboost_study(), tmp_path / "job", SMALL, seed=3)
-    assert (finished.state, finished.reason, finished.gpu) == ("TRAINED", "", False), finished.log_tail
+    assert (finished.state, finished.reason, finished.gpu_seconds) == ("TRAINED", "", 0.0), finished.log_tail
     train(xgboost_study(), tmp_path / "m")
     assert evaluate(xgboost_study(), SMALL, tmp_path / "job/output", 3) == evaluate(
         xgboost_study(), SMALL, tmp_path / "m", 3
