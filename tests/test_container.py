@@ -99,6 +99,7 @@ def near(key: str, operator: str) -> str:
         ("tolerations", "[{key: a/b/c, operator: Exists}]", ".0.key: must match ^("),
         ("tolerations", "[{key: a, operator: Exists, value: b}]", ".0.value: value must be left out with operator Exists, got 'b'"),
         ("tolerations", "[{value: b}]", ".0: operator must be Exists in a toleration without key, got Equal"),
+        ("tolerations", "[{key: '', value: b}]", ".0: operator must be Exists in a toleration without key, got Equal"),
         ("tolerations", "[{key: a, tolerationSeconds: 9}]", ".0: effect must be NoExecute with tolerationSeconds, got None"),
         ("affinity", near("a b", "Exists"), ".0.topologyKey: must match ^("),
         ("affinity", near("zone", "In"), ".matchExpressions.0: values must be given, but not with operator Exists"),
@@ -116,7 +117,9 @@ def test_what_the_api_server_would_refuse_of_the_overlay_is_named_before(field: 
     [
         ("{labels: {a b: c}}", "labels: keys must be name or prefix/name, "),
         ("{labels: {a: b c}}", "labels.a: must match ^([A-Za-z0-9]"),
+        ("{labels: {Example.org/a: c}}", "labels: keys must be name or prefix/name, "),
         ("{annotations: {a b: c}}", "annotations: keys must be name or prefix/name, "),
+        ("{annotations: {Tunewright/a: c}}", "annotations: a label or annotation must not be one of tunewright's"),
     ],
 )
 def test_labels_and_annotations_are_named_as_kubernetes_names_them(metadata: str, message: str):
@@ -128,11 +131,13 @@ def test_the_overlay_takes_what_kubernetes_takes():
     labels = {"a": "", "example.org/a.b_c-d": "A-1_2.3", "x" * 63: "y" * 63}
     tolerations = [
         {"operator": "Exists"},
+        {"key": "", "operator": "Exists"},
         {"key": "a.b/c", "value": "d"},
         {"key": "a", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 0},
     ]
     spec = {"nodeSelector": labels, "tolerations": tolerations, "priorityClassName": "system-x.y"}
-    pod = {"metadata": {"labels": labels, "annotations": {"a/b": "any text: at all"}}, "spec": spec}
+    annotations = {"a/b": "any text: at all", "Example.ORG/a": ""}
+    pod = {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
     assert shell("true", job={"pod": pod}).trial.job is not None
 
 

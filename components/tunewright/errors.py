@@ -101,6 +101,12 @@ class ArtifactCorrupt(InputError):
 class DataInvalid(InputError):
     """A table or array that cannot be trained on. Each of ``args`` is one mistake: the study's field, a colon, what is wrong."""
 
+    @property
+    def problems(self) -> list[Problem]:
+        """The mistakes, like those of `StudyInvalid`."""
+        told = (str(mistake).partition(": ") for mistake in self.args)
+        return [Problem(field=field, message=message) for field, _, message in told]
+
     def __str__(self) -> str:
         return "; ".join(map(str, self.args))
 

@@ -7,6 +7,7 @@ because with them a study could undo what isolates its trials. What the API serv
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
@@ -15,7 +16,8 @@ from .parameter import Model
 
 DNS = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-KEY = rf"^({DNS}/)?{LABEL}$"  #: of a label, annotation or taint
+KEY = rf"^({DNS}/)?{LABEL}$"  #: of a label or taint
+ANNOTATION = rf"^({DNS.replace('a-z', 'A-Za-z')}/)?{LABEL}$"  #: key of an annotation, in which case does not matter
 
 ObjectName: TypeAlias = Annotated[str, Field(pattern=rf"^{DNS}$", max_length=253)]
 Key: TypeAlias = Annotated[str, Field(pattern=KEY)]
@@ -24,19 +26,20 @@ Id: TypeAlias = Annotated[int, Field(ge=1, lt=2**31)]
 Weight: TypeAlias = Annotated[int, Field(ge=1, le=100)]
 
 
-def _keys(entries: dict[str, str]) -> dict[str, str]:
+def _keys(entries: dict[str, str], pattern: str = KEY) -> dict[str, str]:
     for key in entries:
-        if not re.fullmatch(KEY, key):
+        if not re.fullmatch(pattern, key):
             raise ValueError(
                 "keys must be name or prefix/name, the name of at most 63 letters, digits, '.', '_' and '-' between letters or digits, "
-                f"the prefix a lower-case DNS name, got {key!r:.80}; rename it"
+                f"the prefix a DNS name (in labels a lower-case one), got {key!r:.80}; rename it"
             )
     return entries
 
 
 def _foreign(entries: dict[str, str]) -> dict[str, str]:
     for key in entries:
-        if ".security." in key or key.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/")):
+        name = key.lower()
+        if ".security." in name or name.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/")):
             raise ValueError(f"a label or annotation must not be one of tunewright's or of security, got {key!r}")
     return entries
 
@@ -45,7 +48,9 @@ Labels: TypeAlias = Annotated[
     dict[str, Label], AfterValidator(_keys), Field(json_schema_extra={"propertyNames": {"pattern": KEY}})
 ]
 Annotations: TypeAlias = Annotated[
-    dict[str, str], AfterValidator(_keys), Field(json_schema_extra={"propertyNames": {"pattern": KEY}})
+    dict[str, str],
+    AfterValidator(partial(_keys, pattern=ANNOTATION)),
+    Field(json_schema_extra={"propertyNames": {"pattern": ANNOTATION}}),
 ]
 
 
@@ -61,8 +66,8 @@ class Metadata(Model):
 class Toleration(Model):
     """A taint of nodes that the pod puts up with."""
 
-    key: Key | None = None
-    """Key of the taint; none tolerates all with operator Exists."""
+    key: Annotated[str, Field(pattern=rf"^({KEY[1:-1]})?$")] | None = None
+    """Key of the taint; none, or an empty one, tolerates all with operator Exists."""
     operator: Literal["Equal", "Exists"] = "Equal"
     """How value is compared."""
     value: Label | None = None
@@ -76,7 +81,7 @@ class Toleration(Model):
     def _check(self) -> Toleration:
         if self.operator == "Exists" and self.value:
             raise ValueError(f"value must be left out with operator Exists, got {self.value!r}; remove it or use Equal")
-        if self.operator == "Equal" and self.key is None:
+        if self.operator == "Equal" and not self.key:
             raise ValueError("operator must be Exists in a toleration without key, got Equal; name the taint's key")
         if self.tolerationSeconds is not None and self.effect != "NoExecute":
             raise ValueError(f"effect must be NoExecute with tolerationSeconds, got {self.effect!r}; remove one")

@@ -71,9 +71,8 @@ def placed(path: Path) -> Iterator[None]:
         yield
     except (StudyInvalid, DataInvalid) as error:
         lines = _read(_text(path), str(path))[1].lines
-        found = error.problems if isinstance(error, StudyInvalid) else _problems(error)
         raise StudyInvalid(
-            _sorted(replace(one, file=str(path), line=nearest_line(_place(one.field), lines)) for one in found)
+            _sorted(replace(one, file=str(path), line=nearest_line(_place(one.field), lines)) for one in error.problems)
         ) from error
 
 
@@ -116,10 +115,6 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return str(value) if isinstance(value, Path) else value
-
-
-def _problems(error: DataInvalid) -> list[Problem]:
-    return [Problem(field=field, message=message) for field, _, message in (str(m).partition(": ") for m in error.args)]
 
 
 def _sorted(problems: Iterable[Problem]) -> list[Problem]:

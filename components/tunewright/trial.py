@@ -169,6 +169,7 @@ class Result(Document):
     """The terminal result of a trial. Create-once: the first wins."""
 
     kind = "result"
+    schema_version = 2
     trial: str
     round: int
     slot: int
@@ -192,6 +193,7 @@ class SealedRound(Document):
     """All plans' slots of a round with their terminal results, in one object. A copy that saves reads; create-once."""
 
     kind = "sealed-round"
+    schema_version = 2
     round: int
     session: str
     slots: list[Slot]

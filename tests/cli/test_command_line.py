@@ -351,6 +351,20 @@ def test_validate_says_that_it_could_not_read_the_data_of_a_bucket(
     assert "AWS_ACCESS_KEY_ID" in text
 
 
+def test_validate_says_that_data_is_not_checked_without_the_trainers_libraries(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "t.csv").write_text("a\n1\n")
+    (place / "trees.yaml").write_text(
+        "name: trees\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: t.csv, target: y}\n"
+    )
+    assert "data.target: must be a column" in say(capsys, "validate", "trees.yaml", code=2)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    text = say(capsys, "validate", "trees.yaml")
+    assert "is valid, but its data was not checked\n  data: it can be read only where pandas is installed" in text
+
+
 def test_what_an_open_session_does_not_take_is_said(
     place: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

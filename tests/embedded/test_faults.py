@@ -6,8 +6,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from tests.steps.studies import shell_study
 
+from tunewright.embedded import workers
 from tunewright.embedded.loop import run_study
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
@@ -118,6 +120,27 @@ def test_fifty_trials_with_ten_faults_end_with_exact_accounts(tmp_path: Path) ->
     assert len(stored) == len({result.trial for result in found.trials}) == TRIALS
     assert found.best == {"x": 49 / TRIALS, "kind": "sound"}
     _accounts(tmp_path, ledger, found.trials)
+
+
+KILL = "kill -9 $$"
+KILL_THRICE = 'case $TUNEWRIGHT_ATTEMPT in */[123]/*) kill -9 $$; esac; echo "{{\\"loss\\": 1}}" > "$TUNEWRIGHT_METRICS"'
+
+
+@pytest.mark.skipif(memory_kills() is None, reason="without evidence it may have been for want of memory")
+@pytest.mark.parametrize(("attempts", "train", "trained"), [(8, KILL, 8), (5, KILL_THRICE, 4)])
+def test_a_trial_may_be_lost_as_often_as_its_limits_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempts: int, train: str, trained: int
+) -> None:
+    monkeypatch.setattr(workers, "BACKOFF_SECONDS", 0.01)
+    trial = {
+        "kind": "command",
+        "command": ["sh", "-c", train],
+        "evaluate": {"command": ["sh", "-c", KILL]},
+        "limits": {"attempts": attempts},
+    }
+    found = run_study(shell_study(trial=trial, budget={"trials": 1, "parallel_trials": 1}), store=str(tmp_path))
+    [result] = found.trials
+    assert (result.status, len(result.cost.attempts)) == (Status.LOST, trained)
 
 
 def _accounts(tmp_path: Path, ledger: Ledger, results: list[Result]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.steps.studies import shell_study
 
 import tunewright
+from tunewright.embedded import loop
 from tunewright.embedded.loop import run_study
 from tunewright.errors import DataInvalid, InputError, StoreRefused, StudyInvalid
 from tunewright.report import figures
@@ -33,6 +34,15 @@ def test_a_run_ends_with_all_trials_and_a_second_call_changes_nothing(tmp_path: 
     assert first.objective == max(trial.objective or 0 for trial in first.trials)
     second = run_study(shell_study(), store=store)
     assert second == first
+
+
+def test_jobs_of_trials_that_are_lost_are_ended_with_their_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[tuple[object, ...]] = []
+    monkeypatch.setattr(loop, "discard_lost", lambda _ledger, *place: ended.append(place))
+    run_study(shell_study(budget={"trials": 4, "parallel_trials": 2}), store=str(tmp_path))
+    assert ended == [(f"{tmp_path}/toy", "001", round_) for round_ in range(2)]
 
 
 def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
-from tunewright.errors import AttemptLost, InputError, StoreRefused, StoreUnavailable, TransientError, TunewrightError
+from tunewright.errors import (
+    AttemptLost,
+    InputError,
+    SessionFenced,
+    StoreRefused,
+    StoreUnavailable,
+    TransientError,
+    TunewrightError,
+)
 from tunewright.steps.lease import boot_id, give_back, lose, take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
@@ -145,9 +153,14 @@ def test_who_is_moved_elsewhere_leaves_the_attempt_to_whoever_comes_next(ledger:
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize(
     "error",
-    [TransientError("failed calling webhook"), StoreUnavailable("no answer"), StoreRefused("InvalidAccessKeyId")],
+    [
+        TransientError("failed calling webhook"),
+        StoreUnavailable("no answer"),
+        StoreRefused("InvalidAccessKeyId"),
+        SessionFenced("session 'two' has claimed it since"),
+    ],
 )
-def test_what_stays_away_is_held_against_no_attempt_and_a_job_goes_on(
+def test_what_stays_away_or_is_fenced_is_held_against_no_attempt_and_a_job_goes_on(
     ledger: Ledger, error: TunewrightError, alive: bool
 ):
     tries = 1 if alive else 3  # more often than attempts may be lost

@@ -12,7 +12,7 @@ import pytest
 from tests.steps.studies import shell_study
 from tests.steps.test_steps import iris_study, opened
 
-from tunewright.errors import AttemptLost, InputError, StudyInvalid
+from tunewright.errors import AttemptLost, InputError, SessionFenced, StoreRefused, StudyInvalid
 from tunewright.steps import evaluate as evaluate_module
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
@@ -178,6 +178,46 @@ def test_what_a_job_that_scores_is_refused_for_is_named_by_its_own_fields(
     words = r"^trial\.evaluate\.image must be .* check trial\.evaluate\.image$"
     with pytest.raises(kind, match=words):
         evaluate(ledger, "one", 0, 0, runner=Elsewhere(refusal))
+
+
+def after_scoring(place: Path, *ends: Exception) -> Result:
+    """What became of a trial, tried twice at most, whose scoring ended like this."""
+    trial = {"kind": "command", "command": TRAIN, "evaluate": {"command": SCORE}, "limits": {"attempts": 2}}
+    ledger = opened(str(place), shell_study(trial=trial))
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    for end in ends:
+        with pytest.raises(type(end)):
+            evaluate(ledger, "one", 0, 0, runner=Elsewhere(end))
+    update_surrogate(ledger, "one", 0)
+    result = ledger.result(ledger.slot(0, 0).trial)
+    assert result is not None
+    assert result.status is Status.LOST
+    return result
+
+
+REFUSED = InputError("trial.image must be an image that nodes have or can pull")
+
+
+@pytest.mark.parametrize("times", [1, 11])
+def test_scoring_that_was_refused_is_told_in_the_words_of_who_refused(tmp_path: Path, times: int) -> None:
+    result = after_scoring(tmp_path, EVICTED, *[REFUSED] * times)
+    assert (result.refused, result.reason) == (
+        True,
+        "scoring its model: trial.evaluate.image must be an image that nodes have or can pull",
+    )
+
+
+def test_scoring_that_was_lost_after_it_was_refused_may_be_mended(tmp_path: Path) -> None:
+    result = after_scoring(tmp_path, *[REFUSED] * 11, EVICTED)
+    assert not result.refused
+    assert result.reason.endswith("scoring its model: its pod was ended from outside")
+
+
+@pytest.mark.parametrize("error", [SessionFenced("another has claimed it"), StoreRefused("InvalidAccessKeyId")])
+def test_scoring_that_a_fence_or_a_store_has_ended_was_not_refused(tmp_path: Path, error: Exception) -> None:
+    result = after_scoring(tmp_path, error)
+    assert (result.refused, result.reason) == (False, "no result when the round was sealed, after 1 attempt")
 
 
 def test_scoring_that_was_lost_is_tried_as_often_as_training_and_then_the_trial_is_lost(tmp_path: Path) -> None:

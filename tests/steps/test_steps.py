@@ -369,7 +369,7 @@ def test_a_result_of_a_newer_release_is_refused_by_name_and_kept(place: str) -> 
     key = layout.result(ledger.slot(0, 0).trial)
     newer = b'{"kind":"result","schema_version":99}'
     ledger.store.put(key, newer)
-    with pytest.raises(SchemaUnknown, match=r"result\.json: schema_version must be 1, got 99"):
+    with pytest.raises(SchemaUnknown, match=r"result\.json: schema_version must be 2, got 99"):
         update_surrogate(ledger, "one", 0)
     assert ledger.store.get(key).data == newer
 

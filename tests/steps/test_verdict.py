@@ -28,18 +28,18 @@ def place(tmp_path) -> str:
     return str(tmp_path)
 
 
-def after_a_round(ledger: Ledger, *errors: TunewrightError | None) -> Head:
+def after_a_round(ledger: Ledger, *errors: TunewrightError | None, session: str = "one") -> Head:
     """The head after a round whose slots met these errors."""
-    round_ = propose(ledger, "one")["round"]
+    round_ = propose(ledger, session)["round"]
     for slot, error in enumerate(errors):
         runner: Runner = LocalRunner() if error is None else Refusing(error)
         try:
-            train(ledger, "one", round_, slot, runner=runner)
+            train(ledger, session, round_, slot, runner=runner)
         except TunewrightError as met:
             assert met is error  # noqa: PT017 - as the step's exit code
-        evaluate(ledger, "one", round_, slot, runner=runner)
-    update_surrogate(ledger, "one", round_)
-    return update_policy(ledger, "one", round_)
+        evaluate(ledger, session, round_, slot, runner=runner)
+    update_surrogate(ledger, session, round_)
+    return update_policy(ledger, session, round_)
 
 
 def test_a_round_that_was_refused_as_a_whole_fails_the_session_in_the_words_of_who_refused(place: str) -> None:
@@ -51,6 +51,14 @@ def test_a_round_that_was_refused_as_a_whole_fails_the_session_in_the_words_of_w
         InputError, match=r"session 'one' failed: every trial of round 0 was refused: trial\.image must"
     ):
         report_module.main(study=f"{place}/toy", session="one")
+
+
+def test_a_goal_that_is_reached_outweighs_a_round_that_was_refused(place: str) -> None:
+    budget = {"trials": 40, "parallel_trials": 1}
+    assert after_a_round(opened(place, shell_study(budget=budget)), None).finished is None
+    ledger = opened(place, shell_study(budget=budget, objective={"metric": "score", "goal": 0.5}), "two")
+    head = after_a_round(ledger, REFUSED, session="two")
+    assert (head.finished, head.failed) == ("goal 0.5 reached with 0.5", False)
 
 
 @pytest.mark.parametrize("other", [None, LOST])

@@ -77,16 +77,16 @@ def test_a_document_of_another_kind_is_refused_by_its_name() -> None:
         layout.decode(Result, layout.encode(plan), "here")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [1, 3, "2", None])
 def test_a_version_that_is_not_known_is_refused_by_its_name(version: object) -> None:
-    with pytest.raises(SchemaUnknown, match=f"here: schema_version must be 1, got {version!r}"):
+    with pytest.raises(SchemaUnknown, match=f"here: schema_version must be 2, got {version!r}"):
         layout.decode(Result, sealed_again(schema_version=version), "here")
 
 
 def test_wrong_fields_are_corrupt_even_with_the_right_digest() -> None:
-    with pytest.raises(ArtifactCorrupt, match="fields must fit result version 1"):
+    with pytest.raises(ArtifactCorrupt, match="fields must fit result version 2"):
         layout.decode(Result, sealed_again(status="WON"), "here")
-    with pytest.raises(ArtifactCorrupt, match="fields must fit result version 1"):
+    with pytest.raises(ArtifactCorrupt, match="fields must fit result version 2"):
         layout.decode(Result, sealed_again(surprise=1), "here")
 
 

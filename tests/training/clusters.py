@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +24,18 @@ class Api:
         self.answers: list[ApiException] = []  #: to the next requests to make something
         self.deleted: list[str] = []
 
-    def call_api(self, path: str, method: str, body: Object | None = None, **_: Any) -> Any:
-        data = json.dumps(self._answer(path, method, body)).encode()
+    def call_api(
+        self,
+        path: str,
+        method: str,
+        body: Object | None = None,
+        query_params: Sequence[tuple[str, str]] = (),
+        **_: Any,
+    ) -> Any:
+        data = json.dumps(self._answer(path, method, body, dict(query_params))).encode()
         return SimpleNamespace(data=data)
 
-    def _answer(self, path: str, method: str, body: Object | None) -> Object:
+    def _answer(self, path: str, method: str, body: Object | None, query: dict[str, str]) -> Object:
         *_, above, last = path.split("/")
         kind = last if last in self.kinds else above
         if kind not in self.kinds:
@@ -41,7 +48,9 @@ class Api:
             return {}
         if kind != last:
             return self._get(path)
-        found = [made for place, made in self.objects.items() if place.startswith(f"{path}/")]
+        wanted = {tuple(label.split("=")) for label in query.get("labelSelector", "").split(",") if label}
+        below = [made for place, made in self.objects.items() if place.startswith(f"{path}/")]
+        found = [made for made in below if wanted <= made["metadata"].get("labels", {}).items()]
         return {"items": self.pods() if kind == "pods" else found}
 
     def _make(self, path: str, body: Object) -> Object:

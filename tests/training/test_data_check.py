@@ -11,6 +11,7 @@ import pytest
 from tunewright.errors import DataInvalid, StoreRefused
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
+from tunewright.training import data
 from tunewright.training.data_check import check_data, data_mistakes
 
 TABLE = "a,b,y\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60))
@@ -50,6 +51,29 @@ def test_a_command_s_data_must_be_there_and_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "t.bin").write_bytes(b"\0")
     assert data_mistakes(raw("t.bin", kind="command"), tmp_path) == []
     assert [place for place, _ in data_mistakes(raw("u.bin", kind="command"), tmp_path)] == [("data", "source")]
+
+
+@pytest.mark.parametrize(("kind", "pandas"), [("command", True), ("xgboost", True), ("xgboost", False)])
+def test_an_object_of_a_bucket_is_fetched_once_if_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, pandas: bool
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(address: str) -> bytes:
+        fetched.append(address)
+        return TABLE.encode()
+
+    monkeypatch.setattr(data, "_object", fetch)
+    if not pandas:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    study = raw("s3://bucket/t.csv", kind=kind)
+    if kind == "command":
+        study["trial"]["command"] = ["true"]
+    check_data(Study.model_validate(study))
+    assert len(fetched) == (kind == "xgboost" and pandas)
+    fetched.clear()
+    assert data_mistakes(study, tmp_path) == []
+    assert len(fetched) == 1
 
 
 def test_images_are_split_too(tmp_path: Path) -> None:

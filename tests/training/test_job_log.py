@@ -15,6 +15,7 @@ from tunewright.errors import InputError, TransientError, TunewrightError
 from tunewright.training import job_log
 from tunewright.training.job_cluster import Absent
 from tunewright.training.job_log import Follower
+from tunewright.training.runner import STREAM
 
 
 @pytest.fixture(autouse=True)
@@ -84,10 +85,15 @@ def test_a_log_that_is_not_whole_is_no_reason_to_blame_the_trial(
         follower.finish(whole=True)
 
 
-@pytest.mark.parametrize("error", [Absent("pods one not found"), InputError("bind role tunewright-jobs")])
-def test_a_log_that_will_not_come_is_not_waited_for(follow: Callable[[Logs], Follower], error: TunewrightError):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(Absent("pods one not found"), TransientError), (InputError("bind role tunewright-jobs"), InputError)],
+)
+def test_a_log_that_will_not_come_is_not_waited_for(
+    follow: Callable[[Logs], Follower], error: TunewrightError, told: type[TunewrightError]
+):
     began = time.monotonic()
-    with pytest.raises(TransientError, match=str(error)):
+    with pytest.raises(told, match=str(error)):
         follow(Logs((b"", error))).finish(whole=True)
     assert time.monotonic() - began < 2
 
@@ -101,3 +107,24 @@ def test_the_log_of_a_pod_that_tells_more_takes_the_place_of_the_first(follow: C
     follower.follow("two")
     assert follower.finish().content() == b"I crash\n"
     assert follower.last_lines() == "I crash"
+
+
+def test_a_log_that_is_read_again_tells_its_stream_once(tmp_path: Path):
+    printed = shell("true", stdout_pattern=r"(?P<step>\d+) (?P<name>\w+)=(?P<value>\d+)")
+    logs = Logs((b"1 a=1\n2 a", AWAY), (b"1 a=1\n", None), (b"1 a=1\n2 a=2\n3 a=3\n", None))
+    follower = Follower(logs, job(printed, tmp_path / "job"), "trial")
+    follower.follow("one")
+    asked(logs, 3)
+    assert follower.finish(whole=True).content() == b"1 a=1\n2 a=2\n3 a=3\n"
+    lines = (tmp_path / "job" / STREAM).read_text().splitlines()
+    assert lines == ['{"step": 1.0, "a": 1.0}', '{"step": 2.0, "a": 2.0}', '{"step": 3.0, "a": 3.0}']
+
+
+def test_a_log_that_another_one_replaces_is_read_no_more(follow: Callable[[Logs], Follower]):
+    logs = Logs((b"I wait\n", None))
+    follower = follow(logs)
+    asked(logs, 1)
+    follower.follow("two")
+    before = logs.asked.count("one")
+    asked(logs, len(logs.asked) + 20)
+    assert logs.asked.count("one") <= before + 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tunewright.training.job_state import Ended, Lost, Refused, Running, Waiting, view
+from tunewright.training.job_state import Ended, Lost, Refused, Running, Waiting, missing, told, view
 
 JOB: dict[str, Any] = {"metadata": {"name": "trial"}, "spec": {}, "status": {}}
 BEGAN, OVER = "2026-01-02T03:04:05Z", "2026-01-02T03:05:05Z"
@@ -174,3 +174,9 @@ def test_the_scheduler_speaks_for_itself_and_a_queue_is_no_delay():
     assert seen.refused
     assert view({**JOB, "spec": {"suspend": True}}, None) == Waiting(reason="it waits in a queue", queued=True)
     assert view(JOB, None) == Waiting(reason="it has no pod yet", mute=True)
+
+
+def test_events_need_not_say_anything():
+    lacks = {"message": 'configmap "code" not found'}
+    assert missing([lacks, {"reason": "Failed"}, {"message": None}]) is lacks
+    assert (told(lacks), told({"reason": "Failed"})) == (': configmap "code" not found', "Failed: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from tunewright.store.port import Stored
 from tunewright.training import job as job_module
 from tunewright.training import job_log, patience
 from tunewright.training.job import JobRunner, TrainJobRunner
+from tunewright.training.job_manifest import WORKFLOW_LABEL
 from tunewright.training.job_pod import ENDED, SAVED, box
 from tunewright.training.runner import Finished, StopTrial
 from tunewright.trial import Saved
@@ -366,6 +368,32 @@ def test_an_api_that_is_away_does_not_hide_what_became_of_an_attempt(
     cluster.api.pods = Pods(store, 1000)
     with pytest.raises(KeyboardInterrupt):
         run(cluster, tmp_path, beat)
+
+
+@pytest.mark.parametrize("kind", [JobRunner, TrainJobRunner])
+def test_a_workflow_can_end_its_own_jobs_alone(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, kind: type[JobRunner]
+):
+    cluster.api.kinds |= {"trainjobs", "trainingruntimes"}
+    first, second = (
+        kind(cluster=cluster, site=replace(SITE, labels={WORKFLOW_LABEL: name})) for name in ("night-1", "night-2")
+    )
+    second.make(job(shell("true"), tmp_path / "job"))
+    made = set(cluster.api.objects)
+    first.discard(TRIAL, own=True)
+    assert set(cluster.api.objects) == made
+    second.discard(TRIAL, own=True)
+    assert (set(cluster.api.objects), set(cluster.api.deleted)) == (set(), made)
+    second.make(job(shell("true"), tmp_path / "job"))
+    first.discard(TRIAL)
+    assert not cluster.api.objects
+
+
+def test_where_there_is_no_workflow_all_jobs_are_ones_own(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    runner = JobRunner(cluster=cluster, site=SITE)
+    runner.make(job(shell("true"), tmp_path / "job"))
+    runner.discard(TRIAL, own=True)
+    assert not cluster.api.objects
 
 
 def test_a_cluster_that_knows_no_train_jobs_is_told_so_by_whatever_is_asked_first(

@@ -37,7 +37,8 @@ def mistakes(space: dict[str, Any], fixed: dict[str, Any]) -> list[tuple[str, st
         ("subsample", {"type": "float", "low": 0.5, "high": 1.5}, "must be a number from 0 to 1, got 1.5; change it"),
         ("gamma", {"type": "float", "low": -1, "high": 1}, "must be a number >= 0, got -1.0; change it"),
         ("max_depth", {"type": "float", "low": 1, "high": 8, "step": 1}, "must be a whole number >= 0, got 1.0"),
-        ("n_estimators", {"type": "ordinal", "choices": [10, 0]}, "must be a whole number >= 1, got 0; change it"),
+        ("n_estimators", {"type": "ordinal", "choices": [10, 0]}, "must be a number >= 1, got 0; change it"),
+        ("n_estimators", {"type": "bool"}, "must be a number >= 1, got False; change it"),
         ("max_depth", {"type": "bool"}, "must be a whole number >= 0, got False; change it"),
         ("booster", {"type": "categorical", "choices": ["gbtree", "drat"]}, "got 'drat'; did you mean 'dart'?"),
         ("grow_policy", {"type": "categorical", "choices": ["depthwise", 1]}, "must be one of depthwise, lossguide"),
@@ -49,6 +50,38 @@ def test_a_domain_that_reaches_beyond_the_trainer_s_is_refused(
     ((place, told),) = mistakes({name: parameter}, {})
     assert place == f"space.{name}"
     assert message in told
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("n_estimators", {"type": "float", "low": 10, "high": 100.5}),
+        ("max_depth", {"type": "categorical", "choices": ["3", "5"]}),
+        ("subsample", {"type": "ordinal", "choices": ["0.5", 1]}),
+    ],
+)
+def test_what_the_trainer_turns_into_numbers_is_taken(name: str, parameter: dict[str, Any]) -> None:
+    assert mistakes({name: parameter}, {}) == []
+    assert all(taken(name, value) for value in parameter.get("choices", ()))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ({"type": "categorical", "choices": [2.0, 3]}, ""),
+        ({"type": "float", "low": 2, "high": 8, "step": 2}, ""),
+        ({"type": "float", "low": 2, "high": 8}, "must be a whole number >= 1, got 3.9"),
+        ({"type": "float", "low": 2, "high": 8, "step": 0.5}, "must be a whole number >= 1, got 2.5"),
+        ({"type": "categorical", "choices": ["2", "3"]}, "must be a whole number >= 1, got '2'"),
+    ],
+)
+def test_the_network_takes_whole_numbers_however_they_are_written(parameter: dict[str, Any], message: str) -> None:
+    study = load_study(STUDIES / "cnn-paper.yaml").model_dump(mode="json", exclude_unset=True)
+    study["space"]["conv1_kernel"] = parameter
+    read = study_from(study)
+    told = [told for _, told in parameter_mistakes(read.model_dump(), read.space)]
+    assert len(told) == bool(message)
+    assert all(message in one for one in told)
 
 
 def test_a_fixed_value_that_the_trainer_does_not_take_is_refused() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(file: Path) -> None:
     """Check the study in FILE and its data. All mistakes are named at once, by line, field, value and remedy."""
     from ..study_file import load_study
-    from ..training.data_check import data_mistakes
+    from ..training.data_check import READ, can_read, data_mistakes
     from ..training.parameters import parameter_mistakes
 
     unread = ""
@@ -34,6 +34,8 @@ def command(file: Path) -> None:
             return []
 
     study = load_study(file, checks=[parameter_mistakes, data])
+    if not unread and study.trial.kind in READ and not can_read():
+        unread = "it can be read only where pandas is installed; pip install 'tunewright[trainer]'"
     conditional = sum(bool(parameter.when) for parameter in study.space.values())
     budget = study.budget
     click.echo(f"{file}: study {study.name!r} is valid{', but its data was not checked' if unread else ''}")

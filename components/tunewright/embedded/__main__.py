@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
-from ..errors import EXIT_BUG, EXIT_OK, TunewrightError, code_once_let_in
+from ..errors import EXIT_BUG, EXIT_OK, AttemptLost, TunewrightError, code_once_let_in
 from ..termination import Terminated, raise_on_signals
+from .workers import EXIT_LOST
 
 
 def run(study: str, session: str, folder: str | None = None) -> int:
@@ -38,7 +39,7 @@ def run(study: str, session: str, folder: str | None = None) -> int:
                 print(slot, file=answers, flush=True)
     except TunewrightError as error:
         print(error, file=sys.stderr)  # noqa: T201 - read by the loop
-        return code_once_let_in(error)
+        return EXIT_LOST if isinstance(error, AttemptLost) else code_once_let_in(error)
     except Terminated as end:
         return end.exit_code
     except Exception as error:

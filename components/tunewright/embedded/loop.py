@@ -10,6 +10,7 @@ from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TRANSIENT, InputError, TransientE
 from ..progress import Progress, Quiet
 from ..space import Configuration
 from ..steps.ledger import Clock, Ledger
+from ..steps.leftovers import discard_lost
 from ..steps.open import open_session
 from ..steps.propose import propose
 from ..steps.update_policy import update_policy
@@ -128,6 +129,7 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
     if refused and len(refused) == len(absent):
         raise _refusal(refused[0])
     surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
+    discard_lost(ledger, workers.study, session, plan.round)
     head = update_policy(ledger, session, plan.round, clock=clock)
     policy = layout.find(ledger.store, PolicyRecord, layout.policy(plan.round))
     surrogate = surrogate or layout.find(ledger.store, SurrogateRecord, layout.surrogate(plan.round))

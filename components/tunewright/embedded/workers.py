@@ -18,8 +18,10 @@ from pathlib import Path
 from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_OK
 
 PR_SET_PDEATHSIG = 1
-TRIES = 6  #: lanes that may die over one slot in one life of the loop
+EXIT_LOST = 76  #: of a lane whose slot has lost an attempt: how many it may lose, the steps know
+TRIES = 6  #: lanes that may die over one slot in one life of the loop, besides those
 BACKOFF_SECONDS = 0.5  #: before a slot's second try; doubles with each
+BACKOFF_DOUBLINGS = 4
 GRACE_SECONDS = 10.0  #: between SIGTERM and SIGKILL
 KEPT = 10_000  #: last bytes of what a lane says
 
@@ -37,6 +39,7 @@ class Ended:
 class _Work:
     slot: int
     tries: int = 0
+    lost: int = 0  #: of these, those that cost an attempt
     not_before: float = 0.0
 
 
@@ -111,7 +114,7 @@ class Workers:
     """
 
     def __init__(self, study: str, session: str, parallel: int, folder: Path) -> None:
-        self._study = study
+        self.study = study
         self._session = session
         self._folder = folder
         self._parallel = parallel
@@ -149,7 +152,7 @@ class Workers:
         for work in [work for work in waiting if work.not_before <= time.monotonic()]:
             lane = next((lane for lane in self._lanes if lane.work is None), None)
             if lane is None and len(self._lanes) < self._parallel:
-                lane = _Lane(self._study, self._session, self._folder)
+                lane = _Lane(self.study, self._session, self._folder)
                 self._lanes.append(lane)
             if lane is not None:
                 waiting.remove(work)
@@ -168,9 +171,10 @@ class Workers:
         self._lanes.remove(lane)
         message = lane.close(time.monotonic())
         work.tries += 1
-        if code in (EXIT_INPUT, EXIT_BUG) or work.tries >= TRIES:
+        work.lost += code == EXIT_LOST
+        if code in (EXIT_INPUT, EXIT_BUG) or work.tries - work.lost >= TRIES:
             return Ended(slot=work.slot, code=code, message=message)
-        work.not_before = time.monotonic() + BACKOFF_SECONDS * 2 ** (work.tries - 1)
+        work.not_before = time.monotonic() + BACKOFF_SECONDS * 2 ** min(work.tries - 1, BACKOFF_DOUBLINGS)
         waiting.append(work)
         return None
 

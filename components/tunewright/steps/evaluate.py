@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ArtifactCorrupt, AttemptLost, NotFound
+from ..errors import ArtifactCorrupt, AttemptLost, InputError, NotFound, SessionFenced, StoreRefused
 from ..space import Configuration
 from ..stopping.curve import thin
 from ..store import layout
@@ -77,6 +77,11 @@ def evaluate(
             raise
         LOG.warning("trial %s is lost, its model could not be scored: %s", place.trial, lost)
         return None
+    except (SessionFenced, StoreRefused):
+        raise
+    except InputError as refused:
+        _times_lost(ledger, outcome, refused, began, clock())  # for people, and for who judges the round
+        raise
     ended = clock()
     result = Result(
         **_judge(study, finished),
@@ -105,21 +110,23 @@ def last_outcome(ledger: Ledger, trial: str) -> Outcome | None:
     return next((outcome for outcome in reversed(found) if outcome is not None), None)
 
 
-def _times_lost(ledger: Ledger, outcome: Outcome, lost: AttemptLost, began: float, now: float) -> int:
-    """How often something outside has ended the scoring of this model, which is told here once more."""
+def _times_lost(ledger: Ledger, outcome: Outcome, error: AttemptLost | InputError, began: float, now: float) -> int:
+    """How often something outside has ended the scoring of this model. What was met now is told first."""
+    lost = error if isinstance(error, AttemptLost) else AttemptLost(str(error))
     loss = Loss(
         trial=outcome.trial,
         attempt=outcome.attempt,
         reason=sound(f"scoring its model: {lost}"),
+        refused=isinstance(error, InputError),
         log_tail=lost.log_tail,
         started=began,
         ended=now,
         gpu_seconds=lost.gpu_seconds,
     )
-    times = 1
-    while not layout.create(ledger.store, loss, layout.score_lost(outcome.trial, outcome.attempt, times))[1]:
-        times += 1
-    return times
+    keys = [layout.score_lost(outcome.trial, outcome.attempt, 1)]
+    while not layout.create(ledger.store, loss, keys[-1])[1]:
+        keys.append(layout.score_lost(outcome.trial, outcome.attempt, len(keys) + 1))
+    return sum(told is not None and not told.refused for told in layout.find_all(ledger.store, Loss, keys))
 
 
 def _curve(ledger: Ledger, outcome: Outcome) -> list[tuple[int, float]]:

@@ -31,8 +31,10 @@ SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same byte
 def main(*, study: str, session: str) -> dict[str, Any]:
     """Entry point of the step. Raises InputError, after the page is written, when the session has failed."""
     ledger = Ledger.at(study)
-    discard_unfinished(ledger, study, session)
-    report(ledger, session)
+    try:
+        report(ledger, session)
+    finally:
+        discard_unfinished(ledger, study, session)
     head, _ = ledger.head()
     if head.failed and head.session == session:
         raise InputError(f"session {session!r} failed: {head.finished}; its report says why each trial failed")

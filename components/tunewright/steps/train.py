@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import AttemptLost, InputError, NotFound
+from ..errors import AttemptLost, InputError, NotFound, SessionFenced
 from ..store import layout
 from ..store.port import Store
 from ..termination import Terminated
@@ -63,7 +63,7 @@ def train(
     except AttemptLost as lost:
         lose(ledger.store, start, lost, now=clock())
         raise
-    except (*AWAY, Terminated, KeyboardInterrupt):
+    except (*AWAY, SessionFenced, Terminated, KeyboardInterrupt):
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
         if not runner.goes_on(place.trial, start.attempt):
             give_back(ledger.store, start)

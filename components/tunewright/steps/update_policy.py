@@ -108,7 +108,9 @@ def verdict(
         now: UTC seconds since the epoch.
     """
     last = rounds[-1]
-    if all(result.refused for result in last.results):
+    objective = record.study.objective.model_copy(update={"goal": session.goal})
+    reached = best is not None and objective.reached(best)
+    if all(result.refused for result in last.results) and not reached:
         return f"every trial of round {last.round} was refused: {last.results[0].reason}", True
     budget = session.budget
     results = [result for sealed in rounds for result in sealed.results]
@@ -121,8 +123,7 @@ def verdict(
         and failed / len(results) >= budget.failed_share
     ):
         return f"{failed} of {len(results)} trials failed, budget.failed_share is {budget.failed_share}", True
-    objective = record.study.objective.model_copy(update={"goal": session.goal})
-    if best is not None and objective.reached(best):
+    if reached:
         return f"goal {session.goal} reached with {best}", False
     if len(results) >= budget.trials:
         spent = f"{len(results)} trials, budget.trials is {budget.trials}"

@@ -64,10 +64,7 @@ def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
     numbers = layout.attempt_numbers(ledger.store, trial)
     reason = f"no result when the round was sealed, after {len(numbers)} attempt{'s' if len(numbers) != 1 else ''}"
     keys = [layout.attempt(trial, number, LOST) for number in numbers]
-    if numbers:
-        tries = ledger.record().study.trial.limits.attempts
-        keys += [layout.score_lost(trial, numbers[-1], times) for times in range(1, tries + 1)]
-    found = layout.find_all(ledger.store, Loss, keys)
+    found = layout.find_all(ledger.store, Loss, keys + layout.scores_lost(ledger.store, trial))
     last = next((loss for loss in reversed(found) if loss is not None), None)
     refused = last is not None and last.refused and last.attempt == numbers[-1]
     if last is not None:

@@ -17,7 +17,7 @@
     trials/<id>/attempts/1/checkpoint.json  names the files of the newest checkpoint
     trials/<id>/attempts/1/pod/…          between the pod of a Job and who waits for it: metrics.json, metrics.jsonl, ended.json, saved.json
     trials/<id>/attempts/1/score/…        the same for the Job that scores its model, and log.txt of what scored it, wherever it ran
-    trials/<id>/attempts/1/score/lost-1.json  create-once: something outside ended the scoring, for the first time
+    trials/<id>/attempts/1/score/lost-1.json  create-once: the scoring was lost or refused, for the first time
     trials/<id>/attempts/1/log.txt, metrics.jsonl, model/…, checkpoint/<digest>
     blobs/sha256/<digest>                 weights of policy and surrogate
     sessions/<id>/session.json            create-once
@@ -239,9 +239,10 @@ def attempt_numbers(store: Store, trial: str) -> list[int]:
 
 
 def scores_lost(store: Store, trial: str) -> list[str]:
-    """Keys of what was said each time that something outside ended the scoring of a trial."""
-    name = re.compile(rf"{attempts(trial)}[1-9][0-9]*/{SCORE}/lost-[1-9][0-9]*\.json")
-    return [entry.key for entry in store.list(attempts(trial)) if name.fullmatch(entry.key)]
+    """Keys of what was said each time that the scoring of a trial was lost or refused, in order."""
+    name = re.compile(rf"{attempts(trial)}([1-9][0-9]*)/{SCORE}/lost-([1-9][0-9]*)\.json")
+    found = filter(None, (name.fullmatch(entry.key) for entry in store.list(attempts(trial))))
+    return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), int(match[2])))]
 
 
 class Prefixed:

@@ -17,29 +17,45 @@ from ..study import Data, Objective, Study
 from .data import identify, local
 from .parameters import METRICS
 
+READ = ("xgboost", "cnn")  #: kinds of trial whose data is read
+
 
 def check_data(study: Study) -> None:
     """Read the data and split it as a built-in trainer will, so that what is wrong with it is said before anything is written.
 
-    A bucket's is fetched. Nothing is read where the trainers' libraries are not installed.
+    A bucket's is fetched. Nothing is read for commands, nor where the trainers' libraries are not installed.
 
     Raises:
         DataInvalid: unreadable, nothing that can be learnt, or no metric of the data's task is asked for; every mistake that can be told.
         StoreRefused, StoreUnavailable: the bucket cannot be read.
     """
-    if study.data is not None and (found := _found(study.data, Path.cwd(), study.trial.kind, study.objective.metric)):
-        raise DataInvalid(*found)
+    if study.data is not None and study.trial.kind in READ and can_read():
+        _check(study.data, Path.cwd(), study.trial.kind, study.objective.metric)
 
 
 def data_mistakes(raw: Mapping[str, Any], base: Path) -> list[Mistake]:
-    """Place and message of what `check_data` finds, in the plain data of a study that may be wrong elsewhere. Raises likewise."""
+    """Place and message of what `check_data` finds, in the plain data of a study that may be wrong elsewhere. Raises likewise.
+
+    Data that is not read must be there all the same.
+    """
     try:
         data = Data.model_validate(raw.get("data"), strict=True)
     except ValidationError:
         return []
     kind, metric = (_at(raw, *place) for place in (("trial", "kind"), ("objective", "metric")))
-    told = (message.partition(": ") for message in _found(data, base, kind, metric))
-    return [(tuple(field.split(".")), message) for field, _, message in told]
+    try:
+        if kind in READ and can_read():
+            _check(data, base, kind, metric)
+        else:
+            identify(data, base)
+    except DataInvalid as error:
+        return [(tuple(problem.field.split(".")), problem.message) for problem in error.problems]
+    return []
+
+
+def can_read() -> bool:
+    """Whether the trainers' libraries are installed."""
+    return importlib.util.find_spec("pandas") is not None
 
 
 def _at(raw: Mapping[str, Any], section: str, name: str) -> Any:
@@ -47,20 +63,15 @@ def _at(raw: Mapping[str, Any], section: str, name: str) -> Any:
     return part.get(name) if isinstance(part, Mapping) else None
 
 
-def _found(data: Data, base: Path, kind: Any, metric: Any) -> list[str]:
-    """Messages, each with its field before a colon."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
-            remote = data.source.startswith("s3://")
-            here = local(data, Path(folder)) if remote else identify(data, base)
-            return _read(here, kind, metric)
-    except DataInvalid as error:
-        return list(error.args)
+def _check(data: Data, base: Path, kind: Any, metric: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
+        remote = data.source.startswith("s3://")
+        found = _read(local(data, Path(folder)) if remote else identify(data, base), kind, metric)
+    if found:
+        raise DataInvalid(*found)
 
 
 def _read(data: Data, kind: Any, metric: Any) -> list[str]:
-    if kind not in ("xgboost", "cnn") or importlib.util.find_spec("pandas") is None:
-        return []
     from .images import load_images
     from .metrics import check_objective
     from .split import parts

@@ -17,13 +17,16 @@ class Domain:
     low: float = -math.inf
     high: float = math.inf
     whole: bool = False
+    text: bool = False  #: text is the trainer's to judge: "3" is a whole number to XGBoost, and 3.0 is not
     choices: tuple[Value, ...] = ()
 
     def __contains__(self, value: Value) -> bool:
         if self.choices:
             return key(value) in map(key, self.choices)
-        wanted = int if self.whole else int | float
-        return isinstance(value, wanted) and not isinstance(value, bool) and self.low <= value <= self.high
+        if isinstance(value, str):
+            return self.text
+        fits = not self.whole or isinstance(value, int) or (value.is_integer() and not self.text)
+        return fits and not isinstance(value, bool) and self.low <= value <= self.high
 
     def refusal(self, value: Value) -> str:
         """What is said of a value that is not in the domain."""
@@ -36,7 +39,8 @@ class Domain:
     def outside(self, parameter: Parameter) -> Value | None:
         """A value of the parameter that is not in the domain; None when all are."""
         listed = parameter.choices if isinstance(parameter, CategoricalParameter | OrdinalParameter) else None
-        values = listed or [parameter.value(0.0), parameter.value(1.0)]
+        second = 1.5 / parameter.cardinality if parameter.cardinality else 1 / math.pi  # no whole number by chance
+        values = listed or [parameter.value(u) for u in (0.0, second, 1.0)]
         return next((value for value in values if value not in self), None)
 
 
@@ -52,12 +56,15 @@ XGBOOST: dict[str, Domain | None] = {
     **_named(
         "learning_rate eta gamma min_split_loss min_child_weight max_delta_step reg_lambda lambda reg_alpha alpha"
         " scale_pos_weight",
-        Domain(low=0),
+        Domain(low=0, text=True),
     ),
-    **_named("subsample colsample_bytree colsample_bylevel colsample_bynode rate_drop skip_drop", Domain(0, 1)),
-    **_named("max_depth max_leaves", Domain(low=0, whole=True)),
-    **_named("n_estimators num_parallel_tree max_cat_to_onehot max_cat_threshold", _COUNT),
-    "max_bin": Domain(low=2, whole=True),
+    **_named(
+        "subsample colsample_bytree colsample_bylevel colsample_bynode rate_drop skip_drop", Domain(0, 1, text=True)
+    ),
+    **_named("max_depth max_leaves", Domain(low=0, whole=True, text=True)),
+    **_named("num_parallel_tree max_cat_to_onehot max_cat_threshold", Domain(low=1, whole=True, text=True)),
+    "n_estimators": Domain(low=1, text=True),  # the trainer cuts off a fraction
+    "max_bin": Domain(low=2, whole=True, text=True),
     "booster": Domain(choices=("gbtree", "dart", "gblinear")),
     "tree_method": Domain(choices=("auto", "exact", "approx", "hist")),
     "grow_policy": Domain(choices=("depthwise", "lossguide")),

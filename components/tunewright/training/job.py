@@ -27,7 +27,7 @@ from .job_log import Follower
 from .job_manifest import ATTEMPT_LABEL, TRIAL, Site, job_name, manifest, selector
 from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
-from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, missing, ran, unmade, view
+from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, missing, ran, told, unmade, view
 from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner
 from .parameters import check_parameters
@@ -109,10 +109,9 @@ class JobRunner:
         job = self.object(self.home, job_name(self.site, trial, attempt))
         return job is not None and not job["metadata"].get("deletionTimestamp")
 
-    def discard(self, trial: str) -> None:
+    def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
-        for job in self.cluster.items(self.home, labelSelector=selector(self.site, trial)):
-            self.cluster.delete(f"{self.home}/{job['metadata']['name']}")
+        self._discard(self.home, selector(self.site, trial, own=own))
 
     @property
     def container(self) -> str:
@@ -176,6 +175,10 @@ class JobRunner:
                 raise TransientError(f"{name} must be gone before it is made again, but is not; try again")
             time.sleep(BEAT_SECONDS)
 
+    def _discard(self, path: str, labels: str) -> None:
+        for made in self.cluster.items(path, labelSelector=labels):
+            self.cluster.delete(f"{path}/{made['metadata']['name']}")
+
     def _forget(self, job: Job) -> None:
         """Empty the box of a Job that is gone. An attempt is trained by one Job, but its model may be scored by one after the other, and the
         next one would take the end of the last for its own."""
@@ -227,12 +230,10 @@ class TrainJobRunner(JobRunner):
         """See `JobRunner.look`."""
         return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
 
-    def discard(self, trial: str) -> None:
+    def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
-        super().discard(trial)
-        path = self.cluster.trainer("trainingruntimes")
-        for made in self.cluster.items(path, labelSelector=selector(self.site, trial)):
-            self.cluster.delete(f"{path}/{made['metadata']['name']}")
+        super().discard(trial, own=own)
+        self._discard(self.cluster.trainer("trainingruntimes"), selector(self.site, trial, own=own))
 
 
 class _Watch:
@@ -323,7 +324,7 @@ class _Watch:
             return seen
         version = event["metadata"]["resourceVersion"]
         silent, self._version = version == self._version, version
-        return unmade(f"{event['reason']}: {event['message']}", silent=silent)
+        return unmade(told(event), silent=silent)
 
     def _gpu_seconds(self) -> float:
         """Of all nodes up to now; to wait for a node, an image or the data costs none."""
@@ -363,7 +364,7 @@ class _Watch:
             self._refused = None
         if now - self._waited > self._settings.start:
             latest = self.runner.warnings(self.job, pod)[-1:]
-            words = "".join(f" ({event['reason']}: {event['message']})" for event in latest)
+            words = "".join(f" ({told(event)})" for event in latest)
             raise AttemptLost(
                 f"it must begin to train within {self._settings.start:g} s, but {state.reason}{words}; "
                 "free the nodes or raise trial.job.start"

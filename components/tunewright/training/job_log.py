@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from ..errors import TransientError, TunewrightError
+from ..errors import InputError, TransientError, TunewrightError
 from .job_cluster import Cluster
 from .output import CappedLog
 from .patience import AWAY_SECONDS
@@ -28,6 +28,8 @@ class Follower:
     def follow(self, pod: str) -> None:
         """Begin, unless it has begun."""
         if self._reading is None or self._reading.pod != pod:
+            if self._reading is not None:
+                self._reading.leave()
             self._reading = _Reading(self._cluster, self._job, self._container, pod)
 
     def last_lines(self) -> str:
@@ -38,12 +40,15 @@ class Follower:
         """The log of a container that has ended: as much of it as comes, or the whole.
 
         Raises:
+            InputError: the API refuses to give the whole.
             TransientError: the whole did not come.
         """
         if self._reading is None:
             return CappedLog(self._job.study.trial.limits.log)
         lacks = self._reading.finish(AWAY_SECONDS if whole else PATIENCE_SECONDS)
-        if whole and lacks:
+        if whole and lacks is not None:
+            if isinstance(lacks, InputError):
+                raise lacks
             raise TransientError(f"the trial's log must be read to its end to find its metric, but: {lacks}; try again")
         return self._reading.log
 
@@ -56,17 +61,23 @@ class _Reading:
 
     def __init__(self, cluster: Cluster, job: Job, container: str, pod: str) -> None:
         self.pod = pod
-        self.log = CappedLog(job.study.trial.limits.log)
+        self._limit = job.study.trial.limits.log
+        self.log = CappedLog(self._limit)
+        self._printed = printed_stream(job)
         self._cluster = cluster
-        self._job = job
         self._container = container
-        self._lacks = "it did not end in time"
+        self._lacks: TunewrightError | None = TransientError("it did not end in time")
+        self._left = False
         self._over = threading.Event()
         self._end = 0.0  #: when it gives up
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"log of {pod}")
         self._thread.start()
 
-    def finish(self, seconds: float) -> str:
+    def leave(self) -> None:
+        """Stop reading at what comes next."""
+        self._left = True
+
+    def finish(self, seconds: float) -> TunewrightError | None:
         """Wait for the rest; returns why it is not there."""
         self._end = time.monotonic() + seconds
         self._over.set()
@@ -74,15 +85,15 @@ class _Reading:
         return self._lacks
 
     def _run(self) -> None:
-        while True:
+        while not self._left:
             ended = self._over.is_set()
             try:
                 self._read()
                 if ended:
-                    self._lacks = ""
+                    self._lacks = None
                     return
             except TunewrightError as error:
-                self._lacks = str(error)
+                self._lacks = error
                 if ended and (not isinstance(error, TransientError) or time.monotonic() > self._end):
                     return
             if ended:
@@ -91,10 +102,13 @@ class _Reading:
                 self._over.wait(PAUSE_SECONDS)
 
     def _read(self) -> None:
-        log, printed = CappedLog(self._job.study.trial.limits.log), printed_stream(self._job)
+        log = CappedLog(self._limit)
         for chunk in self._cluster.log(self.pod, self._container):
+            if self._left:
+                return
+            new = chunk[max(0, self.log.size - log.size) :]
             log.write(chunk)
-            if printed is not None:
-                printed.write(chunk)
+            if self._printed is not None:
+                self._printed.write(new)
             if log.size >= self.log.size:
                 self.log = log

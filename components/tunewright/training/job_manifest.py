@@ -42,6 +42,7 @@ TRIAL_LABEL: Final = "tunewright/trial"
 STUDY_LABEL: Final = "tunewright/study-at"
 ATTEMPT_LABEL: Final = "tunewright/attempt"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 
 CONFINED: Final[Mapping[str, Any]] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
@@ -80,9 +81,12 @@ def job_name(site: Site, trial: str, attempt: int) -> str:
     return f"{site.kind}-{trial}-{attempt}-{site.study}"
 
 
-def selector(site: Site, trial: str) -> str:
-    """Selects the Jobs of all attempts of a trial."""
-    return f"{TRIAL_LABEL}={trial},{STUDY_LABEL}={site.study}"
+def selector(site: Site, trial: str, *, own: bool = False) -> str:
+    """Selects the Jobs of all attempts of a trial; of ``own`` only those that the site's Workflow has made, where there is one."""
+    labels = {TRIAL_LABEL: trial, STUDY_LABEL: site.study}
+    if own and WORKFLOW_LABEL in site.labels:
+        labels[WORKFLOW_LABEL] = site.labels[WORKFLOW_LABEL]
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
 def manifest(job: Job, site: Site) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Any
 
 from ..errors import InputError
 from .job_cluster import Absent, Cluster
-from .job_manifest import QUEUE_LABEL, Site
+from .job_manifest import QUEUE_LABEL, WORKFLOW_LABEL, Site
 
 POD_VARIABLE = "TUNEWRIGHT_POD"  #: name of the step's pod; host names are cut at 63 characters
 QUEUE_VARIABLE = "TUNEWRIGHT_QUEUE"  #: Kueue's LocalQueue for Jobs whose study names none; empty for none
 STORE_VARIABLES = ("AWS_", "TUNEWRIGHT_S3_")
 MAIN = "main"  #: what Argo and Kubeflow call a step's container
-WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 
 
 def own_pod_name() -> str:

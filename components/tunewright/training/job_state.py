@@ -123,7 +123,12 @@ def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
 
 def missing(warnings: list[Object]) -> Object | None:
     """The last of these events that says what a pod lacks, if one does."""
-    return next((event for event in reversed(warnings) if MISSING.search(event["message"])), None)
+    return next((event for event in reversed(warnings) if MISSING.search(event.get("message") or "")), None)
+
+
+def told(event: Object) -> str:
+    """What an event says; the API demands neither of its parts."""
+    return f"{event.get('reason') or ''}: {event.get('message') or ''}"
 
 
 def unmade(words: str, *, silent: bool = False) -> Waiting:

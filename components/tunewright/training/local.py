@@ -119,7 +119,7 @@ class LocalRunner:
         """See `Runner.goes_on`: processes die with the one that started them."""
         return False
 
-    def discard(self, trial: str) -> None:
+    def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
         reap(trial)
 

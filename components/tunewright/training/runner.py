@@ -97,6 +97,11 @@ class Runner(Protocol):
         """Whether an attempt whose process has died can be gone on with: `run` with its number takes it over instead of training again."""
         ...
 
-    def discard(self, trial: str) -> None:
-        """End whatever attempts of a trial have left: their outcome is in the store, or they count no more."""
+    def discard(self, trial: str, *, own: bool = False) -> None:
+        """End whatever attempts of a trial have left: their outcome is in the store, or they count no more.
+
+        Args:
+            trial: id of the trial.
+            own: spare what another Workflow has made, which may wait for it.
+        """
         ...
