@@ -1,7 +1,7 @@
 """``python -m tests.benchmarks.early_stopping``: the same search with and without a stopping rule, what it finds and what its training costs.
 
 The arm with a rule may spend at most half of what the other arm's training cost, on as many trials as it likes: what a rule saves is there
-to be spent.
+to be spent. The trial that oversteps is its last and does not count: neither what it found nor what it cost.
 
 Every step is the product's own, on the three slowest development tasks of the list (``--rank`` measures which they are), in the paper's
 spaces. Cost is CPU time of the trials' processes, user and system, so that other work on the machine does not count. A trial's process
@@ -44,7 +44,7 @@ from tunewright.study_file import load_study
 from tunewright.training import local
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
-from tunewright.trial import Status
+from tunewright.trial import Best, Status
 
 SLOWEST = ("fashion-mnist-1k", "modeldata-pd_speech", "mstate-ebmt2")
 """What ``--rank`` prints, and the means over the random configurations of the benchmark's tables too."""
@@ -67,9 +67,9 @@ _WORKER = local._worker_command
 class Arm:
     """What one search found and cost."""
 
-    best: float
-    cost: float  #: CPU seconds of all trials' processes
-    training: float  #: the same without what every process takes
+    best: Best | None = None
+    cost: float = 0.0  #: CPU seconds of all trials' processes
+    training: float = 0.0  #: the same without what every process takes
     statuses: Counter[str] = field(default_factory=Counter)
     trials: int = 0
     steps: int = 0  #: boosting rounds or epochs of all trials
@@ -145,37 +145,29 @@ def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[
 
 
 def search(study: Study, store: Path, most: float = float("inf")) -> Arm:
-    """Run a session in this process, one trial after another, until it is done or its training has cost ``most`` CPU seconds."""
+    """Run a session in this process, one trial after another, until it is done or its training would cost more than ``most`` CPU seconds."""
     open_session(str(store), study, "one", base=store, now=time.time())
     ledger = Ledger(study_store(open_store(str(store)), study.name))
-    meter = Metered()
-    while meter.training < most and not (proposed := propose(ledger, "one"))["done"]:
-        for slot in proposed["slots"]:
-            train(ledger, "one", proposed["round"], slot, runner=meter)
-            evaluate(ledger, "one", proposed["round"], slot, runner=LocalRunner())
-        update_surrogate(ledger, "one", proposed["round"])
-        update_policy(ledger, "one", proposed["round"])
-    head, _ = ledger.head()
-    results = [result for sealed in ledger.sealed(range(head.round)) for result in sealed.results]
-    promoted = sum(slot.origin == "promotion" for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots)
-    statuses = Counter(result.status.value for result in results) + Counter({"promoted": promoted})
-    best = head.best.objective if head.best else float("nan")
-    return Arm(
-        best=best,
-        cost=meter.seconds,
-        training=meter.training,
-        statuses=statuses,
-        trials=len(results),
-        steps=_steps(ledger, head.round),
-    )
-
-
-def _steps(ledger: Ledger, rounds: int) -> int:
-    """Steps that were trained; a promoted trial has those of the one that it resumed behind it."""
-    sealed = ledger.sealed(range(rounds))
-    last = {result.trial: result.curve[-1][0] for round_ in sealed for result in round_.results if result.curve}
-    slots = [slot for round_ in sealed for slot in round_.slots]
-    return sum(last.get(slot.trial, 0) - last.get(slot.resumes or "", 0) for slot in slots)
+    meter, arm = Metered(), Arm()
+    last: dict[str, int] = {}
+    while not (proposed := propose(ledger, "one"))["done"]:
+        round_ = proposed["round"]
+        for number in proposed["slots"]:
+            train(ledger, "one", round_, number, runner=meter)
+            if meter.training > most:
+                return arm
+            result, slot = evaluate(ledger, "one", round_, number, runner=LocalRunner()), ledger.slot(round_, number)
+            assert result is not None  # nothing ends these trials from outside
+            last[slot.trial] = result.curve[-1][0] if result.curve else 0
+            arm.best = ledger.best(study, [result], arm.best)
+            arm.trials += 1
+            # A promoted trial has the steps of the one that it resumed behind it.
+            arm.steps += last[slot.trial] - last.get(slot.resumes or "", 0)
+            arm.statuses.update([result.status.value, *(["promoted"] if slot.origin == "promotion" else [])])
+            arm.cost, arm.training = meter.seconds, meter.training
+        update_surrogate(ledger, "one", round_)
+        update_policy(ledger, "one", round_)
+    return arm
 
 
 def one_trial(study: Study, configuration: Configuration) -> float:
@@ -228,8 +220,8 @@ def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
         "seed": seed,
         "trials_without": without.trials,
         "trials_with": with_.trials,
-        "best_without": without.best,
-        "best_with": with_.best,
+        "best_without": _objective(without),
+        "best_with": _objective(with_),
         "steps_without": without.steps,
         "steps_with": with_.steps,
         "cost_without": without.cost,
@@ -238,6 +230,10 @@ def compare(name: str, seed: int, trials: int) -> dict[str, Any]:
         "training_with": with_.training,
         "statuses": dict(with_.statuses),
     }
+
+
+def _objective(arm: Arm) -> float:
+    return arm.best.objective if arm.best else float("nan")
 
 
 def _arm(name: str, seed: int, trials: int, rule: dict[str, Any] | None, most: float) -> Arm:
