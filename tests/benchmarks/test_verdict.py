@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import plain
-from tests.benchmarks.verdict.field import Field
+from tests.benchmarks.verdict.field import Field, blocks
 from tests.benchmarks.verdict.page import render
-from tests.benchmarks.verdict.summary import summary, verdict
+from tests.benchmarks.verdict.printed import words
+from tests.benchmarks.verdict.summary import CLAIM, earlier, summary, verdict
 
 ROWS = np.array([100.0, 100.0, 1000.0])
 
@@ -129,13 +132,21 @@ def test_an_interval_holds_its_mean_and_leaves_out_what_is_unknown():
     assert low < mean < high
 
 
+def made_of(methods, failures) -> pd.DataFrame:
+    """Finished runs without curves, of releases that are not the present ones."""
+    keys = {"task": "keel-iris", "seed": 0, "kind": "table", "budget": "count", "objective": "accuracy", "trials": 8}
+    rows = [
+        {"id": "old", **keys, "method": method, "failure": failure, "finished": "2026-11-24T10:00:00", "machine": None}
+        for method, failure in zip(methods, failures, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
 @pytest.mark.filterwarnings("ignore:Unknown category")
 def test_the_page_and_the_file_hold_what_was_counted():
-    import pandas as pd
-
-    found = pd.DataFrame({"method": ["without knowledge", "random"], "failure": ["", "broken"]})
+    found = made_of(["without knowledge", "random"], ["", "broken"])
     made = [(field(), summary(field(), found))]
-    told = plain(verdict("dev", "table", "count", "accuracy", made))
+    told = plain(verdict("dev", "table", "count", "accuracy", made, found))
     assert json.loads(json.dumps(told, allow_nan=False)) == told
     assert (told["win_share"], told["tasks"], told["seeds"], told["rivals"], told["kind"]) == (
         1.0,
@@ -153,8 +164,49 @@ def test_the_page_and_the_file_hold_what_was_counted():
     assert content["overhead"]["without knowledge"] == pytest.approx(1.0)
     page = render(told, made)
     assert "tunewright without knowledge is best or within half a row of the best on 2 of 2 tasks" in page
+    assert "Earlier releases" not in page
     assert page.count("<svg") == 5
     assert "<script" not in page
+
+
+def test_variants_share_no_rank_with_the_rivals_and_win_in_the_place_of_the_entrant():
+    best = np.array([0.8, 0.7, 0.9, 0.75])[None, :, None, None] * np.ones((2, 4, 1, 3))
+    four = replace(
+        field(**dict.fromkeys(("best", "held_out", "expected", "cost", "optimiser"), best)),
+        methods=["without knowledge", "random", "tunewright", "TPE"],
+    )
+    there = summary(four, made_of(four.methods, [""] * 4))["marks"]["12"]
+    ranked = {group: {name: row["rank"] for name, row in there[group].items()} for group in ("entrants", "variants")}
+    assert ranked == {
+        "entrants": {"without knowledge": 1.0, "random": 3.0, "TPE": 2.0},
+        "variants": {"without knowledge": 2.0, "tunewright": 1.0},
+    }
+    assert [there["variants"][name]["wins"] for name in ("without knowledge", "tunewright")] == [2, 2]
+    assert there["cliques"] == [["without knowledge", "TPE", "random"]]
+
+
+def test_the_claim_is_rounded_up_and_told_only_where_every_rival_that_played_is_met():
+    content = summary(field(), made_of(["without knowledge", "random"], ["", ""]))
+    assert "87 of the 101 test tasks by real runs; of 2 that would be 2: they are reached here" in words(content)[1]
+    other = summary(field(), made_of(["without knowledge", "random", "HEBO"], ["", "", ""]))
+    assert not any("87 of the 101" in sentence for sentence in words(other))
+    assert math.ceil(CLAIM * 20) == 18
+
+
+def test_earlier_releases_that_met_the_tasks_are_disclosed():
+    found = made_of(["without knowledge", "random", "tunewright"], ["", "", ""])
+    assert earlier(found) == {"runs": 2, "tasks": 1, "last": "2026-11-24"}
+    told = plain(verdict("test", "real", "count", "accuracy", [(field(), summary(field(), found))], found))
+    assert "HEBO" in told["not_played"]
+    assert "Hyperband" not in told["not_played"]
+    page = render(told, [(field(), summary(field(), found))])
+    assert "Earlier releases of the agent have met 1 of these tasks in 2 runs, the last on 2026-11-24" in page
+
+
+def test_a_smaller_field_of_the_same_tasks_is_not_shown_again():
+    found = runs_of(["keel-iris"], ["without knowledge", "random", "HEBO"], [0, 1])
+    (one,) = blocks(found, ["keel-iris"])
+    assert one.methods == ["without knowledge", "random", "HEBO"]
 
 
 def test_under_the_budget_of_cost_a_run_is_read_each_time_that_four_median_trials_are_paid():

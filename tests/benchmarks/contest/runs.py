@@ -5,6 +5,7 @@ A run is finished once: the same request under the same release is never made ag
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -49,8 +50,6 @@ def line_of(request: Request, record: Record | None, failure: str = "") -> dict[
 
 def add(request: Request, line: dict[str, Any]) -> None:
     """Keep a finished run."""
-    import json
-
     append(folder("runs") / f"{name(request)}.jsonl", json.dumps(line))
 
 
@@ -67,6 +66,7 @@ def finished(requests: Sequence[Request], committed: Path = HOME) -> set[str]:
 def row(line: dict[str, Any]) -> dict[str, Any]:
     """What the analysis needs of a line."""
     about = {key: line[key] for key in ("id", *KEYS, "version", "function", "finished", "failure")}
+    about["machine"] = json.dumps(line["machine"])
     if line["failure"]:
         return {**about, "count": 0, **{curve: [] for curve in CURVES}}
     return {**about, "count": len(line["record"]["trials"]["cost"]), **curves(line["record"], line["objective"])}
@@ -111,16 +111,23 @@ def commit(names: Iterable[str], home: Path = HOME) -> None:
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    short = {curve: [np.asarray(values, dtype=np.float32) for values in table[curve]] for curve in CURVES}
     scratch = path.with_suffix(".part")
-    table.assign(**short).to_parquet(scratch, index=False, compression="zstd", compression_level=19)
+    _shortened(table).to_parquet(scratch, index=False, compression="zstd", compression_level=19)
     scratch.replace(path)
+
+
+def _shortened(table: pd.DataFrame) -> pd.DataFrame:
+    """Curves as they are committed; so is what comes from the cache, for equal values must be equal wherever they are kept."""
+    return table.assign(
+        **{curve: [np.asarray(values, dtype=np.float32) for values in table[curve]] for curve in CURVES}
+    )
 
 
 def read(wanted: str, home: Path = HOME) -> pd.DataFrame:
     """All finished runs of a file's name: committed ones, and those in the cache."""
     path = home / f"{wanted}.parquet"
     kept = pd.DataFrame([row(line) for line in entries(folder("runs") / f"{wanted}.jsonl")])
+    kept = _shortened(kept) if len(kept) else kept
     parts = [
         part for part in (pd.read_parquet(path) if path.is_file() else None, kept) if part is not None and len(part)
     ]

@@ -33,7 +33,9 @@ def _ours(name: str, **settings: Any) -> Method:
 OURS = "tunewright"
 ENTRANT = "without knowledge"
 """What meets the rivals: like them it begins with nothing. The default, which begins with what development tasks have taught, is shown beside."""
-ABLATIONS = ("without knowledge", "without policy", "without model", "paper")
+ABLATIONS = (
+    "without knowledge", "without policy", "without model", "without knowledge, policy", "without knowledge, model", "paper",
+)  # fmt: skip
 _ALL = (
     _ours(OURS),
     _ours("without knowledge", knowledge_trials=0),
@@ -54,6 +56,8 @@ _ALL = (
         package="optuna",
         partial=True,
     ),
+    _ours("without knowledge, policy", knowledge_trials=0, policy_share=0.0),
+    _ours("without knowledge, model", knowledge_trials=0, reward_model="none"),
 )
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from rich.console import Console
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import TRIALS
-from tests.benchmarks.contest.schedule import QUICK_TASKS
+from tests.benchmarks.contest.schedule import FIRST, QUICK_TASKS, cheapest
 from tests.benchmarks.rivals.methods import METHODS
-from tests.benchmarks.tasks.listing import ROLES, of_role
+from tests.benchmarks.tasks.listing import ROLES, Role, of_role
 from tests.benchmarks.verdict.field import blocks, present
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import show
@@ -36,26 +36,45 @@ def main() -> None:
     parser.add_argument("--budget", default="count", choices=["count", "cost"])
     parser.add_argument("--objective", default="accuracy", choices=["accuracy", "log_loss"])
     parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="the test tasks that no earlier release of the agent has met, instead of those it has",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
     kind = (arguments.kind, arguments.budget, arguments.objective)
-    tasks = list(QUICK_TASKS) if arguments.quick else [task.name for task in of_role(arguments.role)]
-    found = runs.read("-".join(kind))
-    found = present(found[found["task"].isin(tasks) & found["method"].isin(COMPARED) & (found["trials"] == TRIALS)])
+    tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, arguments.fresh)
+    every = runs.read("-".join(kind))
+    every = every[every["task"].isin(tasks) & every["method"].isin(COMPARED) & (every["trials"] == TRIALS)]
+    found = present(every)
     made = [(field, summary(field, found)) for field in blocks(found, tasks)]
     if not made:
         raise SystemExit("no method has finished a run on these tasks yet; play a contest first")
     console = Console(width=160)
     for field, content in made:
         show(content, f"{arguments.role} tasks, {len(field.rivals)} rivals", console)
-    told = plain(verdict(arguments.role, *kind, made))
+    told = plain(verdict(arguments.role, *kind, made, every))
     home = Path("demo") if arguments.quick else RESULTS
     home.mkdir(exist_ok=True)
-    name = "benchmark-quick" if arguments.quick else "-".join((arguments.role, *kind))
+    name = (
+        "benchmark-quick"
+        if arguments.quick
+        else "-".join((arguments.role, *(["fresh"] if arguments.fresh else []), *kind))
+    )
     (home / f"{name}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
     (home / f"{name}.html").write_text(render(told, made))
     console.print(f"written: {home / name}.json and .html")
+
+
+def chosen(role: Role, kind: str, fresh: bool) -> list[str]:
+    """Tasks of a verdict. Real runs of test tasks that earlier releases have met, and of those that none has, are told apart."""
+    listed = [task.name for task in of_role(role)]
+    if role != "test" or kind != "real":
+        return listed
+    first = {task.name for task in cheapest("test", FIRST)}
+    return [name for name in listed if (name not in first) == fresh]
 
 
 def plain(content: Any) -> Any:

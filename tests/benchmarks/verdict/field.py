@@ -37,7 +37,17 @@ class Field:
     @property
     def rivals(self) -> list[str]:
         """Methods of others."""
-        return [name for name in self.methods if name not in (OURS, *ABLATIONS)]
+        return [name for name in self.methods if is_rival(name)]
+
+    @property
+    def entrants(self) -> list[str]:
+        """What is compared on equal terms: everybody begins with nothing."""
+        return [name for name in self.methods if name == ENTRANT or is_rival(name)]
+
+    @property
+    def variants(self) -> list[str]:
+        """The agent as it is, with knowledge and without, and without some of its parts."""
+        return [name for name in self.methods if not is_rival(name)]
 
     def best(self, trials: int, batch: int = 4) -> Array:
         """``(T, M, S)``: the incumbent after a number of trials, whole rounds counted."""
@@ -49,6 +59,11 @@ class Field:
 
     def column(self, method: str) -> int:
         return self.methods.index(method)
+
+
+def is_rival(name: str) -> bool:
+    """Whether a method is of others."""
+    return name not in (OURS, *ABLATIONS) and not METHODS[name].study
 
 
 def present(found: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +90,12 @@ def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
         field for names in (methods, quick) if (field := block(done, tasks, _playing(done, tasks, names))) is not None
     ]
     distinct = [
-        field for place, field in enumerate(fields) if field.methods not in [other.methods for other in fields[:place]]
+        field
+        for place, field in enumerate(fields)
+        if not any(
+            set(field.methods) <= set(other.methods) and (field.tasks, field.seeds) == (other.tasks, other.seeds)
+            for other in fields[:place]
+        )
     ]
     return sorted(distinct, key=lambda field: -len(field.tasks))
 

@@ -28,8 +28,27 @@ COLOURS = [
     "#c2185b",
     "#00838f",
     "#8e9b00",
+    "#5d3a9b",
+    "#a0522d",
+    "#2f4f4f",
 ]
-DASHES = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [1, 0], [1, 0], [1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3]]
+DASHES = [
+    [1, 0],
+    [6, 3],
+    [2, 2],
+    [8, 2, 2, 2],
+    [1, 0],
+    [1, 0],
+    [1, 0],
+    [6, 3],
+    [2, 2],
+    [8, 2, 2, 2],
+    [4, 4],
+    [1, 3],
+    [3, 3],
+    [6, 2],
+    [5, 1],
+]
 
 
 def looks(methods: list[str]) -> dict[str, Any]:
@@ -46,26 +65,26 @@ def looks(methods: list[str]) -> dict[str, Any]:
     }
 
 
-def over_trials(field: Field) -> alt.Chart:
+def over_trials(field: Field, methods: list[str]) -> alt.Chart:
     """Mean normalised regret over trials, with a bootstrap interval over tasks."""
     values = regret.over_seeds(regret.regret(field))
     lines = [
-        {"method": name, "x": 4 * (r + 1), **_interval(values[:, m, r])}
-        for m, name in enumerate(field.methods)
+        {"method": name, "x": 4 * (r + 1), **_interval(values[:, field.column(name), r])}
+        for name in methods
         for r in range(values.shape[-1])
     ]
-    return _regret_lines(lines, field, "trials")
+    return _regret_lines(lines, methods, "trials")
 
 
-def over_cost(field: Field) -> alt.Chart:
+def over_cost(field: Field, methods: list[str]) -> alt.Chart:
     """The same over CPU time of training, in median trials."""
     grid, values = regret.over_cost(field)
     lines = [
-        {"method": name, "x": float(100 * x), **_interval(values[:, m, g])}
-        for m, name in enumerate(field.methods)
+        {"method": name, "x": float(100 * x), **_interval(values[:, field.column(name), g])}
+        for name in methods
         for g, x in enumerate(grid)
     ]
-    return _regret_lines(lines, field, "CPU time of training, in median trials")
+    return _regret_lines(lines, methods, "CPU time of training, in median trials")
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:
@@ -73,18 +92,18 @@ def _interval(values: np.ndarray) -> dict[str, float]:
     return {"regret": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def _regret_lines(lines: list[dict[str, Any]], field: Field, over: str) -> alt.Chart:
+def _regret_lines(lines: list[dict[str, Any]], methods: list[str], over: str) -> alt.Chart:
     line = alt.Chart(alt.Data(values=lines)).mark_line(strokeWidth=2)
     return line.encode(
         x=alt.X("x:Q", title=over),
         y=alt.Y("regret:Q", title="mean normalised regret", scale=alt.Scale(zero=True)),
-        **looks(field.methods),
+        **looks(methods),
     ).properties(width=640, height=340)
 
 
 def critical_difference(there: dict[str, Any]) -> alt.LayerChart:
     """Mean ranks on a line; a bar joins methods that Wilcoxon's tests with Holm's correction do not tell apart."""
-    found = there["ranks_of_entrants"]
+    found = {name: row["rank"] for name, row in there["entrants"].items()}
     ordered = sorted(found, key=found.get)
     points = [{"method": name, "rank": round(found[name], 3), "row": row} for row, name in enumerate(ordered)]
     bars = [

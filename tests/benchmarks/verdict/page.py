@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS
 from tests.benchmarks.verdict import figures
 from tests.benchmarks.verdict.field import Field
-from tests.benchmarks.verdict.printed import distance
+from tests.benchmarks.verdict.printed import words
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ def render(verdict: dict[str, Any], blocks: list[tuple[Field, dict[str, Any]]]) 
         {
             "content": content,
             "last": max(content["marks"], key=int),
-            "distance": distance(content) if ENTRANT in content["methods"] else "",
+            "words": words(content),
             "pictures": [(title, Markup(figures.svg(chart))) for title, chart in pictures(field, content)],
         }
         for field, content in blocks
@@ -42,8 +42,13 @@ def pictures(field: Field, content: dict[str, Any]) -> list[tuple[str, Any]]:
     """Title and chart, in the order of the page."""
     last = content["marks"][max(content["marks"], key=int)]
     return [
-        ("Regret over trials", figures.over_trials(field)),
-        ("Regret over CPU time of training", figures.over_cost(field)),
+        ("Regret over trials", figures.over_trials(field, field.entrants)),
+        ("Regret over CPU time of training", figures.over_cost(field, field.entrants)),
+        *(
+            [("Regret over trials, variants of the agent", figures.over_trials(field, field.variants))]
+            if len(field.variants) > 1
+            else []
+        ),
         ("Critical differences at the end", figures.critical_difference(last)),
         ("What the methods themselves cost", figures.overhead(content)),
         ("Regret at the end, task by task", figures.heat_map(field)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from tests.benchmarks.contest.request import machine, release
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.verdict import ranks, regret, wins
-from tests.benchmarks.verdict.field import Field, completed
+from tests.benchmarks.verdict.field import Field, completed, is_rival, present
 
 MARKS = (12, 24, 48, 100)  #: trials at which methods are compared, whole rounds of four
 CLAIM = 87 / 101  #: share of tasks that the paper reports and the project wants
@@ -24,6 +24,7 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
         "seeds": field.seeds,
         "methods": field.methods,
         "rivals": field.rivals,
+        "decides": set(field.rivals) == {name for name in completed(found)["method"] if is_rival(name)},
         "flat_tasks": [
             task for task, distance in zip(field.tasks, regret.scale(field)[1], strict=True) if np.isnan(distance).all()
         ],
@@ -38,44 +39,64 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
 
 
 def at(field: Field, mark: int) -> dict[str, Any]:
-    """Wins, ranks, regret and tests after a number of trials."""
-    means = field.best(mark).mean(axis=2)
+    """Wins, ranks, regret and tests after a number of trials: the entrant among the rivals, and the variants of the agent among themselves.
+
+    Variants are tests of the agent's parts, and some begin with knowledge, which the rivals have not: they share no rank and no family of tests
+    with the rivals. Their wins are those that they would have in the entrant's place.
+    """
+    curves = {name: field.curves[name][..., mark // 4 - 1].mean(axis=2) for name in ("best", "expected", "held_out")}
     lost = regret.over_seeds(regret.regret(field)[..., mark // 4 - 1])
-    held, expected = (
-        np.nan_to_num(field.curves[name][..., mark // 4 - 1].mean(axis=2)) for name in ("held_out", "expected")
-    )
-    entrants = [ENTRANT, *field.rivals] if ENTRANT in field.methods else field.rivals
+    entrants = field.entrants
     columns = [field.column(name) for name in entrants]
+
+    def rows(names: list[str]) -> dict[str, dict[str, Any]]:
+        places = [field.column(name) for name in names]
+        ranked = {
+            name: ranks.mean_ranks(np.nan_to_num(values[:, places])) if name != "expected" or field.kind == "table" else [None] * len(names)
+            for name, values in curves.items()
+        }  # fmt: skip
+        holm = {
+            name: {
+                pair.second: pair.holm for pair in ranks.against(np.nan_to_num(values), field.methods, ENTRANT, names)
+            }
+            for name, values in curves.items()
+            if ENTRANT in field.methods
+        }
+        return {
+            name: {
+                **_wins(field, curves["best"], name),
+                "rank": ranked["best"][place],
+                "rank_without_noise": ranked["expected"][place],
+                "rank_held_out": ranked["held_out"][place],
+                "regret": regret.interval(lost[:, field.column(name)]),
+                "held_out": float(np.nanmean(curves["held_out"][:, field.column(name)])),
+                "holm": holm.get("best", {}).get(name),
+                "holm_held_out": holm.get("held_out", {}).get(name),
+            }
+            for place, name in enumerate(names)
+        }
+
     return {
-        "wins": {name: _wins(field, means, name) for name in field.methods},
-        "ranks": dict(zip(field.methods, ranks.mean_ranks(means).tolist(), strict=True)),
-        "ranks_of_entrants": dict(zip(entrants, ranks.mean_ranks(means[:, columns]).tolist(), strict=True)),
-        "ranks_without_noise": dict(zip(field.methods, ranks.mean_ranks(expected).tolist(), strict=True))
-        if field.kind == "table"
-        else {},
-        "ranks_held_out": dict(zip(field.methods, ranks.mean_ranks(held).tolist(), strict=True)),
-        "regret": {name: regret.interval(lost[:, field.column(name)]) for name in field.methods},
-        "friedman_p": ranks.friedman(means[:, columns]),
-        "against": [asdict(pair) for pair in ranks.against(means, field.methods, ENTRANT, field.methods)]
-        if ENTRANT in field.methods
-        else [],
-        "cliques": ranks.cliques(means[:, columns], entrants),
+        "entrants": rows(entrants),
+        "variants": rows(field.variants),
+        "friedman_p": ranks.friedman(curves["best"][:, columns]),
+        "cliques": ranks.cliques(curves["best"][:, columns], entrants),
     }
 
 
 def _wins(field: Field, means: np.ndarray, name: str) -> dict[str, float]:
-    """A method among the rivals. A rival is counted among the rivals and the entrant; variants of the agent never meet each other."""
-    others = [other for other in [*field.rivals, ENTRANT] if other != name and other in field.methods]
-    if name not in (ENTRANT, *field.rivals):
-        others = [other for other in others if other != ENTRANT]
-    columns = [field.column(other) for other in (name, *others)]
-    won = wins.wins(means[:, columns], field.rows)[:, 0]
-    alone = wins.strict_wins(means[:, columns], field.rows)[:, 0]
+    """A method among the entrants, a variant in the entrant's place: how often best or tied, how often alone, how often with no width for ties."""
+    others = [other for other in field.entrants if other != name]
+    if name not in field.entrants:
+        others = field.rivals
+    chosen = means[:, [field.column(other) for other in (name, *others)]]
+    won, alone = wins.wins(chosen, field.rows)[:, 0], wins.strict_wins(chosen, field.rows)[:, 0]
     return {
         "wins": int(won.sum()),
         "share": float(won.mean()),
         "strict": int(alone.sum()),
         "strict_share": float(alone.mean()),
+        "exact": int(wins.wins(chosen, np.full(len(chosen), np.inf))[:, 0].sum()),
     }
 
 
@@ -104,25 +125,54 @@ def overhead(field: Field, name: str) -> float:
     return float(spent[..., -1].mean() / (4 * (spent.shape[-1] - 1)))
 
 
+def not_played(rivals: list[str], budget: str) -> list[str]:
+    """Methods of the protocol that are not in a block."""
+    due = [name for name, method in METHODS.items() if is_rival(name) and (budget == "cost" or not method.partial)]
+    return [name for name in due if name not in rivals]
+
+
+def earlier(found: pd.DataFrame) -> dict[str, Any]:
+    """Runs that earlier releases of the agent have played on the same tasks: with them, these results are not a first measurement."""
+    ours = found[[not is_rival(name) for name in found["method"]]]
+    old = ours[~ours["id"].isin(present(ours)["id"])]
+    return {
+        "runs": len(old),
+        "tasks": int(old["task"].nunique()),
+        "last": str(old["finished"].max())[:10] if len(old) else None,
+    }
+
+
+def machines(found: pd.DataFrame) -> list[str]:
+    """Machines that made runs, in words; early runs did not keep theirs."""
+    kept = found["machine"].dropna().unique() if "machine" in found else []
+    told = [json.loads(text) for text in kept]
+    return sorted(
+        f"{one['processor']}, {one['cores']} cores, Python {one['python']}, XGBoost {one['xgboost']}" for one in told
+    )
+
+
 def verdict(
-    role: str, kind: str, budget: str, objective: str, blocks: list[tuple[Field, dict[str, Any]]]
+    role: str, kind: str, budget: str, objective: str, blocks: list[tuple[Field, dict[str, Any]]], every: pd.DataFrame
 ) -> dict[str, Any]:
-    """The file that is committed. The first block has most tasks, so it is the one that counts."""
+    """The file that is committed. The first block has most tasks, so it is the one that counts; ``every`` holds runs of earlier releases too."""
     field, first = blocks[0]
     last = first["marks"][max(first["marks"], key=int)]
     return {
         "entrant": ENTRANT,
-        "win_share": last["wins"].get(ENTRANT, {}).get("share"),
-        "strict_win_share": last["wins"].get(ENTRANT, {}).get("strict_share"),
-        "win_share_with_knowledge": last["wins"].get(OURS, {}).get("share"),
+        "win_share": last["entrants"].get(ENTRANT, {}).get("share"),
+        "strict_win_share": last["entrants"].get(ENTRANT, {}).get("strict_share"),
+        "win_share_with_knowledge": last["variants"].get(OURS, {}).get("share"),
         "tasks": len(field.tasks),
         "seeds": len(field.curves["best"][0, 0]),
         "rivals": field.rivals,
+        "not_played": not_played(field.rivals, budget),
         "kind": kind,
         "role": role,
         "budget": budget,
         "objective": objective,
         "versions": {name: release(METHODS[name]) for name in field.methods},
-        "machine": machine(),
+        "earlier": earlier(every[every["task"].isin(field.tasks)]),
+        "machines": machines(every),
+        "drawn_on": machine(),
         "blocks": [content for _, content in blocks],
     }
