@@ -89,6 +89,7 @@ benchmark: benchmark-setup ## the benchmark: all contests (days; kill it, it goe
 	$(PLAY) dev --commit $(NARROW) && $(VERDICT) --role dev
 	$(PLAY) test --commit $(NARROW) && $(VERDICT) --role test
 	$(PLAY) real --commit $(NARROW) && $(VERDICT) --role test --kind real
+	$(PLAY) fresh --commit $(NARROW) && $(VERDICT) --role test --kind real --fresh
 	$(PLAY) cost --commit $(NARROW) && $(VERDICT) --role test --kind real --budget cost
 
 benchmark-quick: $(RIVALS)/.venv/.ready ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes
