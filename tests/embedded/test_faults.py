@@ -123,7 +123,9 @@ def test_fifty_trials_with_ten_faults_end_with_exact_accounts(tmp_path: Path) ->
 
 
 KILL = "kill -9 $$"
-KILL_THRICE = 'case $TUNEWRIGHT_ATTEMPT in */[123]/*) kill -9 $$; esac; echo "{{\\"loss\\": 1}}" > "$TUNEWRIGHT_METRICS"'
+KILL_THRICE = (
+    'case $TUNEWRIGHT_ATTEMPT in */[123]/*) kill -9 $$; esac; echo "{{\\"loss\\": 1}}" > "$TUNEWRIGHT_METRICS"'
+)
 
 
 @pytest.mark.skipif(memory_kills() is None, reason="without evidence it may have been for want of memory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ Object = dict[str, Any]
 
 
 class Api:
-    """Keeps what is made; ``pods`` says what the controllers would have made of it."""
+    """Keeps what is made; ``pods`` says what the controllers would have made of it, by default of the last Job."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
@@ -23,6 +24,7 @@ class Api:
         self.pods: Callable[[], list[Object]] = list
         self.answers: list[ApiException] = []  #: to the next requests to make something
         self.deleted: list[str] = []
+        self._uids = itertools.count(1)
 
     def call_api(
         self,
@@ -51,7 +53,12 @@ class Api:
         wanted = {tuple(label.split("=")) for label in query.get("labelSelector", "").split(",") if label}
         below = [made for place, made in self.objects.items() if place.startswith(f"{path}/")]
         found = [made for made in below if wanted <= made["metadata"].get("labels", {}).items()]
-        return {"items": self.pods() if kind == "pods" else found}
+        return {"items": [self._owned(pod) for pod in self.pods()] if kind == "pods" else found}
+
+    def _owned(self, pod: Object) -> Object:
+        jobs = [made["metadata"]["uid"] for place, made in self.objects.items() if "/jobs/" in place]
+        owners = [{"kind": "Job", "uid": uid} for uid in jobs[-1:]]
+        return {**pod, "metadata": {"ownerReferences": owners, **pod["metadata"]}}
 
     def _make(self, path: str, body: Object) -> Object:
         if self.answers:
@@ -59,8 +66,8 @@ class Api:
         place = f"{path}/{body['metadata']['name']}"
         if place in self.objects:
             raise refusal(409, "it is there", "AlreadyExists")
-        self.objects[place] = {**body, "status": {}}
-        return body
+        self.objects[place] = {**body, "metadata": {**body["metadata"], "uid": str(next(self._uids))}, "status": {}}
+        return self.objects[place]
 
     def _get(self, path: str) -> Object:
         if path not in self.objects:

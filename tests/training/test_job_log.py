@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,12 +32,13 @@ class Logs(FakeCluster):
     def __init__(self, *answers: tuple[bytes, TunewrightError | None]) -> None:
         super().__init__()
         self._answers = list(answers)
+        self.chunk = 2**16
         self.asked: list[str] = []
 
     def log(self, pod: str, container: str) -> Iterator[bytes]:
         self.asked.append(pod)
         text, error = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        yield text
+        yield from (text[i : i + self.chunk] for i in range(0, len(text), self.chunk))
         if error is not None:
             raise error
 
@@ -85,17 +87,47 @@ def test_a_log_that_is_not_whole_is_no_reason_to_blame_the_trial(
         follower.finish(whole=True)
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [(Absent("pods one not found"), TransientError), (InputError("bind role tunewright-jobs"), InputError)],
-)
-def test_a_log_that_will_not_come_is_not_waited_for(
-    follow: Callable[[Logs], Follower], error: TunewrightError, told: type[TunewrightError]
-):
+def test_a_log_that_will_not_come_is_not_waited_for(follow: Callable[[Logs], Follower]):
     began = time.monotonic()
-    with pytest.raises(told, match=str(error)):
-        follow(Logs((b"", error))).finish(whole=True)
+    with pytest.raises(TransientError, match="pods one not found"):
+        follow(Logs((b"", Absent("pods one not found")))).finish(whole=True)
     assert time.monotonic() - began < 2
+
+
+REFUSED = InputError("bind role tunewright-jobs")
+
+
+def test_an_api_that_refuses_for_a_moment_costs_no_metric(follow: Callable[[Logs], Follower]):
+    assert follow(Logs(*[(b"", REFUSED)] * 20, (b"a\n", None))).finish(whole=True).content() == b"a\n"
+
+
+def test_an_api_that_goes_on_to_refuse_is_believed(follow: Callable[[Logs], Follower], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(job_log, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(job_log, "AWAY_SECONDS", 0.25)
+    with pytest.raises(InputError, match="bind role tunewright-jobs"):
+        follow(Logs((b"", REFUSED))).finish(whole=True)
+
+
+def test_a_refusal_is_forgotten_once_the_log_is_read(
+    follow: Callable[[Logs], Follower], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(job_log, "AWAY_SECONDS", 0.3)
+    over = threading.Event()
+
+    def log(self: Logs, pod: str, container: str) -> Iterator[bytes]:
+        self.asked.append(pod)
+        if len(self.asked) == 1:
+            raise REFUSED
+        yield b"a\n"
+        over.wait(10)
+
+    monkeypatch.setattr(Logs, "log", log)
+    logs = Logs((b"a\n", None))
+    follower = follow(logs)
+    asked(logs, 2)
+    with pytest.raises(TransientError, match="it did not end in time"):
+        follower.finish(whole=True)
+    over.set()
 
 
 def test_the_log_of_a_pod_that_tells_more_takes_the_place_of_the_first(follow: Callable[[Logs], Follower]):
@@ -118,6 +150,22 @@ def test_a_log_that_is_read_again_tells_its_stream_once(tmp_path: Path):
     assert follower.finish(whole=True).content() == b"1 a=1\n2 a=2\n3 a=3\n"
     lines = (tmp_path / "job" / STREAM).read_text().splitlines()
     assert lines == ['{"step": 1.0, "a": 1.0}', '{"step": 2.0, "a": 2.0}', '{"step": 3.0, "a": 3.0}']
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 2**16])
+def test_what_is_new_in_a_log_that_was_rotated_is_added(tmp_path: Path, chunk: int):
+    printed = shell("true", stdout_pattern=r"(?P<step>\d+) (?P<name>\w+)=(?P<value>\d+)")
+    first, rotated = b"1 a=1\nnoise\n2 a=1", b"1 b=2\n3 a=3\n"
+    logs = Logs((first, AWAY), (rotated, AWAY), (rotated[:2], AWAY), (rotated + b"4 a=4\n", None))
+    logs.chunk = chunk
+    follower = Follower(logs, job(printed, tmp_path / "job"), "trial")
+    follower.follow("one")
+    asked(logs, 4)
+    assert follower.finish(whole=True).content() == first + b"\n" + rotated + b"4 a=4\n"
+    lines = (tmp_path / "job" / STREAM).read_text().splitlines()
+    assert lines == [
+        '{"step": 1.0, "a": 1.0}', '{"step": 1.0, "b": 2.0}', '{"step": 3.0, "a": 3.0}', '{"step": 4.0, "a": 4.0}'
+    ]  # fmt: skip
 
 
 def test_a_log_that_another_one_replaces_is_read_no_more(follow: Callable[[Logs], Follower]):

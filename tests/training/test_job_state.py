@@ -80,6 +80,8 @@ LOW_ON_DISK = (
         (None, pod(LIVES), "its Job was deleted from outside"),
         ({**JOB, "metadata": {"deletionTimestamp": OVER}}, pod(LIVES), "its Job was deleted"),
         ({**JOB, "status": {"conditions": [{"type": "Failed", "status": "True", "message": "limit"}]}}, None, "its pod is gone: limit"),
+        ({**JOB, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}, None, "its pod is gone"),
+        ({**JOB, "status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}}, None, "its pod is gone"),
         (JOB, pod(LIVES, LIVES, deleted=True), "its pod was deleted from outside"),
         (JOB, pod(LIVES, LIVES, **disrupted("EvictionByEvictionAPI", "Eviction API: evicting")), "EvictionByEvictionAPI: Eviction API"),
         (JOB, pod(ended(143), ended(143), **disrupted("PreemptionByScheduler", "preempting")), "PreemptionByScheduler"),

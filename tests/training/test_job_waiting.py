@@ -17,7 +17,7 @@ from tests.training.runner_contract import shell
 from tests.training.test_job_manifest import SITE
 from tests.training.test_job_state import LIVES, OUT, disrupted, ended, pod, waiting
 from tests.training.test_job_trainjob import node
-from tests.training.trials import TRIAL, job
+from tests.training.trials import TRIAL, job, study
 
 from tunewright.errors import AttemptLost, InputError, StoreRefused, TransientError
 from tunewright.store import layout
@@ -92,6 +92,17 @@ class Pods:
 
 def run(cluster: FakeCluster, place: Path, beat: Callable[[], None] = lambda: None, **trial: Any) -> Finished:
     return JobRunner(cluster=cluster, site=SITE).run(job(shell("true", **trial), place / "job"), beat)
+
+
+def test_the_pod_of_the_job_before_says_nothing_of_one_that_is_made_again(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    old = dated(pod(LIVES, LIVES, deleted=True))
+    old["metadata"]["ownerReferences"] = [{"kind": "Job", "uid": "before"}]
+    made, looks = Pods(store, 2), iter(range(2))  # at which the new Job has no pod yet
+    cluster.api.pods = lambda: [old] if next(looks, None) is not None else [old, *made()]
+    assert run(cluster, tmp_path).state == "TRAINED"
+    assert cluster.api.deleted == []
 
 
 def test_a_store_that_refuses_for_a_moment_ends_no_job(cluster: FakeCluster, store: Refusing, tmp_path: Path):
@@ -330,6 +341,25 @@ def test_an_attempt_that_is_lost_has_held_its_gpus(
     with pytest.raises(AttemptLost) as lost:
         run(cluster, tmp_path, job={"gpus": 2})
     assert lost.value.gpu_seconds == 120.0
+
+
+def test_a_full_disk_under_a_built_in_trainer_is_the_platforms_fault(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    space = {"max_depth": {"type": "int", "low": 1, "high": 4}}
+    trees = study({"kind": "xgboost", "job": {"gpus": 1}}, space=space, data={"source": "sklearn:iris"})
+    cluster.api.pods = lambda: [dated(pod(ended(75), LIVES))]
+    with pytest.raises(AttemptLost, match="its disk or quota is full; it is tried again") as lost:
+        JobRunner(cluster=cluster, site=SITE).run(job(trees, tmp_path / "job"), lambda: None)
+    assert lost.value.gpu_seconds == 60.0
+    assert len(cluster.api.deleted) == 1
+
+
+def test_the_exit_codes_of_a_command_are_its_own(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    cluster.api.pods = lambda: [dated(pod(ended(75), LIVES))]
+    layout.create(store, Saved(trial=TRIAL, attempt=1), box(TRIAL, 1, SAVED))
+    finished = run(cluster, tmp_path)
+    assert (finished.state, finished.reason) == ("FAILED", "exit code 75; the log says why")
 
 
 def test_a_trial_that_is_stopped_has_held_its_gpu(cluster: FakeCluster, store: Refusing, tmp_path: Path):

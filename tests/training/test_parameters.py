@@ -42,6 +42,17 @@ def mistakes(space: dict[str, Any], fixed: dict[str, Any]) -> list[tuple[str, st
         ("max_depth", {"type": "bool"}, "must be a whole number >= 0, got False; change it"),
         ("booster", {"type": "categorical", "choices": ["gbtree", "drat"]}, "got 'drat'; did you mean 'dart'?"),
         ("grow_policy", {"type": "categorical", "choices": ["depthwise", 1]}, "must be one of depthwise, lossguide"),
+        (
+            "n_estimators",
+            {"type": "ordinal", "choices": ["10", "0"]},
+            "must be a whole number >= 1, got '0'; change it",
+        ),
+        ("n_estimators", {"type": "ordinal", "choices": ["5.5", "abc"]}, "must be a whole number >= 1, got '5.5'"),
+        ("subsample", {"type": "ordinal", "choices": ["1.5", 1]}, "must be a number from 0 to 1, got '1.5'; change it"),
+        ("gamma", {"type": "categorical", "choices": ["1e3", "nan"]}, "must be a number >= 0, got 'nan'; change it"),
+        ("max_depth", {"type": "categorical", "choices": ["abc", "50"]}, "must be a whole number >= 0, got 'abc'"),
+        ("max_depth", {"type": "categorical", "choices": ["3", "3.0"]}, "must be a whole number >= 0, got '3.0'"),
+        ("max_depth", {"type": "categorical", "choices": ["3", "1_0"]}, "must be a whole number >= 0, got '1_0'"),
     ],
 )
 def test_a_domain_that_reaches_beyond_the_trainer_s_is_refused(
@@ -58,6 +69,8 @@ def test_a_domain_that_reaches_beyond_the_trainer_s_is_refused(
         ("n_estimators", {"type": "float", "low": 10, "high": 100.5}),
         ("max_depth", {"type": "categorical", "choices": ["3", "5"]}),
         ("subsample", {"type": "ordinal", "choices": ["0.5", 1]}),
+        ("gamma", {"type": "ordinal", "choices": [".5", "1e1", "+2"]}),
+        ("n_estimators", {"type": "ordinal", "choices": ["5", "10"]}),
     ],
 )
 def test_what_the_trainer_turns_into_numbers_is_taken(name: str, parameter: dict[str, Any]) -> None:
@@ -86,9 +99,10 @@ def test_the_network_takes_whole_numbers_however_they_are_written(parameter: dic
 
 def test_a_fixed_value_that_the_trainer_does_not_take_is_refused() -> None:
     assert mistakes(BOOSTED["space"], {"subsample": 0, "booster": "dart", "objective": "reg:gamma"}) == []
-    assert mistakes(BOOSTED["space"], {"subsample": 2}) == [
-        ("trial.fixed.subsample", "must be a number from 0 to 1, got 2; change it")
-    ]
+    for value in (2, "2"):
+        assert mistakes(BOOSTED["space"], {"subsample": value}) == [
+            ("trial.fixed.subsample", f"must be a number from 0 to 1, got {value!r}; change it")
+        ]
 
 
 @pytest.mark.filterwarnings("ignore")

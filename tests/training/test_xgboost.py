@@ -186,6 +186,12 @@ def test_a_value_that_xgboost_refuses_fails_the_trial(tmp_path: Path) -> None:
         train(xgboost_study(), tmp_path / "m", {**SMALL, "subsample": -1.0})
 
 
+@pytest.mark.parametrize("rounds", [0, -5, "0", "abc"])
+def test_a_number_of_trees_that_is_none_fails_the_trial_by_name(tmp_path: Path, rounds: int | str) -> None:
+    with pytest.raises(TrialFailed, match=rf"n_estimators must be a .*number >= 1, got {rounds!r}; change it"):
+        train(xgboost_study(), tmp_path / "m", {**SMALL, "n_estimators": rounds})
+
+
 def test_an_objective_of_another_task_is_an_error_of_the_study(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"for regression it must be one of rmse, mae, r2, got accuracy"):
         train(xgboost_study("sklearn:diabetes"), tmp_path / "m")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from ..diagnosis import one_of, shown
 from ..parameter import CategoricalParameter, OrdinalParameter, Parameter, Value, key
 from .layout import POOLING
+
+NUMBER = re.compile(r"[-+.0-9eE]+")
+"""What XGBoost may read as a number; Python also takes 1_000, blanks and the digits of other scripts."""
 
 
 @dataclass(frozen=True)
@@ -17,24 +21,31 @@ class Domain:
     low: float = -math.inf
     high: float = math.inf
     whole: bool = False
-    text: bool = False  #: text is the trainer's to judge: "3" is a whole number to XGBoost, and 3.0 is not
+    text: type[int | float] | None = None  #: what text is read as: "3" is a whole number to XGBoost, and 3.0 is not
     choices: tuple[Value, ...] = ()
 
     def __contains__(self, value: Value) -> bool:
         if self.choices:
             return key(value) in map(key, self.choices)
         if isinstance(value, str):
-            return self.text
-        fits = not self.whole or isinstance(value, int) or (value.is_integer() and not self.text)
+            return self.low <= self._read(value) <= self.high
+        fits = not self.whole or isinstance(value, int) or (value.is_integer() and self.text is None)
         return fits and not isinstance(value, bool) and self.low <= value <= self.high
 
     def refusal(self, value: Value) -> str:
         """What is said of a value that is not in the domain."""
         if self.choices:
             return one_of(value, [str(choice) for choice in self.choices])
-        noun = "a whole number" if self.whole else "a number"
+        noun = "a whole number" if self.whole or (isinstance(value, str) and self.text is int) else "a number"
         span = f">= {self.low:g}" if self.high == math.inf else f"from {self.low:g} to {self.high:g}"
         return f"must be {noun} {span}, got {shown(value)}; change it"
+
+    def _read(self, text: str) -> float:
+        """The number that a text stands for; NaN, which lies in no domain, when it stands for none."""
+        try:
+            return self.text(text) if self.text is not None and NUMBER.fullmatch(text) else math.nan
+        except ValueError:
+            return math.nan
 
     def outside(self, parameter: Parameter) -> Value | None:
         """A value of the parameter that is not in the domain; None when all are."""
@@ -49,6 +60,7 @@ def _named(names: str, domain: Domain | None) -> dict[str, Domain | None]:
 
 
 _COUNT = Domain(low=1, whole=True)
+ROUNDS = Domain(low=1, text=int)  #: the trainer cuts off a fraction
 
 #: Parameters of XGBoost's boosters and what it takes for them; None: it says itself. Device, threads, seed and number of classes are set by the
 #: trainer.
@@ -56,15 +68,15 @@ XGBOOST: dict[str, Domain | None] = {
     **_named(
         "learning_rate eta gamma min_split_loss min_child_weight max_delta_step reg_lambda lambda reg_alpha alpha"
         " scale_pos_weight",
-        Domain(low=0, text=True),
+        Domain(low=0, text=float),
     ),
     **_named(
-        "subsample colsample_bytree colsample_bylevel colsample_bynode rate_drop skip_drop", Domain(0, 1, text=True)
+        "subsample colsample_bytree colsample_bylevel colsample_bynode rate_drop skip_drop", Domain(0, 1, text=float)
     ),
-    **_named("max_depth max_leaves", Domain(low=0, whole=True, text=True)),
-    **_named("num_parallel_tree max_cat_to_onehot max_cat_threshold", Domain(low=1, whole=True, text=True)),
-    "n_estimators": Domain(low=1, text=True),  # the trainer cuts off a fraction
-    "max_bin": Domain(low=2, whole=True, text=True),
+    **_named("max_depth max_leaves", Domain(low=0, whole=True, text=int)),
+    **_named("num_parallel_tree max_cat_to_onehot max_cat_threshold", Domain(low=1, whole=True, text=int)),
+    "n_estimators": ROUNDS,
+    "max_bin": Domain(low=2, whole=True, text=int),
     "booster": Domain(choices=("gbtree", "dart", "gblinear")),
     "tree_method": Domain(choices=("auto", "exact", "approx", "hist")),
     "grow_policy": Domain(choices=("depthwise", "lossguide")),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ..container import JobSettings
-from ..errors import AttemptLost, InputError, NotFound, StoreRefused, TransientError
+from ..errors import EXIT_TRANSIENT, AttemptLost, InputError, NotFound, StoreRefused, TransientError
 from ..store import layout
 from ..store.port import Store
 from ..study import CommandTrial, Study
@@ -135,7 +135,8 @@ class JobRunner:
     def look(self, job: Job) -> tuple[View, Object | None]:
         """Where an attempt stands, and the pod whose log tells of it."""
         there = self.object(self.home, job_name(self.site, job.trial, job.attempt))
-        pods = self.pods(job)
+        # a Job that is made again has the name and labels of the one before, whose pod may still be ending
+        pods = [pod for pod in self.pods(job) if there is not None and _owns(there, pod)]
         newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
         return view(there, newest), newest
 
@@ -200,6 +201,11 @@ class JobRunner:
         except (Absent, InputError, TransientError):
             return True
         return bool(own["metadata"].get("deletionTimestamp"))
+
+
+def _owns(job: Object, pod: Object) -> bool:
+    owners = pod["metadata"].get("ownerReferences", [])
+    return job["metadata"]["uid"] in [owner["uid"] for owner in owners]
 
 
 class TrainJobRunner(JobRunner):
@@ -381,6 +387,8 @@ class _Watch:
 
     def _ended(self, state: Ended) -> End | None:
         """The end once everything is stored, None before."""
+        if state.code == EXIT_TRANSIENT and not state.reason and not isinstance(self.job.study.trial, CommandTrial):
+            raise self._lost("its node must have space for the files of trials, but its disk or quota is full")
         if state.saving is not None:
             self._tell(keep=state.code == 0 and not self.job.scores)
             self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))

@@ -14,6 +14,8 @@ from .stream import printed_stream
 
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0  #: for the rest of the log after the container has ended, when it can be done without
+FIRST_BYTES = 2**16  #: by which a file of the log is known again
+LATE = TransientError("it did not end in time")
 
 
 class Follower:
@@ -40,7 +42,7 @@ class Follower:
         """The log of a container that has ended: as much of it as comes, or the whole.
 
         Raises:
-            InputError: the API refuses to give the whole.
+            InputError: the API goes on to refuse to give the whole.
             TransientError: the whole did not come.
         """
         if self._reading is None:
@@ -57,16 +59,19 @@ class _Reading:
     """Reads a log in a thread. A connection that breaks begins again at the first byte.
 
     While the container runs, a connection that breaks looks like one that ends; so the log is whole when one that began later has ended.
+    A kubelet gives the newest file of a long log alone: what begins otherwise than before is added to what has come.
     """
 
     def __init__(self, cluster: Cluster, job: Job, container: str, pod: str) -> None:
         self.pod = pod
-        self._limit = job.study.trial.limits.log
-        self.log = CappedLog(self._limit)
+        self.log = CappedLog(job.study.trial.limits.log)
+        self._job = job
+        self._first = b""  #: of the newest file
+        self._size = 0  #: bytes of it that have come
         self._printed = printed_stream(job)
         self._cluster = cluster
         self._container = container
-        self._lacks: TunewrightError | None = TransientError("it did not end in time")
+        self._lacks: TunewrightError | None = LATE
         self._left = False
         self._over = threading.Event()
         self._end = 0.0  #: when it gives up
@@ -87,6 +92,8 @@ class _Reading:
     def _run(self) -> None:
         while not self._left:
             ended = self._over.is_set()
+            if isinstance(self._lacks, InputError):
+                self._lacks = LATE  # who refused then may answer now
             try:
                 self._read()
                 if ended:
@@ -94,7 +101,9 @@ class _Reading:
                     return
             except TunewrightError as error:
                 self._lacks = error
-                if ended and (not isinstance(error, TransientError) or time.monotonic() > self._end):
+                # an API server that restarts refuses its own users for a moment; a pod that is gone stays so
+                again = isinstance(error, TransientError | InputError)
+                if ended and not (again and time.monotonic() + PAUSE_SECONDS < self._end):
                     return
             if ended:
                 time.sleep(PAUSE_SECONDS)
@@ -102,13 +111,20 @@ class _Reading:
                 self._over.wait(PAUSE_SECONDS)
 
     def _read(self) -> None:
-        log = CappedLog(self._limit)
+        at = 0
         for chunk in self._cluster.log(self.pod, self._container):
             if self._left:
                 return
-            new = chunk[max(0, self.log.size - log.size) :]
-            log.write(chunk)
+            if chunk.startswith(self._first[at : at + len(chunk)]):
+                new = chunk[max(0, self._size - at) :]
+            else:
+                new = self._first[:at] + chunk
+                self._first, self._size = b"", 0
+                self.log.write(b"\n")
+                self._printed = printed_stream(self._job)  # without the line that broke off
+            at += len(chunk)
+            self._first += new[: FIRST_BYTES - len(self._first)]
+            self._size = max(self._size, at)
+            self.log.write(new)
             if self._printed is not None:
                 self._printed.write(new)
-            if log.size >= self.log.size:
-                self.log = log

@@ -47,6 +47,8 @@ UNFIT = re.compile(r"runAsNonRoot|run as root|non-root policy|executable file")
 """What a kubelet says of an image that cannot run as it is asked to."""
 UNKNOWN = ("ContainerStatusUnknown", "Unknown")
 """Reasons of containers whose end nobody has seen, such as before their node started again."""
+OVER = ("Failed", "SuccessCriteriaMet", "Complete")
+"""Conditions of Jobs that have had their pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +143,9 @@ def _without_pod(job: Object) -> View:
     if job["spec"].get("suspend"):
         return Waiting(reason="it waits in a queue", queued=True)
     for condition in job.get("status", {}).get("conditions", []):
-        if condition["type"] == "Failed" and condition["status"] == "True":
-            return Lost(reason=f"its pod is gone: {condition.get('message') or condition.get('reason', '')}")
+        if condition["type"] in OVER and condition["status"] == "True":
+            words = condition.get("message") or condition.get("reason", "")
+            return Lost(reason=f"its pod is gone: {words}".rstrip(": "))
     return Waiting(reason="it has no pod yet", mute=True)
 
 

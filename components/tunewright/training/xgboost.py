@@ -18,6 +18,7 @@ from ..space import Configuration, Value
 from ..study import Data, Study, XGBoostTrial
 from . import artifact, checkpoint, device, metrics
 from .artifact import Manifest
+from .domains import ROUNDS
 from .metrics import Array, check_objective
 from .runner import TrialFailed
 from .split import Part, Rows, parts, watch_rows
@@ -40,7 +41,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     Raises:
         DataInvalid: the table cannot be trained on.
         InputError: the objective does not fit the task.
-        TrialFailed: XGBoost refuses a value, or runs out of memory; what it predicts can be scored as no class.
+        TrialFailed: XGBoost refuses a value, or runs out of memory; it would grow no tree; what it predicts can be scored as no class.
     """
     import xgboost
 
@@ -50,7 +51,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     where = device.choose(trial.device, built=bool(xgboost.build_info().get("USE_CUDA")))
     device.note(where, output)
     parameters = {**_settings(table, trial, seed, where), **trial.fixed, **configuration}
-    rounds = int(parameters.pop("n_estimators", DEFAULT_ROUNDS))
+    rounds = _rounds(parameters.pop("n_estimators", DEFAULT_ROUNDS))
     trained = {"configuration": configuration, "seed": seed}
     owner = artifact.digest(
         [trained, parameters, rounds, trial.early_stopping_rounds, _describe(table), len(table.target)]
@@ -62,6 +63,12 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
         raise TrialFailed(f"XGBoost: {_first_line(error)}") from error
     _write(output, table, boosters, trained)
+
+
+def _rounds(value: Value) -> int:
+    if value not in ROUNDS:
+        raise TrialFailed(f"n_estimators {ROUNDS.refusal(value)}")
+    return int(value)
 
 
 def _write(output: Path, table: Table, boosters: list[Any], trained: dict[str, Any]) -> None:
