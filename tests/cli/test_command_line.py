@@ -9,18 +9,22 @@ from pathlib import Path
 
 import pytest
 from tests.steps.studies import shell_study
+from tests.steps.test_lease import Refusing
 
 from tunewright import cli
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
-from tunewright.errors import StoreRefused
+from tunewright.errors import AttemptLost, InputError, StoreRefused, TunewrightError
 from tunewright.progress import ending
+from tunewright.steps.evaluate import evaluate
 from tunewright.steps.lease import take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
+from tunewright.steps.train import train
 from tunewright.store import layout
 from tunewright.store.directory import DirectoryStore
 from tunewright.study_file import dump_study, parse_study
+from tunewright.training.local import LocalRunner
 from tunewright.trial import Result, SealedRound, Status
 
 
@@ -139,6 +143,26 @@ def test_what_was_refused_is_not_called_lost_and_status_says_why(
     assert "has no result yet, attempt 1 was refused: data.source: must be a readable file" in text
     assert "lost" not in text
     assert ending(Result(trial="0" * 16, round=0, slot=0, status=Status.LOST, refused=True)) == "REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("error", "word"), [(AttemptLost("its pod was evicted"), "lost"), (InputError("no such image"), "refused")]
+)
+def test_status_says_why_a_model_was_not_scored(
+    place: Path, capsys: pytest.CaptureFixture[str], error: TunewrightError, word: str
+) -> None:
+    study = shell_study(trial={"kind": "command", "command": ["true"], "evaluate": {"command": ["true"]}})
+    open_session("tunewright-store", study, "one", base=place, now=time.time())
+    ledger = Ledger.at("tunewright-store/toy")
+    propose(ledger, "one")
+    train(ledger, "one", 0, 0, runner=LocalRunner())
+    for met in (InputError("met before"), error):
+        with pytest.raises(type(met)):
+            evaluate(ledger, "one", 0, 0, runner=Refusing(met))
+    trial = ledger.slot(0, 0).trial
+    text = say(capsys, "status", "toy")
+    assert f"trial {trial} has no result yet, attempt 1 was {word}: scoring its model: {error}\n" in text
+    assert "met before" not in text
 
 
 def test_json_lines_end_with_the_error(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,21 +8,26 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.steps.studies import shell_study
+from tests.steps.test_steps import iris_study
 
 import tunewright
 from tunewright.embedded import loop
 from tunewright.embedded.loop import run_study
-from tunewright.errors import DataInvalid, InputError, StoreRefused, StudyInvalid
+from tunewright.embedded.workers import Ended, Workers
+from tunewright.errors import EXIT_BUG, EXIT_INPUT, DataInvalid, InputError, StoreRefused, StudyInvalid, TunewrightError
 from tunewright.report import figures
 from tunewright.steps.ledger import Ledger
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
 from tunewright.study_file import dump_study
+from tunewright.training import evaluation
+from tunewright.trial import Status
 
 
 def test_a_run_ends_with_all_trials_and_a_second_call_changes_nothing(tmp_path: Path) -> None:
@@ -43,6 +48,63 @@ def test_jobs_of_trials_that_are_lost_are_ended_with_their_round(
     monkeypatch.setattr(loop, "discard_lost", lambda _ledger, *place: ended.append(place))
     run_study(shell_study(budget={"trials": 4, "parallel_trials": 2}), store=str(tmp_path))
     assert ended == [(f"{tmp_path}/toy", "001", round_) for round_ in range(2)]
+
+
+def without_results(monkeypatch: pytest.MonkeyPatch, code: int, wanted: list[int]) -> None:
+    """Lanes end over these slots with this code each time, as when the kernel ends who scores their models."""
+    real = Workers.run
+
+    def run(self: Workers, round_: int, slots: list[int]) -> Iterator[Ended | None]:
+        yield from real(self, round_, [slot for slot in slots if slot not in wanted])
+        yield from (Ended(slot=slot, code=code, message="no") for slot in slots if slot in wanted)
+
+    monkeypatch.setattr(Workers, "run", run)
+
+
+@pytest.mark.parametrize("code", [-9, EXIT_BUG, EXIT_INPUT])
+def test_a_slot_that_cannot_be_run_is_lost_also_when_the_others_ended_before_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    study = shell_study(budget={"trials": 2, "parallel_trials": 2})
+    without_results(monkeypatch, code, [0])
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "update_surrogate", die)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(study, store=str(tmp_path))
+    found = run_study(study, store=str(tmp_path))
+    assert [result.status for result in found.trials] == [Status.LOST, Status.COMPLETE]
+
+
+@pytest.mark.parametrize("code", [-9, EXIT_BUG, EXIT_INPUT])
+def test_a_round_of_which_no_slot_can_be_run_ends_the_run_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    study = shell_study(budget={"trials": 2, "parallel_trials": 2})
+    with monkeypatch.context() as patched:
+        without_results(patched, code, [0, 1])
+        with pytest.raises(TunewrightError, match=r"^no"):
+            run_study(study, store=str(tmp_path))
+    found = run_study(study, store=str(tmp_path))
+    assert [result.status for result in found.trials] == [Status.COMPLETE] * 2
+
+
+def test_a_champion_that_could_not_be_scored_again_is_found_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise DataInvalid("data.source: must be a readable file")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluation, "evaluate", gone)  # here; the lanes score their trials
+        first = run_study(iris_study(trials=1), store=str(tmp_path))
+    assert (first.champion, first.best is None) == (None, False)
+    assert Ledger.at(str(tmp_path / "iris")).store.get("sessions/001/report/index.html").data
+    found = run_study(iris_study(trials=1), store=str(tmp_path))
+    assert found.champion is not None
 
 
 def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> None:

@@ -146,6 +146,28 @@ def test_a_page_that_cannot_be_drawn_does_not_keep_them_running(
     assert ended == of(address, own=True)
 
 
+def test_they_are_ended_before_the_page_is_drawn_which_may_be_killed(
+    address: str, ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: list[str] = []
+    monkeypatch.setattr(report, "report", lambda *_: before.extend(ended))
+    report.main(study=address, session="one")
+    assert before == of(address, own=True)
+
+
+def test_why_there_is_no_page_is_not_hidden_by_a_cluster_that_is_away(
+    address: str, ended: list[str], away: list[TunewrightError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise InputError("no page")
+
+    monkeypatch.setattr(report, "report", fail)
+    monkeypatch.setattr(patience, "AWAY_SECONDS", 0.0)
+    away += [TransientError("connection refused")] * 9
+    with pytest.raises(InputError, match="no page"):
+        report.main(study=address, session="one")
+
+
 def test_a_round_that_a_newer_session_goes_on_with_is_left_alone(
     address: str, ended: list[str], tmp_path: Path
 ) -> None:

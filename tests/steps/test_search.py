@@ -47,5 +47,5 @@ def test_a_study_whose_trials_all_fail_has_nothing_to_hand_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert search(tmp_path, shell_study(command=["false"], budget={"trials": 1, "parallel_trials": 1})) == 2
-    assert "must have a completed trial to hand out, got none of 1" in capsys.readouterr().err
+    assert "must have a completed trial whose model scores again, got none of 1" in capsys.readouterr().err
     assert not (tmp_path / "outputs").exists()

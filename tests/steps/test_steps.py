@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from tests.steps.studies import shell_study
+from tests.steps.studies import SCORE, shell_study
 
-from tunewright.errors import InputError, SchemaUnknown, SessionFenced, StoreRefused, StudyChanged
+from tunewright.errors import (
+    DataInvalid,
+    InputError,
+    NotFound,
+    SchemaUnknown,
+    SessionFenced,
+    StoreRefused,
+    StudyChanged,
+    TransientError,
+)
 from tunewright.steps import advance as advance_module
 from tunewright.steps.advance import main as advance
 from tunewright.steps.evaluate import evaluate
@@ -25,8 +35,9 @@ from tunewright.store.directory import DirectoryStore
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
 from tunewright.termination import Terminated
+from tunewright.training import evaluation
 from tunewright.training.local import LocalRunner
-from tunewright.training.runner import Finished, Job
+from tunewright.training.runner import Finished, Job, TrialFailed
 from tunewright.trial import Result, Status
 
 NOW = 1_000_000.0
@@ -216,6 +227,51 @@ def test_a_model_whose_scoring_dies_is_the_only_one_that_is_lost(place: str, mon
     )
 
 
+@pytest.mark.parametrize(("deaths", "status"), [(1, Status.COMPLETE), (2, Status.COMPLETE), (3, Status.LOST)])
+def test_who_was_killed_while_a_model_was_scored_elsewhere_is_followed_by_another(
+    place: str, monkeypatch: pytest.MonkeyPatch, deaths: int, status: Status
+) -> None:
+    """That slot 1's process is killed, as for the memory of the pod, is played here."""
+    trial = {"kind": "command", "command": ["true"], "evaluate": {"command": SCORE}, "limits": {"attempts": 3}}
+    ledger = opened(place, shell_study(trial=trial))
+    propose(ledger, "one")
+    for slot in ledger.slots(0):
+        train(ledger, "one", 0, slot, runner=LocalRunner())
+    real, killed = advance_module._evaluate, []
+
+    def dying(*calls: list[str]) -> list[int]:
+        if calls[-1][-1] == "1" and len(killed) < deaths:
+            killed.append(calls)
+            return [*(code for call in calls[:-1] for code in real(call)), -9]
+        return real(*calls)
+
+    monkeypatch.setattr(advance_module, "_evaluate", dying)
+    advance(study=f"{place}/toy", session="one", round=0)
+    (sealed,) = ledger.sealed(range(1))
+    assert [result.status for result in sealed.results] == [Status.COMPLETE, status]
+    assert [len(calls) for calls in killed] == [2, 1, 1][:deaths]
+
+
+def test_no_more_models_are_scored_at_a_time_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, journal = tmp_path / "evaluate", tmp_path / "journal"
+    program.write_text(
+        f"#!/bin/sh\nfor code; do :; done\necho 1 >> {journal}; sleep 0.3; echo -1 >> {journal}; exit $code\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(advance_module.sys, "executable", str(program))
+    monkeypatch.setattr(advance_module, "container_memory", lambda: 600 * 2**20)
+    assert advance_module._evaluate(*(["--slot", str(code)] for code in range(10, 15))) == [*range(10, 15)]
+    assert max(accumulate(map(int, journal.read_text().split()))) == 2
+
+
+@pytest.mark.parametrize(("memory", "places"), [(None, 8), (2**28, 1), (2816 * 2**20, 25)])
+def test_as_many_models_are_scored_at_a_time_as_fit_and_one_at_least(
+    monkeypatch: pytest.MonkeyPatch, memory: int | None, places: int
+) -> None:
+    monkeypatch.setattr(advance_module, "container_memory", lambda: memory)
+    assert advance_module._places() == places
+
+
 def test_what_scoring_was_refused_ends_the_fused_step_alike(place: str, capfd: pytest.CaptureFixture[str]) -> None:
     ledger = opened(place, shell_study())
     propose(ledger, "one")
@@ -330,6 +386,41 @@ def test_the_report_and_the_champion_follow_the_best_trial(place: str) -> None:
     assert (champion.trial, champion.objective) == (best.trial, best.objective)
     assert promote(ledger) == champion
     assert ledger.store.get(report(ledger, "one")).data.startswith(b"<!doctype html>")
+
+
+def test_a_model_that_cannot_be_scored_again_costs_the_champion_and_not_the_page(
+    place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = opened(place, iris_study(trials=1))
+    run_round(ledger)
+
+    def score_with(error: Exception) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        patched.setattr(evaluation, "evaluate", fail)
+
+    with monkeypatch.context() as patched:
+        for odd in (SchemaUnknown("odd"), InputError("odd"), NotFound("odd"), TrialFailed("odd"), ValueError("odd")):
+            score_with(odd)
+            assert promote(ledger) is None
+        for away in (StoreRefused("away"), TransientError("away")):
+            score_with(away)
+            with pytest.raises(type(away), match="away"):
+                promote(ledger)
+        score_with(DataInvalid("data.source: must be a readable file"))
+        assert ledger.store.get(report(ledger, "one")).data.startswith(b"<!doctype html>")
+    assert "its model cannot be scored again: data.source: must be a readable file" in caplog.text
+    assert promote(ledger) is not None
+
+
+def test_a_trial_of_a_newer_release_is_not_made_champion(place: str) -> None:
+    ledger = opened(place, shell_study(budget={"trials": 1, "parallel_trials": 1}))
+    run_round(ledger)
+    key = layout.attempt(ledger.sealed(range(1))[0].results[0].trial, 1, "outcome.json")
+    newer = ledger.store.get(key).data.replace(b'"schema_version":2', b'"schema_version":9')
+    ledger.store.put(key, newer)
+    assert promote(ledger) is None
 
 
 def test_a_damaged_model_never_scores(place: str) -> None:

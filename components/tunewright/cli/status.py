@@ -89,7 +89,9 @@ def _unfinished(ledger: Ledger, head: Head, rounds: Sequence[RoundHistory]) -> l
     for round_ in rounds[head.round :]:
         for slot, result in zip(round_.plan.slots, round_.results, strict=True):
             if result is None and (numbers := layout.attempt_numbers(ledger.store, slot.trial)):
-                keys.append(layout.attempt(slot.trial, numbers[-1], LOST))
+                # what has a model to score is not trained again
+                scored = layout.scores_lost(ledger.store, slot.trial)
+                keys.append(scored[-1] if scored else layout.attempt(slot.trial, numbers[-1], LOST))
     return [loss for loss in layout.find_all(ledger.store, Loss, keys) if loss is not None]
 
 

@@ -103,9 +103,7 @@ def run_study(
             while head.finished is None:
                 head = _round(ledger, session, workers, progress, clock)
         key = layout.report(session)
-        if not ended_before or not list(
-            ledger.store.list(key)
-        ):  # a finished session is read from a read-only store too
+        if not ended_before or _unreported(ledger, head, key):  # a finished session is read from a read-only store too
             _report(ledger, session, clock)
         progress.finished(head, f"{ledger.store.address}/{key}")
         return result_of(ledger, session, key)
@@ -126,7 +124,8 @@ def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, c
     for ended in refused:
         if ended.code == EXIT_TRANSIENT:  # a full disk, a store that is away: no reason to lose a trial
             raise _refusal(ended)
-    if refused and len(refused) == len(absent):
+    # of all slots, not of those that were absent: what ended in an earlier life counts too
+    if refused and len(refused) == len(plan.slots):
         raise _refusal(refused[0])
     surrogate = update_surrogate(ledger, session, plan.round, clock=clock)
     discard_lost(ledger, workers.study, session, plan.round)
@@ -169,6 +168,13 @@ def _known(ledger: Ledger, head: Head) -> list[Result]:
     plan = ledger.plan(head.round)
     open_ = [result for result in ledger.results(plan) if result is not None] if plan else []
     return [result for sealed in rounds for result in sealed.results] + open_
+
+
+def _unreported(ledger: Ledger, head: Head, key: str) -> bool:
+    """Whether a session that has ended lacks its page, or the champion that could not be scored again when it ended."""
+    if not list(ledger.store.list(key)):
+        return True
+    return head.best is not None and layout.find(ledger.store, Champion, layout.CHAMPION) is None
 
 
 def _report(ledger: Ledger, session: str, clock: Clock) -> None:

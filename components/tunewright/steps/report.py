@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ArtifactCorrupt, Conflict, InputError, NotFound, SchemaUnknown
+from ..errors import ArtifactCorrupt, Conflict, InputError, NotFound, SchemaUnknown, StoreRefused, TransientError
 from ..report.record import Belief, RoundHistory, StudyHistory
 from ..space import Configuration
 from ..stopping.curve import thin
 from ..store import layout
 from ..study import CommandTrial, Study
+from ..training.patience import AWAY
+from ..training.runner import TrialFailed
 from ..trial import Champion, Head, Outcome, Plan, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
 from .evaluate import score
 from .ledger import Clock, Ledger
@@ -29,12 +31,21 @@ SAME_SCORE = 1e-6  #: relative difference that a second scoring of the same byte
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
-    """Entry point of the step. Raises InputError, after the page is written, when the session has failed."""
+    """Entry point of the step.
+
+    Raises:
+        TransientError, StoreRefused: as its parts; when Jobs could not be ended, after the page is written.
+        InputError: after the page is written, when the session has failed.
+    """
     ledger = Ledger.at(study)
+    away: TransientError | StoreRefused | None = None
     try:
-        report(ledger, session)
-    finally:
-        discard_unfinished(ledger, study, session)
+        discard_unfinished(ledger, study, session)  # first: drawing may be killed, and nobody else would end them
+    except AWAY as error:
+        away = error
+    report(ledger, session)
+    if away is not None:
+        raise away
     head, _ = ledger.head()
     if head.failed and head.session == session:
         raise InputError(f"session {session!r} failed: {head.finished}; its report says why each trial failed")
@@ -177,15 +188,17 @@ def _candidate(
 
 
 def _scores_again(ledger: Ledger, study: Study, sealed: SealedRound, slot: Slot, result: Result) -> bool:
-    if isinstance(study.trial, CommandTrial):
-        return True  # only programs of the user's own can score it
-    outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
-    if outcome is None:
-        return False
-    seed = ledger.trial_seed(sealed.round, result.slot)
     try:
-        metrics = score(ledger, study, slot.configuration, outcome, seed)
-    except (ArtifactCorrupt, NotFound):
+        outcome = layout.find(ledger.store, Outcome, layout.attempt(result.trial, result.attempt, "outcome.json"))
+        if isinstance(study.trial, CommandTrial):
+            return True  # only programs of the user's own can score it
+        if outcome is None:
+            return False
+        metrics = score(ledger, study, slot.configuration, outcome, ledger.trial_seed(sealed.round, result.slot))
+    except StoreRefused:
+        raise  # as when the store is away
+    except (InputError, NotFound, TrialFailed, ValueError) as error:  # such as data that is gone
+        LOG.warning("trial %s cannot become champion, its model cannot be scored again: %s", result.trial, error)
         return False
     again = metrics.get(study.objective.metric, math.nan)
     return math.isclose(again, result.objective or 0.0, rel_tol=SAME_SCORE, abs_tol=SAME_SCORE)

@@ -28,7 +28,8 @@ def main(*, store: str, study_text: str, session: str = "") -> dict[str, Any]:
     result = run_study(study, store=store, session=session_id(session) or None, base=Path.cwd(), progress=Lines())
     if result.champion is None:
         raise InputError(
-            f"study {study.name!r} must have a completed trial to hand out, got none of {len(result.trials)} ({result.reason}); see {result.report}"
+            f"study {study.name!r} must have a completed trial whose model scores again, got none of {len(result.trials)} ({result.reason}); "
+            f"see {result.report}"
         )
     return {
         "objective": result.champion.objective,
