@@ -170,7 +170,8 @@ class Killing(LocalRunner):
         def killing() -> None:
             beat()
             if self._when():
-                marked(self._word)[-1].kill()
+                for process in marked(self._word)[-1:]:  # none when the kill before has not been noticed yet
+                    process.kill()
 
         return LocalRunner(beat_seconds=0.05).run(job, killing)
 
