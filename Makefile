@@ -87,6 +87,7 @@ benchmark-tables: $(READY) ## make the real runs that the tables of scores still
 
 benchmark: benchmark-setup ## the benchmark: all contests (days; kill it, it goes on), after each its page and its JSON
 	$(PLAY) dev --commit $(NARROW) && $(VERDICT) --role dev
+	$(PLAY) check --commit $(NARROW) && $(RUN)python -m tests.benchmarks.verdict.agreement
 	$(PLAY) test --commit $(NARROW) && $(VERDICT) --role test
 	$(PLAY) real --commit $(NARROW) && $(VERDICT) --role test --kind real
 	$(PLAY) fresh --commit $(NARROW) && $(VERDICT) --role test --kind real --fresh

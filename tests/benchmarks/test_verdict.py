@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import wilcoxon
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import plain
+from tests.benchmarks.verdict.agreement import duels
 from tests.benchmarks.verdict.field import Field, blocks
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import words
@@ -309,3 +310,29 @@ def test_more_tasks_come_before_more_seeds():
     )
     (one,) = blocks(found, ["keel-iris", "keel-wine"])
     assert (one.tasks, one.seeds) == (["keel-iris", "keel-wine"], [0])
+
+
+def told(*means) -> Field:
+    """A field of methods on tasks of a hundred rows, by the means in which they end."""
+    best = np.array(means)[:, :, None, None]
+    base = field()
+    return replace(
+        base,
+        tasks=[f"task {number}" for number in range(len(means))],
+        methods=["a", "b"],
+        curves={"best": best},
+        rows=np.full(len(means), 100.0),
+    )
+
+
+def test_a_duel_is_told_where_tables_and_real_runs_decide_it_differently():
+    table = told((0.9, 0.8), (0.9, 0.8), (0.9, 0.8), (0.9, 0.9), (0.9, 0.9))
+    real = told((0.7, 0.6), (0.6, 0.7), (0.7, 0.696), (0.6, 0.7), (0.7, 0.697))
+    assert [duel.outcome for duel in duels(table, real)] == [
+        "agree",
+        "disagree",
+        "decided by tables only",
+        "decided by real runs only",
+        "decided by neither",
+    ]
+    assert (duels(table, real)[1].table, duels(table, real)[1].real) == pytest.approx((0.1, -0.1))
