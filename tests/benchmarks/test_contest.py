@@ -11,12 +11,22 @@ import pytest
 from tests.benchmarks.contest import client, runner, runs
 from tests.benchmarks.contest.client import Client, MethodFailedError
 from tests.benchmarks.contest.play import Record, play
-from tests.benchmarks.contest.request import BATCH, TRIALS, Request, initial, locked, problem
+from tests.benchmarks.contest.request import (
+    BATCH,
+    FIRST_TRAINED_BY,
+    TRIALS,
+    Request,
+    initial,
+    locked,
+    problem,
+    real_function,
+)
 from tests.benchmarks.evaluation.trial import SHARES, Answer, Score, space
 from tests.benchmarks.rivals.chance import Chance
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.rivals.port import Observed, Parameter, Problem, space_from
 from tests.benchmarks.tasks.listing import named
+from tests.benchmarks.tasks.prepared import digests
 
 REQUEST = Request(task="keel-banana", method="random", seed=0, kind="table")
 
@@ -183,6 +193,13 @@ def test_another_release_or_another_function_is_another_run(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr("tests.benchmarks.contest.request.table_digest", lambda task: "grown")
     assert REQUEST.id() != name
+
+
+def test_real_runs_of_another_xgboost_are_other_runs_and_the_first_keep_their_function():
+    (task,) = named(["keel-banana"])
+    first = real_function(task, FIRST_TRAINED_BY["xgboost"])
+    assert first == digests()["keel-banana"].content[:16]
+    assert len({first, real_function(task, "9.0"), real_function(task, "9.1")}) == 3
 
 
 def test_every_rival_has_a_release_in_the_lock():
