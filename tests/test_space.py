@@ -152,3 +152,17 @@ def test_sampling_goes_on_through_a_narrow_feasible_region():
 
 def test_sampling_gives_up_on_what_cannot_be_satisfied():
     assert Space({"x": number(0, 1)}, ["x > 2"]).sample(np.random.default_rng(0), 1000) == []
+
+
+def test_a_condition_on_a_stepped_float_holds_at_the_step_however_it_was_computed():
+    for default in (0.3, 0.1 + 0.2):
+        space = Space(
+            {
+                "p": number(0.1, 0.5, step=0.1, default=default),
+                "exact": whole(1, 3, when={"p": 0.3}),
+                "sum": whole(1, 3, when={"p": [0.1 + 0.2, 0.5]}),
+            }
+        )
+        assert space.defaults() is None, "the children have no default, so they are active"
+        assert {"exact", "sum"} <= space.decode([0.5, 0.5, 0.5]).keys()
+        assert "exact" not in space.decode([0.1, 0.5, 0.5])

@@ -7,6 +7,7 @@ parameters to values.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ class Space:
         self.parameters = dict(parameters)
         self.names = list(parameters)
         self.constraints = [Constraint(expression) for expression in constraints or []]
-        self._conditions = {name: _allowed(parameter.when) for name, parameter in parameters.items()}
+        self._conditions = {name: self._allowed(parameter.when) for name, parameter in parameters.items()}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,8 +72,26 @@ class Space:
         """True when the conditions of ``name`` hold given the values of the parameters before it."""
         conditions = self._conditions[name]
         return not conditions or all(
-            parent in configuration and key(configuration[parent]) in allowed for parent, allowed in conditions
+            parent in configuration and self._key(parent, configuration[parent]) in allowed
+            for parent, allowed in conditions
         )
+
+    def _allowed(self, when: Condition) -> list[tuple[str, frozenset[tuple[bool, Value]]]]:
+        return [
+            (
+                parent,
+                frozenset(self._key(parent, value) for value in (wanted if isinstance(wanted, list) else [wanted])),
+            )
+            for parent, wanted in when.items()
+        ]
+
+    def _key(self, name: str, value: Value) -> tuple[bool, Value]:
+        """What equal values share. Those of a float with a step are equal when they are the same step: 0.1 + 0.2 is 0.3."""
+        parameter = self.parameters.get(name)
+        if isinstance(parameter, FloatParameter) and parameter.step is not None:
+            with suppress(ValueError):  # not of the space, which `check` says
+                return key(parameter.value(parameter.unit(value)))
+        return key(value)
 
     def decode(self, u: npt.ArrayLike) -> Configuration:
         """Configuration at unit coordinates ``u: (T,)``; coordinates of inactive parameters are ignored."""
@@ -144,10 +163,3 @@ class Space:
             else:
                 misses += 1
         return found
-
-
-def _allowed(when: Condition) -> list[tuple[str, frozenset[tuple[bool, Value]]]]:
-    return [
-        (parent, frozenset(map(key, wanted if isinstance(wanted, list) else [wanted])))
-        for parent, wanted in when.items()
-    ]

@@ -74,6 +74,7 @@ class AttemptStart(Document):
     """Identifies the boot of the host, so that a process id is never compared across one."""
     pid: int
     process_started: float
+    """Seconds after the boot at which the process began: no clock that is set moves it."""
     started: float
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tunewright import cli
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
 from tunewright.errors import AttemptLost, InputError, StoreRefused, TunewrightError
 from tunewright.progress import ending
+from tunewright.report.configuration import as_flags
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.lease import take
 from tunewright.steps.ledger import Ledger
@@ -461,3 +463,41 @@ def test_what_goes_on_after_an_interruption_is_the_session_that_was_interrupted(
     monkeypatch.setattr(cli.command, "main", interrupted)
     assert run(arguments) == 130
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--seed", 2**63), ("--trials", 100_001), ("--parallel", 257)])
+def test_run_refuses_what_no_study_can_hold_before_it_is_kept(
+    place: Path, capsys: pytest.CaptureFixture[str], flag: str, value: int
+) -> None:
+    assert f"Invalid value for '{flag}'" in say(capsys, "run", "study.yaml", flag, str(value), code=2)
+    assert "[6/6]" in say(capsys, "run", "study.yaml")
+
+
+def test_the_most_that_run_takes_is_what_a_study_can_hold() -> None:
+    study = shell_study(seed=2**63 - 1, budget={"trials": 100_000, "parallel_trials": 256})
+    for broken in ({"seed": 2**63}, {"budget": {"trials": 100_001}}, {"budget": {"parallel_trials": 257}}):
+        with pytest.raises(ValueError, match="less than"):
+            type(study).model_validate({**study.model_dump(mode="json", exclude_unset=True), **broken})
+
+
+@pytest.mark.parametrize("verb", ["run", "report"])
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(
+    place: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    (place / "file").write_text("")
+    say(capsys, "run", "study.yaml", "--trials", "2", "--parallel", "2")
+    arguments = ["study.yaml", "--session", "new", "--report"] if verb == "run" else ["toy", "-o"]
+    text = say(capsys, verb, *arguments, "file/page.html", code=2)
+    assert "the page must go to a file that can be written, got file/page.html" in text
+    assert "[1/" not in text
+
+
+def test_flags_arrive_as_they_are_through_the_shell_that_help_shows(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = 'eval "python train.py $(tunewright best my-study --format flags)"'
+    assert shown in say(capsys, "best", "--help")
+    flags = as_flags({"aug": "flip crop", "act": "relu(6)", "n": 3})
+    told = shown.replace("python", "printf '%s\\n'").replace("tunewright best my-study --format flags", 'echo "$FLAGS"')
+    done = subprocess.run(["sh", "-c", told], env={"FLAGS": flags}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["train.py", "--aug=flip crop", "--act=relu(6)", "--n=3"]

@@ -18,11 +18,13 @@ from tests.steps.test_steps import iris_study
 
 import tunewright
 from tunewright.embedded import loop
-from tunewright.embedded.loop import run_study
+from tunewright.embedded.loop import choose_session, run_study
 from tunewright.embedded.workers import Ended, Workers
 from tunewright.errors import EXIT_BUG, EXIT_INPUT, DataInvalid, InputError, StoreRefused, StudyInvalid, TunewrightError
 from tunewright.report import figures
 from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.store import layout
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
 from tunewright.study_file import dump_study
@@ -113,6 +115,35 @@ def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> 
     result = run_study(shell_study(budget={"trials": 2, "parallel_trials": 2}), store=store, session="new")
     assert result.session == "002"
     assert len(result.trials) == 8
+
+
+@pytest.mark.parametrize("names", [["002"], ["002", "night"], ["night", "003", "x"]])
+def test_a_new_session_has_an_id_that_nobody_had(tmp_path: Path, names: list[str]) -> None:
+    store = str(tmp_path / "store")
+    study = shell_study(budget={"trials": 1, "parallel_trials": 1})
+    for name in names:
+        run_study(study, store=store, session=name)
+    results = [run_study(study, store=store, session="new") for _ in range(2)]
+    assert len({*names, *(result.session for result in results)}) == len(names) + 2
+    assert len(results[-1].trials) == len(names) + 2
+
+
+def test_a_new_session_that_died_before_it_claimed_the_study_is_taken_up(tmp_path: Path) -> None:
+    store, study = str(tmp_path / "store"), shell_study(budget={"trials": 1, "parallel_trials": 1})
+    run_study(study, store=store)
+    ledger = Ledger.at(f"{store}/toy")
+    layout.create(
+        ledger.store, ledger.session("001").model_copy(update={"id": "002", "epoch": 2}), layout.session("002")
+    )
+    assert choose_session(store, "toy", "new") == "002"
+    assert run_study(study, store=store, session="new").session == "002"
+
+
+def test_a_session_that_goes_on_after_its_time_ends_without_a_round(tmp_path: Path) -> None:
+    study = shell_study(budget={"trials": 4, "parallel_trials": 1, "wall_time": "1h"})
+    open_session(str(tmp_path), study, "001", base=tmp_path, now=1.0)
+    found = run_study(study, store=str(tmp_path), clock=lambda: 4000.0)
+    assert (found.trials, found.best, found.reason) == ([], None, "3999 s, budget.wall_time is 3600 s")
 
 
 def test_the_python_call_takes_a_file_a_mapping_or_a_study(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from tunewright.steps.costs import cost_of
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
-from tunewright.trial import AttemptStart, Loss, Outcome
+from tunewright.trial import AttemptStart, Heartbeat, Loss, Outcome
 
 TRIAL = "0123456789abcdef"
 HOUR = 3600.0
@@ -14,6 +16,11 @@ HOUR = 3600.0
 def begun(store: MemoryStore, attempt: int, started: float) -> None:
     start = AttemptStart(trial=TRIAL, attempt=attempt, host="h", boot="b", pid=1, process_started=0.0, started=started)
     layout.create(store, start, layout.attempt(TRIAL, attempt, "start.json"))
+
+
+def beats(store: MemoryStore, attempt: int) -> None:
+    time.sleep(0.01)
+    layout.create(store, Heartbeat(attempt=attempt, beat=1), layout.attempt(TRIAL, attempt, "alive.json"))
 
 
 def lost(store: MemoryStore, attempt: int, key: str, ended: float, gpu_seconds: float) -> None:
@@ -49,11 +56,22 @@ def test_an_attempt_that_left_no_word_is_charged_gpus_by_what_the_others_have_to
     store = MemoryStore()
     trained(store, 2, 10.0, 5.0)
     begun(store, 1, 0.0)
+    beats(store, 1)
     cost = cost_of(store, TRIAL)
     silent, told = cost.attempts
     assert (silent.ended, told.ended) == ("LOST", "TRAINED")
     assert silent.seconds > 0
     assert silent.gpu_seconds == silent.seconds / 2
+
+
+def test_an_attempt_that_left_no_word_is_charged_by_the_clock_of_the_store_alone():
+    store = MemoryStore()
+    begun(store, 1, time.time() - HOUR)  # the pod's clock is late
+    begun(store, 2, time.time() + HOUR)  # and this one's early
+    for attempt in (1, 2):
+        beats(store, attempt)
+    cost = cost_of(store, TRIAL)
+    assert all(0 < attempt.seconds < HOUR / 2 for attempt in cost.attempts)
 
 
 def test_scoring_is_counted_how_often_it_was_lost_included():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.steps.studies import shell_study
 
@@ -28,6 +30,7 @@ from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.opening import open_store, study_store
 from tunewright.termination import Terminated
+from tunewright.training import processes
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
 from tunewright.trial import AttemptStart, Loss, Outcome, Status
@@ -170,3 +173,20 @@ def test_what_stays_away_or_is_fenced_is_held_against_no_attempt_and_a_job_goes_
     assert said(ledger, "given-back.json") is not alive
     assert not said(ledger, "lost.json")
     assert layout.attempt_numbers(ledger.store, ledger.slot(0, 0).trial) == list(range(1, tries + 1))
+
+
+def test_a_clock_that_is_set_does_not_end_the_lease_of_a_living_process(monkeypatch: pytest.MonkeyPatch):
+    made = MemoryStore()
+    start = take(made, TRIAL, 5, now=1.0)
+    assert start is not None
+    assert processes.lives(start.pid, start.process_started)
+    real = psutil.boot_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: real() + 2.0)  # the boot moves with the clock on the wall
+    if hasattr(psutil, "_pslinux"):
+        monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real() + 2.0)
+    assert processes.lives(start.pid, start.process_started)
+
+
+def test_a_process_that_has_ended_or_only_has_the_same_id_does_not_live():
+    assert not processes.lives(dead().pid, processes.born(os.getpid()))
+    assert not processes.lives(os.getpid(), processes.born(os.getpid()) - 1.0)

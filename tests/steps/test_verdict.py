@@ -29,8 +29,9 @@ def place(tmp_path) -> str:
 
 
 def after_a_round(ledger: Ledger, *errors: TunewrightError | None, session: str = "one") -> Head:
-    """The head after a round whose slots met these errors."""
-    round_ = propose(ledger, session)["round"]
+    """The head after a round whose slots met these errors, at the time at which the session began."""
+    began = ledger.session(session).started
+    round_ = propose(ledger, session, clock=lambda: began)["round"]
     for slot, error in enumerate(errors):
         runner: Runner = LocalRunner() if error is None else Refusing(error)
         try:
@@ -39,7 +40,7 @@ def after_a_round(ledger: Ledger, *errors: TunewrightError | None, session: str 
             assert met is error  # noqa: PT017 - as the step's exit code
         evaluate(ledger, session, round_, slot, runner=runner)
     update_surrogate(ledger, session, round_)
-    return update_policy(ledger, session, round_)
+    return update_policy(ledger, session, round_, clock=lambda: began)
 
 
 def test_a_round_that_was_refused_as_a_whole_fails_the_session_in_the_words_of_who_refused(place: str) -> None:
@@ -89,3 +90,31 @@ def test_one_result_is_enough(place: str) -> None:
     ledger = opened(place, shell_study(budget={"trials": 2, "parallel_trials": 2}))
     head = after_a_round(ledger, LOST, None)
     assert (head.finished, head.failed) == ("2 trials, budget.trials is 2", False)
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_no_round_begins_after_the_session_s_time_however_late_it_goes_on(place: str, rounds: int) -> None:
+    budget = {"trials": 40, "parallel_trials": 1, "wall_time": "1h"}
+    ledger = opened(place, shell_study(budget=budget))
+    for _ in range(rounds):
+        assert after_a_round(ledger, None).finished is None
+    late = ledger.session("one").started + 3700
+    assert propose(ledger, "one", clock=lambda: late) == {"round": rounds, "slots": [], "done": True}
+    head = ledger.head()[0]
+    assert (head.finished, head.failed) == ("3700 s, budget.wall_time is 3600 s", False)
+    assert ledger.plan(rounds) is None
+
+
+def test_a_round_that_was_begun_in_time_is_gone_on_with(place: str) -> None:
+    ledger = opened(place, shell_study(budget={"trials": 40, "parallel_trials": 1, "wall_time": "1h"}))
+    propose(ledger, "one", clock=lambda: ledger.session("one").started)
+    late = ledger.session("one").started + 3700
+    assert propose(ledger, "one", clock=lambda: late) == {"round": 0, "slots": [0], "done": False}
+
+
+def test_a_session_whose_time_is_over_without_one_result_has_failed(place: str) -> None:
+    ledger = opened(place, shell_study(budget={"trials": 40, "parallel_trials": 1, "wall_time": "1h"}))
+    assert after_a_round(ledger, LOST).finished is None
+    late = ledger.session("one").started + 3700
+    assert propose(ledger, "one", clock=lambda: late)["done"]
+    assert ledger.head()[0].failed

@@ -55,7 +55,16 @@ def test_an_incomplete_mounted_secret_is_refused_although_the_environment_has_ke
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["127.0.0.1:9000", "ftp://host", "http://", "http://host:port", "http://host/path", "http://host?a=1"]
+    "endpoint",
+    [
+        "127.0.0.1:9000",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://host/path",
+        "http://host?a=1",
+        "http://[::1:9000",
+    ],
 )
 def test_an_endpoint_must_have_its_form(endpoint: str) -> None:
     with pytest.raises(InputError, match=r"TUNEWRIGHT_S3_ENDPOINT must be http\(s\)://host"):

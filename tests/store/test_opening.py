@@ -30,7 +30,7 @@ def test_memory_is_one_store_in_this_process() -> None:
     assert open_store("memory:") is open_store("memory:")
 
 
-@pytest.mark.parametrize("address", ["", "file:", "file://elsewhere/data", "a\0b"])
+@pytest.mark.parametrize("address", ["", "file:", "file://elsewhere/data", "file://[abc/x", "a\0b"])
 def test_an_address_must_name_a_directory(address: str) -> None:
     with pytest.raises(InputError, match=r"must name a directory.*use a path"):
         open_store(address)

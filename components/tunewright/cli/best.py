@@ -26,7 +26,7 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     """Print the best configuration of STUDY (its name or its file).
 
     \b
-    python train.py $(tunewright best my-study --format flags)
+    eval "python train.py $(tunewright best my-study --format flags)"
     """
     from ..embedded.loop import result_of
     from ..report.configuration import as_flags

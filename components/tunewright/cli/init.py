@@ -38,7 +38,12 @@ def command(table: Path, target: str | None, name: str | None, output: Path | No
             file.write(text)
     except FileExistsError:
         raise InputError(
-            f"--output must name a new file, got {output} which exists; remove it or choose another"
+            f"--output must name a new file, got {output} "
+            + (
+                "which exists; remove it or choose another"
+                if output.exists()
+                else f"below {output.parent}, which is none; choose another"
+            )
         ) from None
     except OSError as error:
         raise InputError(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from ..errors import InputError
 from . import options
 
 
@@ -27,8 +31,7 @@ def command(study: str, store: str, session: str | None, output: Path) -> None:
 
     ledger = options.ledger_of(study, store)
     page = draw(ledger, session or ledger.head()[0].session)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page, encoding="utf-8")
+    _write(output, page.encode())
     click.echo(f"wrote {output}")
 
 
@@ -37,5 +40,31 @@ def copy_page(address: str, session: str, output: Path) -> None:
     from ..steps.ledger import Ledger
     from ..store import layout
 
+    _write(output, Ledger.at(address).store.get(layout.report(session)).data)
+
+
+def check_output(output: Path) -> None:
+    """Refuse a file that cannot be written before hours of work end at it. Raises InputError."""
+    with _refusing(output), tempfile.TemporaryFile(dir=_folder(output)):
+        pass
+
+
+def _write(output: Path, page: bytes) -> None:
+    with _refusing(output):
+        _folder(output)
+        output.write_bytes(page)
+
+
+def _folder(output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(Ledger.at(address).store.get(layout.report(session)).data)
+    return output.parent
+
+
+@contextmanager
+def _refusing(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the page must go to a file that can be written, got {output} ({error.strerror}); choose another"
+        ) from None

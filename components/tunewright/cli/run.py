@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @options.study_file
 @options.store
 @click.option("--session", help="Id of the session; `new` begins another. Default: go on with the latest one.")
-@click.option("--trials", type=click.IntRange(1), help="Instead of budget.trials.")
+@click.option("--trials", type=click.IntRange(1, 100_000), help="Instead of budget.trials.")
 @click.option("--parallel", type=click.IntRange(1, 256), help="Instead of budget.parallel_trials.")
-@click.option("--seed", type=click.IntRange(0), help="Instead of seed.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Instead of seed.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write the report page to this file."
 )
@@ -57,6 +57,10 @@ def command(
     from ..study_file import load_study, placed
     from ..training.parameters import parameter_mistakes
 
+    if report is not None:
+        from .report import check_output
+
+        check_output(report)
     try:
         study = _with(load_study(file, checks=[parameter_mistakes]), trials=trials, parallel=parallel, seed=seed)
         if not (quiet or as_json) and _had_ended(study.name, store, session):

@@ -18,7 +18,7 @@ from ..steps.update_surrogate import update_surrogate
 from ..store import layout
 from ..store.opening import check_name, open_store, study_store
 from ..study import Study
-from ..trial import Champion, Head, Plan, PolicyRecord, Result, SurrogateRecord
+from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord
 from .workers import Ended, Workers
 
 
@@ -58,8 +58,18 @@ def choose_session(store: str, study: str, wanted: str | None) -> str:
     found = Ledger(study_store(open_store(store), study)).find_head()
     if found is None:
         return "001"
-    head = found[0]
-    return f"{head.epoch + 1:03d}" if wanted == "new" else head.session
+    head, number = found[0], found[0].epoch + 1
+    if wanted is None:
+        return head.session
+    while not _free(Ledger(study_store(open_store(store), study)), f"{number:03d}", head):
+        number += 1
+    return f"{number:03d}"
+
+
+def _free(ledger: Ledger, session: str, head: Head) -> bool:
+    """Whether a new session can have this id: nobody has it, or it was begun just now and died before it claimed the study."""
+    taken = layout.find(ledger.store, SessionRecord, layout.session(session))
+    return taken is None or taken.epoch == head.epoch + 1
 
 
 def run_study(
@@ -112,7 +122,9 @@ def run_study(
 
 
 def _round(ledger: Ledger, session: str, workers: Workers, progress: Progress, clock: Clock) -> Head:
-    proposed = propose(ledger, session)
+    proposed = propose(ledger, session, clock=clock)
+    if proposed["done"]:  # its time was over before this round began
+        return ledger.head()[0]
     plan = ledger.plan(proposed["round"])
     if plan is None:
         raise InputError(

@@ -17,15 +17,15 @@ def cost_of(store: Store, trial: str, *, evaluate_seconds: float = 0.0, gpu_seco
         evaluate_seconds: of the scoring that counts; those that were lost have left word.
         gpu_seconds: of the same.
     """
-    last = _last_signs(store, trial)
-    numbers = sorted(last)
+    signs = _signs(store, trial)
+    numbers = sorted(signs)
     starts = layout.find_all(store, AttemptStart, [layout.attempt(trial, number, "start.json") for number in numbers])
     outcomes = layout.find_all(store, Outcome, [layout.attempt(trial, number, "outcome.json") for number in numbers])
     losses = layout.find_all(store, Loss, [layout.attempt(trial, number, LOST) for number in numbers])
     words = [outcome or loss for outcome, loss in zip(outcomes, losses, strict=True)]
     share = max((word.gpu_seconds / _seconds(word) for word in words if word and _seconds(word)), default=0.0)
     attempts = [
-        _attempt(store, start, word, last[start.attempt], share)
+        _attempt(store, start, word, signs[start.attempt], share)
         for start, word in zip(starts, words, strict=True)
         if start is not None
     ]
@@ -38,18 +38,17 @@ def cost_of(store: Store, trial: str, *, evaluate_seconds: float = 0.0, gpu_seco
     )
 
 
-def _last_signs(store: Store, trial: str) -> dict[int, float]:
-    """When anything was last written for each attempt."""
+def _signs(store: Store, trial: str) -> dict[int, float]:
+    """Seconds between the first and the last thing that was written for each attempt, all by the clock of the store."""
     prefix = layout.attempts(trial)
-    last: dict[int, float] = {}
+    written: dict[int, list[float]] = {}
     for entry in store.list(prefix):
-        number = int(entry.key[len(prefix) :].split("/")[0])
-        last[number] = max(last.get(number, 0.0), entry.modified)
-    return last
+        written.setdefault(int(entry.key[len(prefix) :].split("/")[0]), []).append(entry.modified)
+    return {number: max(times) - min(times) for number, times in written.items()}
 
 
-def _attempt(store: Store, start: AttemptStart, word: Outcome | Loss | None, last: float, share: float) -> AttemptCost:
-    seconds = _seconds(word) if word else max(0.0, last - start.started)
+def _attempt(store: Store, start: AttemptStart, word: Outcome | Loss | None, lived: float, share: float) -> AttemptCost:
+    seconds = _seconds(word) if word else lived
     ended: Ending
     if isinstance(word, Outcome):
         ended = word.state

@@ -20,6 +20,7 @@ import psutil
 from ..errors import STORE_AWAY, AlreadyExists, AttemptLost, InputError, NotFound
 from ..store import layout
 from ..store.port import Store
+from ..training.processes import born, lives
 from ..training.reported import sound
 from ..trial import AttemptStart, Heartbeat, Loss, Outcome
 
@@ -66,14 +67,13 @@ def take(
             return layout.read(store, AttemptStart, layout.attempt(trial, numbers[-1], "start.json"))
         if sum(not _given_back(store, trial, number) for number in numbers) >= most:
             return None
-        process = psutil.Process()
         start = AttemptStart(
             trial=trial,
             attempt=(numbers[-1] if numbers else 0) + 1,
             host=socket.gethostname(),
             boot=boot_id(),
-            pid=process.pid,
-            process_started=process.create_time(),
+            pid=os.getpid(),
+            process_started=born(os.getpid()),
             started=now,
         )
         try:
@@ -91,7 +91,7 @@ def _void(store: Store, trial: str, number: int) -> bool:
         if not _open(store, trial, number):
             return True
         if start is not None and start.boot == boot_id():
-            if not _running(start):
+            if not lives(start.pid, start.process_started):
                 # it may have written its outcome between our look and its end
                 return layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None
         else:
@@ -102,14 +102,6 @@ def _void(store: Store, trial: str, number: int) -> bool:
                 return True
         time.sleep(POLL_SECONDS)
     return False
-
-
-def _running(start: AttemptStart) -> bool:
-    try:
-        process = psutil.Process(start.pid)
-        return abs(process.create_time() - start.process_started) < 0.1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def _beat(store: Store, trial: str, number: int) -> str | None:

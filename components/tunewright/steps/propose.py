@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from ..errors import Conflict
 from ..stopping.verbs import promotions
 from ..store import layout
 from ..study import Study
 from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, trial_id
 from .knowledge import knowledge_for
-from .ledger import Ledger, seed_for
+from .ledger import Clock, Ledger, seed_for
 from .peers import ended_peers
+from .update_policy import out_of_time, verdict
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
@@ -18,13 +21,32 @@ def main(*, study: str, session: str) -> dict[str, Any]:
     return propose(Ledger.at(study), session)
 
 
-def propose(ledger: Ledger, session: str) -> dict[str, Any]:
-    """The open round's plan, made now unless it exists. Returns ``round``, ``slots`` and ``done``."""
-    head, _ = ledger.owned(session)
+def propose(ledger: Ledger, session: str, *, clock: Clock = time.time) -> dict[str, Any]:
+    """The open round's plan, made now unless it exists or the session's time is over. Returns ``round``, ``slots`` and ``done``."""
+    head = _in_time(ledger, session, clock)
     if head.finished is not None:
         return {"round": head.round, "slots": [], "done": True}
     plan = ledger.plan(head.round) or _make(ledger, head, ledger.session(session))
     return {"round": head.round, "slots": list(range(len(plan.slots))), "done": False}
+
+
+def _in_time(ledger: Ledger, session: str, clock: Clock) -> Head:
+    """The head; of a session that goes on after its time was over, before a round was begun, ended."""
+    while True:
+        head, tag = ledger.owned(session)
+        if head.finished is not None or ledger.plan(head.round) is not None:
+            return head
+        opened, now = ledger.session(session), clock()
+        late, failed = out_of_time(opened, now), False
+        if late is None:
+            return head
+        if rounds := ledger.sealed(range(opened.first_round, head.round)):
+            best = head.best.objective if head.best else None
+            late, failed = verdict(ledger.record(), opened, rounds, best, now)
+        try:
+            return ledger.advance(head, tag, finished=late, failed=failed)
+        except Conflict:  # somebody was faster: the head says with what
+            continue
 
 
 def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:

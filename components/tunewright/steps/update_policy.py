@@ -129,10 +129,16 @@ def verdict(
         spent = f"{len(results)} trials, budget.trials is {budget.trials}"
     elif len(rounds) >= budget.rounds:
         spent = f"{len(rounds)} rounds, budget.rounds is {budget.rounds}"
-    elif budget.wall_time is not None and now - session.started >= budget.wall_time:
-        spent = f"{now - session.started:.0f} s, budget.wall_time is {budget.wall_time:.0f} s"
+    elif (late := out_of_time(session, now)) is not None:
+        spent = late
     else:
         return None, False
     if all(result.status is Status.LOST for result in results):
         return f"{spent}, and every one is LOST: {results[-1].reason}", True
     return spent, False
+
+
+def out_of_time(session: SessionRecord, now: float) -> str | None:
+    """That no round of the session may begin any more, in words; None when one may."""
+    most, gone = session.budget.wall_time, now - session.started
+    return None if most is None or gone < most else f"{gone:.0f} s, budget.wall_time is {most:.0f} s"

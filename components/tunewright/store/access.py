@@ -57,15 +57,15 @@ class Access:
 
 
 def _endpoint(endpoint: str) -> tuple[str, bool]:
-    parts = urlsplit(endpoint)
-    if "@" in parts.netloc:  # never repeat what may be a password
+    if "@" in endpoint:  # never repeat what may be a password
         raise InputError(
             "TUNEWRIGHT_S3_ENDPOINT must hold no credentials; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
         )
     try:
+        parts = urlsplit(endpoint)
         sound = parts.port != 0
     except ValueError:
-        sound = False
+        parts, sound = urlsplit(""), False
     if not sound or parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise InputError(
             f"TUNEWRIGHT_S3_ENDPOINT must be http(s)://host or http(s)://host:port, got {endpoint!r}; "

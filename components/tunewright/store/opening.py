@@ -61,7 +61,10 @@ def _directory(address: str) -> Path:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", address)
     path = address
     if scheme and scheme[1] == "file":
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            parts = urlsplit("file://elsewhere")
         path = unquote(parts.path) if parts.netloc in ("", "localhost") else ""
     elif scheme and (address.startswith(f"{scheme[0]}//") or scheme[1] == "memory"):
         raise InputError(

@@ -20,7 +20,9 @@ import psutil
 
 KEPT_BACK = 256 * 2**20  #: bytes of a container's memory for the step itself
 MARKER = "TUNEWRIGHT_ATTEMPT"
-CLOCK_SECONDS = 1.0  #: by which two processes may see another's start differ
+CLOCK_SECONDS = 0.1  #: by which two processes may see another's start differ
+_PROC = Path("/proc")
+_BORN = 19  #: place of the start time in /proc/PID/stat after the name, see proc(5)
 _GUARD = Path(__file__).with_name("guard.py")
 _SECRET_PREFIXES = ("AWS_", "TUNEWRIGHT_S3_", "MINIO_", "MC_HOST_")
 _PATIENCE = 10.0  #: seconds a guard has to end its trial before it is killed itself
@@ -55,9 +57,32 @@ def memory(process: subprocess.Popen[bytes]) -> int:
     return total
 
 
+def born(pid: int) -> float:
+    """When a process began: seconds since this host's boot, which a clock that is set does not move.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    if not _PROC.is_dir():  # macOS
+        return psutil.Process(pid).create_time()
+    try:
+        after_name = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return int(after_name[_BORN]) / os.sysconf("SC_CLK_TCK")
+
+
+def lives(pid: int, since: float) -> bool:
+    """Whether the process of this id that began then (`born`) still lives."""
+    try:
+        return abs(born(pid) - since) < CLOCK_SECONDS and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def marker(trial: str, attempt: int) -> str:
     """What the processes of one run of this launcher carry; another run has another."""
-    return f"{trial}/{attempt}/{os.getpid()}@{psutil.Process().create_time()}/{uuid.uuid4().hex}"
+    return f"{trial}/{attempt}/{os.getpid()}@{born(os.getpid())}/{uuid.uuid4().hex}"
 
 
 def end(process: subprocess.Popen[bytes], mark: str) -> None:
@@ -80,11 +105,8 @@ def reap(trial: str) -> int:
 def _launcher_lives(mark: str) -> bool:
     pid, _, created = mark.split("/")[2].partition("@")
     try:
-        launcher = psutil.Process(int(pid))
-        return (
-            abs(launcher.create_time() - float(created)) < CLOCK_SECONDS and launcher.status() != psutil.STATUS_ZOMBIE
-        )
-    except (psutil.Error, ValueError):
+        return lives(int(pid), float(created))
+    except ValueError:
         return False
 
 
