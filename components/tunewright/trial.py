@@ -7,6 +7,7 @@ the epoch; they are for people and for cost, never for deciding who wins.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -61,6 +62,15 @@ class Plan(Document):
     """Generation of the head whose policy made it."""
     seed: int
     slots: list[Slot]
+
+
+def of_default(slots: Iterable[Slot]) -> set[str]:
+    """Trials of the space's default configuration, those included that go on from one that was stopped. Slots in their order."""
+    found: set[str] = set()
+    for slot in slots:
+        if slot.origin == "default" or slot.resumes in found:
+            found.add(slot.trial)
+    return found
 
 
 class AttemptStart(Document):

@@ -193,7 +193,8 @@ def history(
     return StudyHistory(
         study=StudyRecord(digest=DIGEST, study=made, created=BEGIN),
         session=SessionRecord(
-            id=names[-1], epoch=sessions, first_round=first, started=BEGIN + current * 86400, budget=made.budget, seed=0, agent=made.agent
+            id=names[-1], epoch=sessions, first_round=first, started=BEGIN + current * 86400, budget=made.budget, seed=0, agent=made.agent,
+            goal=made.objective.goal,
         ),
         head=Head(epoch=sessions, session=names[-1], generation=1, writer="test", round=rounds, finished=finished, failed=failed),
         rounds=played,

@@ -50,12 +50,15 @@ def _row(place: Store, name: str) -> dict[str, Any]:
     try:
         ledger = Ledger(study_store(place, name))
         record, (head, _) = ledger.record(), ledger.head()
+        plan = ledger.plan(head.round)
+        ended = [result for result in ledger.results(plan) if result is not None] if plan else []
+        best = ledger.best(record.study, ended, head.best)
     except InputError as error:
         return row | {"state": f"error: {error}"}
     return row | {
         "rounds": head.round,
         "session": head.session,
         "metric": record.study.objective.metric,
-        "best": head.best.objective if head.best else None,
+        "best": best.objective if best else None,
         "state": ("failed" if head.failed else "finished") if head.finished else "open",
     }

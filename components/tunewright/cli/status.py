@@ -130,6 +130,7 @@ def describe(ledger: Ledger) -> dict[str, Any]:
     results = [result for round_ in history.rounds for result in round_.results if result is not None]
     mine = [result for result in results if result.round >= session.first_round]
     failures = [result for result in results if result.status in ("FAILED", "LOST", "INFEASIBLE")]
+    best = ledger.best(history.study.study, results, head.best)
     last = next((round_ for round_ in reversed(history.rounds) if round_.surrogate), None)
     return {
         "study": history.study.study.name,
@@ -143,7 +144,7 @@ def describe(ledger: Ledger) -> dict[str, Any]:
         "session_counts": dict(Counter(ending(result) for result in mine)),
         "counts": dict(Counter(ending(result) for result in results)),
         "metric": history.study.study.objective.metric,
-        "best": head.best.model_dump() if head.best else None,
+        "best": best.model_dump() if best else None,
         "stopping": session.stopping.rule,
         "running": [
             {"trial": trial, "step": curve[-1][0], "value": curve[-1][1]}

@@ -18,7 +18,7 @@ from ..steps.update_surrogate import update_surrogate
 from ..store import layout
 from ..store.opening import check_name, open_store, study_store
 from ..study import Study
-from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord
+from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, Slot, Status, SurrogateRecord, of_default
 from .workers import Ended, Workers
 
 
@@ -206,7 +206,7 @@ def result_of(ledger: Ledger, session: str | None = None, report: str | None = N
         best=configuration_of(ledger, head, best.trial) if best else None,
         objective=best.objective if best else None,
         best_trial=best.trial if best else None,
-        default_objective=_default(ledger, results),
+        default_objective=_default(ledger, head, results),
         reason=head.finished,
         failed=head.failed,
         trials=results,
@@ -215,14 +215,19 @@ def result_of(ledger: Ledger, session: str | None = None, report: str | None = N
     )
 
 
-def _default(ledger: Ledger, results: list[Result]) -> float | None:
-    plan = ledger.plan(0)
-    defaults = {slot.trial for slot in plan.slots if slot.origin == "default"} if plan else set()
-    return next((result.objective for result in results if result.trial in defaults), None)
+def _default(ledger: Ledger, head: Head, results: list[Result]) -> float | None:
+    """What the default configuration reached in the first trial of it that completed."""
+    defaults = of_default(_slots(ledger, head))
+    complete = (result for result in results if result.status is Status.COMPLETE and result.trial in defaults)
+    return next((result.objective for result in complete), None)
 
 
 def configuration_of(ledger: Ledger, head: Head, trial: str) -> Configuration | None:
     """The configuration of a trial, from its round's plan."""
+    return next((slot.configuration for slot in _slots(ledger, head) if slot.trial == trial), None)
+
+
+def _slots(ledger: Ledger, head: Head) -> list[Slot]:
     slots = [slot for sealed in ledger.sealed(range(head.round)) for slot in sealed.slots]
     plan = ledger.plan(head.round)
-    return next((slot.configuration for slot in slots + (plan.slots if plan else []) if slot.trial == trial), None)
+    return slots + (plan.slots if plan else [])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..study import Objective
-from ..trial import Origin, Result, Status
+from ..trial import Origin, Result, Status, of_default
 from .record import StudyHistory
 from .trials import PENDING, Trial, best, number, scored
 
@@ -57,7 +57,7 @@ class Facts:
 
     trials: Sequence[Trial]  #: of the whole study, in order
     best: Trial | None
-    default: Trial | None  #: the first trial, when it was the default configuration
+    default: Trial | None  #: the first trial of the default configuration that is complete, or else the first
     over_default: Gain | None  #: of the best over the default configuration
     best_before: float | None  #: incumbent when this session began
     session_best: Trial | None
@@ -76,9 +76,16 @@ def gather(history: StudyHistory) -> Facts:
     """The facts of a history."""
     objective = history.study.study.objective
     trials = number(history)
-    mine = [trial for trial in trials if trial.session == history.session.id]
+    mine = [
+        trial
+        for trial in trials
+        if trial.session == history.session.id or (history.taken_over and trial.round == history.session.first_round)
+    ]
     winner = best(trials, objective)
-    default = trials[0] if trials and trials[0].origin == "default" else None
+    slots = [slot for round_ in history.rounds for slot in round_.plan.slots]
+    names = of_default(slots)
+    defaults = [trial for trial in trials if trial.id in names]
+    default = next(iter([*scored(defaults), *defaults]), None)
     earlier = [trial for trial in trials if trial.round < history.session.first_round]
     before = best(earlier, objective)
     return Facts(

@@ -36,4 +36,5 @@ class StudyHistory:
     session: SessionRecord
     head: Head
     rounds: Sequence[RoundHistory]  #: all rounds of the study, of all sessions, in order
+    taken_over: bool = False  #: whether the session's first round is one that a session before it had planned
     champion: Champion | None = None

@@ -45,7 +45,7 @@ class Tables:
 def build(history: StudyHistory, belief: Belief | None, *, shrink: float = 1.0) -> Tables:
     """All rows of a history; ``shrink`` below 1 keeps fewer trials, for a page that came out too large."""
     study = history.study.study
-    space, objective = study.search_space(), study.objective
+    space, objective = study.search_space(), study.objective.model_copy(update={"goal": history.session.goal})
     facts = gather(history)
     ranking = rank(space, facts.trials, objective)
     by_importance = [row.parameter for row in ranking.importances]

@@ -80,11 +80,14 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
     if plan is not None:
         results = ledger.results(plan)
         rounds.append(RoundHistory(plan=plan, results=results, running=_running(ledger, plan, results)))
+    seen = ledger.session(session or head.session)
+    first = rounds[seen.first_round].plan.session if seen.first_round < len(rounds) else seen.id
     return StudyHistory(
         study=ledger.record(),
-        session=ledger.session(session or head.session),
+        session=seen,
         head=head,
         rounds=rounds,
+        taken_over=first != seen.id and ledger.session(first).epoch < seen.epoch,
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
     )
 

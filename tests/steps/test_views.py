@@ -1,0 +1,129 @@
+"""Status, report and result tell the same of a study, whatever became of its rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.steps.studies import shell_study
+
+from tunewright.cli.list import _row
+from tunewright.cli.status import describe
+from tunewright.embedded.loop import result_of
+from tunewright.report.facts import gather as facts_of
+from tunewright.report.summary import tiles
+from tunewright.report.tables import build
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
+from tunewright.steps.propose import propose
+from tunewright.steps.report import gather
+from tunewright.steps.update_policy import update_policy
+from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store import layout
+from tunewright.store.opening import open_store
+from tunewright.study import Study
+from tunewright.trial import Plan, Result, Slot, Status
+
+CONFIGURATION: dict[str, Any] = {"x": 0.5}
+
+
+def opened(place: Path, study: Study, session: str = "one") -> Ledger:
+    open_session(str(place), study, session, base=place, now=1.0)
+    return Ledger.at(f"{place}/{study.name}")
+
+
+def ends(ledger: Ledger, round_: int, *ends_: tuple[Status, float | None]) -> None:
+    """Results of the first slots of a round."""
+    plan = ledger.plan(round_)
+    assert plan is not None
+    for slot, (status, value) in enumerate(ends_):
+        trial = plan.slots[slot].trial
+        curve = [(1, value)] if status is Status.STOPPED and value is not None else []
+        result = Result(
+            trial=trial, round=round_, slot=slot, status=status, objective=value, curve=curve,
+            started=1.0, ended=2.0, attempt=1, reason="" if status is Status.COMPLETE else "so it was",
+        )  # fmt: skip
+        layout.create(ledger.store, result, layout.result(trial))
+
+
+def learn(ledger: Ledger, session: str, round_: int) -> None:
+    update_surrogate(ledger, session, round_, clock=lambda: 3.0)
+    update_policy(ledger, session, round_, clock=lambda: 3.0)
+
+
+def planned(ledger: Ledger, round_: int, slots: Iterable[dict[str, Any]]) -> None:
+    """A plan as the agent might have made it."""
+    head, _ = ledger.head()
+    made = [
+        Slot(**{"trial": f"{round_:08x}{index:08x}", "configuration": CONFIGURATION, "origin": "initial", **slot})
+        for index, slot in enumerate(slots)
+    ]
+    plan = Plan(round=round_, session=head.session, generation=head.generation, seed=1, slots=made)
+    layout.create(ledger.store, plan, layout.plan(round_))
+
+
+def told(ledger: Ledger) -> tuple[float | None, float | None]:
+    """What the default reached, as the result and the page have it."""
+    default = facts_of(gather(ledger)).default
+    complete = default is not None and default.status is Status.COMPLETE
+    return result_of(ledger).default_objective, default.objective if default is not None and complete else None
+
+
+BUDGET = {"trials": 40, "parallel_trials": 2}
+
+
+def test_what_a_stopped_trial_of_the_default_reached_is_not_what_the_default_is_worth(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    planned(ledger, 0, [{"origin": "default"}, {}])
+    ends(ledger, 0, (Status.STOPPED, 0.99), (Status.COMPLETE, 0.6))
+    learn(ledger, "one", 0)
+    assert told(ledger) == (None, None)
+    planned(ledger, 1, [{"origin": "promotion", "resumes": f"{0:016x}"}, {}])
+    ends(ledger, 1, (Status.COMPLETE, 0.7), (Status.COMPLETE, 0.8))
+    assert told(ledger) == (0.7, 0.7)
+
+
+def test_a_default_that_was_lost_and_tried_again_is_worth_what_it_reached_then(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    planned(ledger, 0, [{"origin": "default"}, {}])
+    ends(ledger, 0, (Status.LOST, None), (Status.COMPLETE, 0.6))
+    learn(ledger, "one", 0)
+    planned(ledger, 1, [{"origin": "default"}, {}])
+    ends(ledger, 1, (Status.COMPLETE, 0.5), (Status.COMPLETE, 0.8))
+    assert told(ledger) == (0.5, 0.5)
+
+
+def test_a_round_that_was_taken_over_is_the_session_s_that_ended_it(tmp_path: Path) -> None:
+    study = shell_study(budget=BUDGET)
+    ledger = opened(tmp_path, study)
+    propose(ledger, "one", clock=lambda: 1.0)
+    ends(ledger, 0, (Status.COMPLETE, 0.5), (Status.COMPLETE, 0.4))
+    learn(ledger, "one", 0)
+    propose(ledger, "one", clock=lambda: 1.0)
+    opened(tmp_path, study, "two")
+    ends(ledger, 1, (Status.COMPLETE, 0.9), (Status.COMPLETE, 0.3))
+    facts = facts_of(gather(ledger))
+    assert (facts.session_trials, facts.session_counts, describe(ledger)["session_trials"]) == (2, {"COMPLETE": 2}, 2)
+    assert (facts.best_before, facts.session_best and facts.session_best.objective) == (0.5, 0.9)
+    assert facts_of(gather(ledger, "one")).session_trials == 4, "what it has planned"
+
+
+@pytest.mark.parametrize("goal", [None, 0.95])
+def test_the_page_shows_the_goal_of_its_session(tmp_path: Path, goal: float | None) -> None:
+    first = shell_study(budget=BUDGET, objective={"metric": "score", "goal": 0.6})
+    opened(tmp_path, first)
+    ledger = opened(tmp_path, shell_study(budget=BUDGET, objective={"metric": "score", "goal": goal}), "two")
+    propose(ledger, "two", clock=lambda: 1.0)
+    ends(ledger, 0, (Status.COMPLETE, 0.7), (Status.COMPLETE, 0.4))
+    note = tiles(build(gather(ledger), None))[0].note
+    assert note == ("higher is better" if goal is None else "higher is better; goal 0.95")
+
+
+def test_status_and_list_count_the_best_of_the_round_that_is_open(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    propose(ledger, "one", clock=lambda: 1.0)
+    ends(ledger, 0, (Status.COMPLETE, 0.7))
+    assert describe(ledger)["best"]["objective"] == result_of(ledger).objective == 0.7
+    assert _row(open_store(str(tmp_path)), "toy")["best"] == 0.7
