@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
+from tests.benchmarks.tasks.listing import of_role
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import plain
 from tests.benchmarks.verdict.agreement import duels
@@ -250,6 +251,14 @@ def test_a_block_is_complete_and_keeps_most_runs():
     assert (every.tasks, every.methods, every.seeds) == (tasks[:1], ["tunewright", "random", "HEBO"], [0, 1])
     assert (fast.tasks, fast.seeds, fast.curves["best"].shape) == (tasks, [0, 1, 2], (3, 2, 3, 2))
     assert block(found[found["method"] == "HEBO"], tasks, ["HEBO", "TPE"]) is None
+
+
+def test_a_method_that_has_hardly_begun_does_not_hide_the_others():
+    tasks = [task.name for task in of_role("test")[:12]]
+    quick, slow = runs_of(tasks, ["without knowledge", "random"], [1]), runs_of(tasks[:7], ["Optuna GP"], [1])
+    found = pd.concat([quick, slow, runs_of(tasks[:1], ["HEBO"], [1])])
+    told = [(len(field.tasks), field.rivals) for field in blocks(found, tasks)]
+    assert told == [(12, ["random"]), (7, ["random", "Optuna GP"])]
 
 
 def test_a_failed_run_takes_its_seed_out_of_the_block_and_is_counted():

@@ -19,6 +19,7 @@ from tests.benchmarks.tables import store
 from tests.benchmarks.tasks.listing import Task, named
 
 Array = npt.NDArray[np.float64]
+LEAST = 3  #: tasks of a block that is told beside a larger one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +80,20 @@ def completed(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
-    """The largest complete block with all methods and that of the methods that answer quickly; what has most tasks comes first.
+    """The largest complete blocks with all methods, with those that have played at least half of what the busiest has, and with those that answer
+    quickly; what has most tasks comes first. Where one is larger, blocks of less than LEAST tasks are left out: they decide nothing.
 
     Parts of the agent that have not played all of a block are left out of it: the entrant, the default and the rivals decide what it holds.
     """
     done = completed(found)
     methods = [name for name in METHODS if (done["method"] == name).any()]
+    played = {name: done.loc[done["method"] == name, "task"].nunique() for name in methods}
+    common = [name for name in methods if 2 * played[name] >= max(played.values(), default=0)]
     quick = [name for name in methods if not METHODS[name].slow]
     fields = [
-        field for names in (methods, quick) if (field := block(done, tasks, _playing(done, tasks, names))) is not None
+        field
+        for names in (methods, common, quick)
+        if (field := block(done, tasks, _playing(done, tasks, names))) is not None
     ]
     distinct = [
         field
@@ -97,7 +103,8 @@ def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
             for other in fields[:place]
         )
     ]
-    return sorted(distinct, key=lambda field: -len(field.tasks))
+    large = [field for field in distinct if len(field.tasks) >= LEAST]
+    return sorted(large or distinct, key=lambda field: -len(field.tasks))
 
 
 def _playing(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> list[str]:
