@@ -80,6 +80,7 @@ def test_what_a_stopped_trial_of_the_default_reached_is_not_what_the_default_is_
     ends(ledger, 0, (Status.STOPPED, 0.99), (Status.COMPLETE, 0.6))
     learn(ledger, "one", 0)
     assert told(ledger) == (None, None)
+    assert not [row for row in build(gather(ledger), None).data["levels"] if row["label"] == "default"]
     planned(ledger, 1, [{"origin": "promotion", "resumes": f"{0:016x}"}, {}])
     ends(ledger, 1, (Status.COMPLETE, 0.7), (Status.COMPLETE, 0.8))
     assert told(ledger) == (0.7, 0.7)

@@ -170,7 +170,7 @@ def session_rows(shown: Sequence[Trial]) -> list[Row]:
 def level_rows(facts: Facts, objective: Objective) -> list[Row]:
     """Values worth a line across the picture: the goal and the default configuration, when they are within the axis."""
     low, high = domain(facts.trials, objective)
-    default = facts.default.objective if facts.default else None
+    default = facts.default.objective if facts.default and facts.default.status is Status.COMPLETE else None
     levels = [("goal", objective.goal), ("default", default)]
     return [{"label": name, "value": value} for name, value in levels if value is not None and low <= value <= high]
 
