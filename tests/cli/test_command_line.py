@@ -247,6 +247,8 @@ def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixtur
     (place / "Packed.CSV.gz").write_bytes(gzip.compress((place / "my table.csv").read_bytes()))
     assert "\nname: packed " in say(capsys, "init", "Packed.CSV.gz")
     assert "must name a new file" in say(capsys, "init", "my table.csv", "-o", "made.yaml", code=2)
+    told = say(capsys, "init", "my table.csv", "-o", "made.yaml/study.yaml", code=2)
+    assert "--output must name a new file, got made.yaml/study.yaml below made.yaml, which is no folder" in told
     assert "1 complete" in say(capsys, "run", "made.yaml", "--trials", "1", "--parallel", "1")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.steps.studies import shell_study
+from tests.steps.test_steps import opened
 
 from tunewright.cli.list import _row
 from tunewright.cli.status import describe
@@ -16,22 +17,15 @@ from tunewright.report.facts import gather as facts_of
 from tunewright.report.summary import tiles
 from tunewright.report.tables import build
 from tunewright.steps.ledger import Ledger
-from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
 from tunewright.steps.report import gather
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.store.opening import open_store
-from tunewright.study import Study
 from tunewright.trial import Plan, Result, Slot, Status
 
 CONFIGURATION: dict[str, Any] = {"x": 0.5}
-
-
-def opened(place: Path, study: Study, session: str = "one") -> Ledger:
-    open_session(str(place), study, session, base=place, now=1.0)
-    return Ledger.at(f"{place}/{study.name}")
 
 
 def ends(ledger: Ledger, round_: int, *ends_: tuple[Status, float | None]) -> None:
@@ -75,7 +69,7 @@ BUDGET = {"trials": 40, "parallel_trials": 2}
 
 
 def test_what_a_stopped_trial_of_the_default_reached_is_not_what_the_default_is_worth(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    ledger = opened(str(tmp_path), shell_study(budget=BUDGET))
     planned(ledger, 0, [{"origin": "default"}, {}])
     ends(ledger, 0, (Status.STOPPED, 0.99), (Status.COMPLETE, 0.6))
     learn(ledger, "one", 0)
@@ -87,7 +81,7 @@ def test_what_a_stopped_trial_of_the_default_reached_is_not_what_the_default_is_
 
 
 def test_a_default_that_was_lost_and_tried_again_is_worth_what_it_reached_then(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    ledger = opened(str(tmp_path), shell_study(budget=BUDGET))
     planned(ledger, 0, [{"origin": "default"}, {}])
     ends(ledger, 0, (Status.LOST, None), (Status.COMPLETE, 0.6))
     learn(ledger, "one", 0)
@@ -98,12 +92,12 @@ def test_a_default_that_was_lost_and_tried_again_is_worth_what_it_reached_then(t
 
 def test_a_round_that_was_taken_over_is_the_session_s_that_ended_it(tmp_path: Path) -> None:
     study = shell_study(budget=BUDGET)
-    ledger = opened(tmp_path, study)
+    ledger = opened(str(tmp_path), study)
     propose(ledger, "one", clock=lambda: 1.0)
     ends(ledger, 0, (Status.COMPLETE, 0.5), (Status.COMPLETE, 0.4))
     learn(ledger, "one", 0)
     propose(ledger, "one", clock=lambda: 1.0)
-    opened(tmp_path, study, "two")
+    opened(str(tmp_path), study, "two")
     ends(ledger, 1, (Status.COMPLETE, 0.9), (Status.COMPLETE, 0.3))
     facts = facts_of(gather(ledger))
     assert (facts.session_trials, facts.session_counts, describe(ledger)["session_trials"]) == (2, {"COMPLETE": 2}, 2)
@@ -114,8 +108,8 @@ def test_a_round_that_was_taken_over_is_the_session_s_that_ended_it(tmp_path: Pa
 @pytest.mark.parametrize("goal", [None, 0.95])
 def test_the_page_shows_the_goal_of_its_session(tmp_path: Path, goal: float | None) -> None:
     first = shell_study(budget=BUDGET, objective={"metric": "score", "goal": 0.6})
-    opened(tmp_path, first)
-    ledger = opened(tmp_path, shell_study(budget=BUDGET, objective={"metric": "score", "goal": goal}), "two")
+    opened(str(tmp_path), first)
+    ledger = opened(str(tmp_path), shell_study(budget=BUDGET, objective={"metric": "score", "goal": goal}), "two")
     propose(ledger, "two", clock=lambda: 1.0)
     ends(ledger, 0, (Status.COMPLETE, 0.7), (Status.COMPLETE, 0.4))
     note = tiles(build(gather(ledger), None))[0].note
@@ -123,7 +117,7 @@ def test_the_page_shows_the_goal_of_its_session(tmp_path: Path, goal: float | No
 
 
 def test_status_and_list_count_the_best_of_the_round_that_is_open(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, shell_study(budget=BUDGET))
+    ledger = opened(str(tmp_path), shell_study(budget=BUDGET))
     propose(ledger, "one", clock=lambda: 1.0)
     ends(ledger, 0, (Status.COMPLETE, 0.7))
     assert describe(ledger)["best"]["objective"] == result_of(ledger).objective == 0.7

@@ -54,7 +54,7 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([*VERBS.items()])
         with formatter.section("Commands for a cluster"):
             formatter.write_dl([(verb, help_) for verb, (_, help_) in CLUSTER_VERBS.items()])
 

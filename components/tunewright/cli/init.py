@@ -42,7 +42,7 @@ def command(table: Path, target: str | None, name: str | None, output: Path | No
             + (
                 "which exists; remove it or choose another"
                 if output.exists()
-                else f"below {output.parent}, which is none; choose another"
+                else f"below {output.parent}, which is no folder; choose another"
             )
         ) from None
     except OSError as error:

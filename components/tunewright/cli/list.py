@@ -50,9 +50,7 @@ def _row(place: Store, name: str) -> dict[str, Any]:
     try:
         ledger = Ledger(study_store(place, name))
         record, (head, _) = ledger.record(), ledger.head()
-        plan = ledger.plan(head.round)
-        ended = [result for result in ledger.results(plan) if result is not None] if plan else []
-        best = ledger.best(record.study, ended, head.best)
+        best = ledger.best(record.study, ledger.ended(head.round), head.best)
     except InputError as error:
         return row | {"state": f"error: {error}"}
     return row | {

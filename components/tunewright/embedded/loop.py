@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TRANSIENT, InputError, TransientError
@@ -55,15 +56,15 @@ def choose_session(store: str, study: str, wanted: str | None) -> str:
     """The session to run: ``wanted`` by name, ``new`` for a new one; else the latest one, or the first."""
     if wanted not in (None, "new"):
         return str(wanted)
-    found = Ledger(study_store(open_store(store), study)).find_head()
+    ledger = Ledger(study_store(open_store(store), study))
+    found = ledger.find_head()
     if found is None:
         return "001"
-    head, number = found[0], found[0].epoch + 1
+    head, _ = found
     if wanted is None:
         return head.session
-    while not _free(Ledger(study_store(open_store(store), study)), f"{number:03d}", head):
-        number += 1
-    return f"{number:03d}"
+    ids = (f"{number:03d}" for number in count(head.epoch + 1))
+    return next(session for session in ids if _free(ledger, session, head))
 
 
 def _free(ledger: Ledger, session: str, head: Head) -> bool:
@@ -177,9 +178,7 @@ def _trials(ledger: Ledger, plan: Plan, absent: list[int], workers: Workers, pro
 
 def _known(ledger: Ledger, head: Head) -> list[Result]:
     rounds = ledger.sealed(range(head.round))
-    plan = ledger.plan(head.round)
-    open_ = [result for result in ledger.results(plan) if result is not None] if plan else []
-    return [result for sealed in rounds for result in sealed.results] + open_
+    return [result for sealed in rounds for result in sealed.results] + ledger.ended(head.round)
 
 
 def _unreported(ledger: Ledger, head: Head, key: str) -> bool:

@@ -142,6 +142,11 @@ class Ledger:
         """The terminal results of a plan's slots, in order; None for trials that have not ended."""
         return layout.find_all(self.store, Result, [layout.result(slot.trial) for slot in plan.slots])
 
+    def ended(self, round_: int) -> list[Result]:
+        """The results that a round has up to now."""
+        plan = self.plan(round_)
+        return [result for result in self.results(plan) if result is not None] if plan else []
+
     def sealed(self, rounds: range) -> list[SealedRound]:
         """Sealed rounds in order. Raises InputError when one is missing."""
         unread = [round_ for round_ in rounds if round_ not in self._sealed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from ..errors import Conflict
@@ -23,30 +24,28 @@ def main(*, study: str, session: str) -> dict[str, Any]:
 
 def propose(ledger: Ledger, session: str, *, clock: Clock = time.time) -> dict[str, Any]:
     """The open round's plan, made now unless it exists or the session's time is over. Returns ``round``, ``slots`` and ``done``."""
-    head = _in_time(ledger, session, clock)
+    head, tag = ledger.owned(session)
     if head.finished is not None:
         return {"round": head.round, "slots": [], "done": True}
-    plan = ledger.plan(head.round) or _make(ledger, head, ledger.session(session))
+    plan = ledger.plan(head.round)
+    if plan is None:
+        opened = ledger.session(session)
+        reason, failed = _late(ledger, head, opened, clock())
+        if reason is not None:
+            with suppress(Conflict):  # somebody was faster: the head says with what
+                ledger.advance(head, tag, finished=reason, failed=failed)
+            return propose(ledger, session, clock=clock)
+        plan = _make(ledger, head, opened)
     return {"round": head.round, "slots": list(range(len(plan.slots))), "done": False}
 
 
-def _in_time(ledger: Ledger, session: str, clock: Clock) -> Head:
-    """The head; of a session that goes on after its time was over, before a round was begun, ended."""
-    while True:
-        head, tag = ledger.owned(session)
-        if head.finished is not None or ledger.plan(head.round) is not None:
-            return head
-        opened, now = ledger.session(session), clock()
-        late, failed = out_of_time(opened, now), False
-        if late is None:
-            return head
-        if rounds := ledger.sealed(range(opened.first_round, head.round)):
-            best = head.best.objective if head.best else None
-            late, failed = verdict(ledger.record(), opened, rounds, best, now)
-        try:
-            return ledger.advance(head, tag, finished=late, failed=failed)
-        except Conflict:  # somebody was faster: the head says with what
-            continue
+def _late(ledger: Ledger, head: Head, session: SessionRecord, now: float) -> tuple[str | None, bool]:
+    """Why a session ends whose time is over before it begins its next round, and whether as a failure; (None, False) when it is not."""
+    late = out_of_time(session, now)
+    rounds = ledger.sealed(range(session.first_round, head.round)) if late is not None else []
+    if not rounds:
+        return late, False
+    return verdict(ledger.record(), session, rounds, head.best.objective if head.best else None, now)
 
 
 def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:

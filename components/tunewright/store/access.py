@@ -63,10 +63,11 @@ def _endpoint(endpoint: str) -> tuple[str, bool]:
         )
     try:
         parts = urlsplit(endpoint)
-        sound = parts.port != 0
+        extra = parts.path.strip("/") or parts.query
+        sound = parts.port != 0 and parts.scheme in ("http", "https") and bool(parts.hostname) and not extra
     except ValueError:
-        parts, sound = urlsplit(""), False
-    if not sound or parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        sound = False
+    if not sound:
         raise InputError(
             f"TUNEWRIGHT_S3_ENDPOINT must be http(s)://host or http(s)://host:port, got {endpoint!r}; "
             "write it such as http://127.0.0.1:9000"

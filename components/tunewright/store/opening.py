@@ -63,9 +63,9 @@ def _directory(address: str) -> Path:
     if scheme and scheme[1] == "file":
         try:
             parts = urlsplit(address)
+            path = unquote(parts.path) if parts.netloc in ("", "localhost") else ""
         except ValueError:
-            parts = urlsplit("file://elsewhere")
-        path = unquote(parts.path) if parts.netloc in ("", "localhost") else ""
+            path = ""
     elif scheme and (address.startswith(f"{scheme[0]}//") or scheme[1] == "memory"):
         raise InputError(
             f"a store address must be a directory, file:///path, s3://bucket/prefix or memory:, got one of scheme "

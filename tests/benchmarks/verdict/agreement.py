@@ -14,18 +14,16 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Literal, TypeAlias
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.schedule import CHECKED, CHECKED_TASKS
 from tests.benchmarks.verdict import ranks, wins
+from tests.benchmarks.verdict.__main__ import RESULTS, plain
 from tests.benchmarks.verdict.field import Field, block, completed, present
 
-RESULTS = Path(__file__).parents[1] / "results"
 Outcome: TypeAlias = Literal[
     "agree", "disagree", "decided by tables only", "decided by real runs only", "decided by neither"
 ]
@@ -45,30 +43,28 @@ class Duel:
 
 def duels(table: Field, real: Field) -> list[Duel]:
     """All pairs on all tasks. Both fields hold the same tasks and methods in the same order."""
-    means = [field.curves["best"][..., -1].mean(axis=2) for field in (table, real)]
-    apart = wins.width(table.rows)[:, 0]
+    decided = [wins.ahead(field.ends, field.rows) for field in (table, real)]
     return [
         Duel(
-            task=task,
+            task=name,
             first=table.methods[a],
             second=table.methods[b],
-            table=float(ahead[0]),
-            real=float(ahead[1]),
-            outcome=_outcome(*ahead, apart[place]),
+            table=float(table.ends[task, a] - table.ends[task, b]),
+            real=float(real.ends[task, a] - real.ends[task, b]),
+            outcome=_outcome(*(int(of[task, a, b]) for of in decided)),
         )
-        for place, task in enumerate(table.tasks)
+        for task, name in enumerate(table.tasks)
         for a, b in combinations(range(len(table.methods)), 2)
-        if (ahead := [float(of[place, a] - of[place, b]) for of in means])
     ]
 
 
-def _outcome(table: float, real: float, apart: float) -> Outcome:
-    decided = abs(table) > apart, abs(real) > apart
-    if decided == (True, True):
-        return "agree" if (table > 0) == (real > 0) else "disagree"
-    if decided == (True, False):
+def _outcome(table: int, real: int) -> Outcome:
+    """Of two decisions, 0 where there is none."""
+    if table and real:
+        return "agree" if table == real else "disagree"
+    if table:
         return "decided by tables only"
-    return "decided by real runs only" if decided[1] else "decided by neither"
+    return "decided by real runs only" if real else "decided by neither"
 
 
 def compared() -> tuple[Field, Field]:
@@ -105,12 +101,11 @@ def main() -> None:
         "duels": [asdict(duel) for duel in found],
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "dev-agreement-accuracy.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    (RESULTS / "dev-agreement-accuracy.json").write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
 
 
 def _ranks(field: Field) -> dict[str, float]:
-    means = field.curves["best"][..., -1].mean(axis=2)
-    return dict(zip(field.methods, np.round(ranks.mean_ranks(means), 3).tolist(), strict=True))
+    return dict(zip(field.methods, ranks.mean_ranks(field.ends).tolist(), strict=True))
 
 
 def show(

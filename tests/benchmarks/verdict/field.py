@@ -54,9 +54,14 @@ class Field:
         """``(T, M, S)``: the incumbent after a number of trials, whole rounds counted."""
         return self.curves["best"][..., trials // batch - 1]
 
+    @property
+    def ends(self) -> Array:
+        """``(T, M)``: the last incumbent, mean over seeds."""
+        return np.asarray(self.curves["best"][..., -1].mean(axis=2))
+
     def best_at_end(self, method: str) -> Array:
         """``(T,)``: mean over seeds."""
-        return np.asarray(self.curves["best"][:, self.column(method), :, -1].mean(axis=1))
+        return np.asarray(self.ends[:, self.column(method)])
 
     def column(self, method: str) -> int:
         return self.methods.index(method)

@@ -102,7 +102,7 @@ def _wins(field: Field, means: np.ndarray, name: str) -> dict[str, float]:
 
 def _duels(field: Field) -> dict[str, dict[str, list[int]]]:
     """Tasks won, tied and lost at the end by every method (outer) against every other (inner)."""
-    counts = wins.duels(field.curves["best"][..., -1].mean(axis=2), field.rows)
+    counts = wins.duels(field.ends, field.rows)
     return {
         one: {other: counts[i, j].tolist() for j, other in enumerate(field.methods) if i != j}
         for i, one in enumerate(field.methods)

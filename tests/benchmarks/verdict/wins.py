@@ -33,7 +33,12 @@ def strict_wins(means: Array, rows: Array) -> Mask:
 
 
 def duels(means: Array, rows: Array) -> npt.NDArray[np.int64]:
-    """``(M, M, 3)``: tasks that the first wins, ties and loses against the second, by the same width."""
-    ahead = means[:, :, None] - means[:, None, :]
-    apart = width(rows)[:, :, None]
-    return np.stack([(ahead > apart).sum(0), (np.abs(ahead) <= apart).sum(0), (ahead < -apart).sum(0)], axis=-1)
+    """``(M, M, 3)``: tasks that the first wins, ties and loses against the second."""
+    decided = ahead(means, rows)
+    return np.stack([(decided == outcome).sum(0) for outcome in (1, 0, -1)], axis=-1)
+
+
+def ahead(means: Array, rows: Array) -> npt.NDArray[np.int64]:
+    """``(T, M, M)``: 1 where the first is ahead of the second by more than the same width, -1 where it is behind, 0 for a tie."""
+    by, apart = means[:, :, None] - means[:, None, :], width(rows)[:, :, None]
+    return (by > apart).astype(np.int64) - (by < -apart)
