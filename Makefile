@@ -29,7 +29,7 @@ demo: $(READY) ## tune XGBoost on breast cancer (569 rows, real) and write demo/
 
 test: $(READY) ## lint, types, generated files, and all tests that need no cluster
 	$(MAKE) --no-print-directory lint check
-	$(RUN)python -m pytest -m "not containers and not cluster and not data" $(PYTEST)
+	$(RUN)python -m pytest -m "not containers and not cluster and not data" -n logical --maxprocesses 8 $(PYTEST)
 
 # CLUSTER: a tool that loads images into the cluster's node (CLUSTER load IMAGE...), beside it base-image, which makes their base. Without
 # it, `make images` with a BASE_IMAGE of your own and bring the images to the cluster of your KUBECONFIG yourself.
@@ -41,7 +41,7 @@ test-cluster: export ARGO_CRDS ?= $(wildcard $(dir $(shell command -v argo))../a
 
 test-cluster: images ## images, and all tests in containers and on the cluster of KUBECONFIG (35 minutes)
 	$(if $(CLUSTER),"$(CLUSTER)" load $$(grep /tunewright/ images/images.txt))
-	$(RUN)python -m pytest -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 $(PYTEST)
+	$(RUN)python -m pytest -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 -n 2 --dist loadgroup --maxschedchunk 1 $(PYTEST)
 
 images: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 images: $(READY) ## build both container images from wheels, print their sizes; BASE_IMAGE chooses the base

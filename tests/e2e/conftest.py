@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.installation import Installation, installed
+from tests.e2e.installation import NAME, Installation, installed
 
 STUDY = """\
 name: {name}
@@ -46,5 +46,5 @@ def cluster() -> None:
 
 @pytest.fixture(scope="session")
 def installation(cluster: None) -> Iterator[Installation]:
-    with installed(Path(tempfile.gettempdir()) / "tunewright-e2e-minio") as made:
+    with installed(Path(tempfile.gettempdir()) / NAME) as made:
         yield made

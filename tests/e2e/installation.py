@@ -26,7 +26,7 @@ from tunewright.steps.ledger import Ledger
 ROOT = Path(__file__).parents[2]
 INSTALL = Path(__file__).parent / "install"
 T = TypeVar("T")
-NAME = "tunewright-e2e"
+NAME = "-".join(["tunewright-e2e", *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])])  #: of the namespace; each worker has its own
 STORE = "s3://tunewright/studies"
 OPTIONS = Options(trial_cpu="50m", trial_memory="768Mi")  #: four trials side by side on a small node
 
@@ -54,6 +54,7 @@ class Installation:
 
     namespace: Namespace
     keys: dict[str, str]
+    folder: Path  #: what `kubectl apply -k` was given
 
     @contextmanager
     def ledger(self, study: str) -> Iterator[Ledger]:
@@ -102,26 +103,37 @@ class Installation:
 
 
 @contextmanager
-def installed(volume: Path) -> Iterator[Installation]:
+def installed(folder: Path) -> Iterator[Installation]:
     """Install, and remove it again unless TUNEWRIGHT_E2E_KEEP is set.
 
     Args:
-        volume: folder for MinIO's data where the cluster has no default StorageClass; the node must be this machine then.
+        folder: place of the overlay, and of MinIO's data where the cluster has no default StorageClass; the node must be this machine then.
     """
-    kubectl("apply", "-k", str(INSTALL))
-    own_volume = not has_default_storage_class()
+    install = overlay(folder / "install", INSTALL, NAME)
+    kubectl("apply", "-k", str(install))
+    own_volume, volume = not has_default_storage_class(), folder / "minio"
     if own_volume:
         make_volume(volume)
     keys = make_secrets()
     try:
         kubectl("-n", NAME, "rollout", "status", "statefulset/minio", "--timeout=180s")
         kubectl("-n", NAME, "wait", "--for=condition=complete", "job/minio-setup", "--timeout=180s")
-        yield Installation(Namespace(name=NAME), keys)
+        yield Installation(Namespace(name=NAME), keys, install)
     finally:
         if not os.environ.get("TUNEWRIGHT_E2E_KEEP"):
-            uninstall(INSTALL, NAME)
+            uninstall(install, NAME)
             if own_volume:
                 remove_volume(volume)
+
+
+def overlay(folder: Path, install: Path, namespace: str) -> Path:
+    """An installation in a namespace of another name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", f"namespace: {namespace}"]
+    (folder / "kustomization.yaml").write_text(
+        "\n".join([*lines, "resources:", f"  - {os.path.relpath(install, folder)}"])
+    )
+    return folder
 
 
 def uninstall(folder: Path, namespace: str) -> None:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.installation import INSTALL, NAME, ROOT, kubectl, uninstall
+from tests.e2e.installation import NAME, ROOT, kubectl, overlay, uninstall
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 INSTALLS = ROOT / "manifests" / "installs"
-
-
-def overlay(folder: Path, install: str, namespace: str) -> Path:
-    """An installation in a namespace of another name."""
-    lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", f"namespace: {namespace}"]
-    (folder / "kustomization.yaml").write_text(
-        "\n".join([*lines, "resources:", f"  - {os.path.relpath(INSTALLS / install, folder)}"])
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +24,7 @@ def empty_namespace(cluster) -> Iterator[str]:
 
 @pytest.mark.parametrize("install", sorted(path.name for path in INSTALLS.iterdir()))
 def test_the_api_server_takes_every_object(empty_namespace, tmp_path: Path, install: str):
-    rendered = kubectl("kustomize", str(overlay(tmp_path, install, empty_namespace)))
+    rendered = kubectl("kustomize", str(overlay(tmp_path, INSTALLS / install, empty_namespace)))
     answer = kubectl("apply", "--dry-run=server", "--server-side", "--force-conflicts", "-f", "-", given=rendered)
     assert answer.count("(server dry run)") == rendered.count("\nkind: ") + rendered.startswith("kind: ")
 
@@ -42,14 +32,14 @@ def test_the_api_server_takes_every_object(empty_namespace, tmp_path: Path, inst
 def test_installing_again_changes_nothing(installation):
     # the setup Job goes by itself some minutes after it has ended, and is then made again
     others = "app.kubernetes.io/name!=minio-setup"
-    done = subprocess.run(["kubectl", "diff", "-k", str(INSTALL), "--selector", others], capture_output=True, text=True)
+    done = subprocess.run(["kubectl", "diff", "-k", str(installation.folder), "--selector", others], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_data_outlives_installing_again_and_a_new_server(installation):
     with installation.ledger("kept") as ledger:
         ledger.store.create("document", b"kept")
-    kubectl("apply", "-k", str(INSTALL))
+    kubectl("apply", "-k", str(installation.folder))
     kubectl("-n", NAME, "rollout", "restart", "statefulset/minio")
     kubectl("-n", NAME, "rollout", "status", "statefulset/minio", "--timeout=180s")
     with installation.ledger("kept") as ledger:
@@ -58,7 +48,7 @@ def test_data_outlives_installing_again_and_a_new_server(installation):
 
 
 def test_uninstalling_leaves_nothing(cluster, tmp_path: Path):
-    folder, name = overlay(tmp_path, "standalone", f"{NAME}-removed"), f"{NAME}-removed"
+    folder, name = overlay(tmp_path, INSTALLS / "standalone", f"{NAME}-removed"), f"{NAME}-removed"
     kubectl("apply", "-k", str(folder))
     assert "tunewright" in kubectl("-n", name, "get", "workflowtemplates", "--output", "name")
     uninstall(folder, name)

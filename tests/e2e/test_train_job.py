@@ -32,7 +32,12 @@ from tunewright.training.job_trainjob import INDEX, runtime, train_job
 
 MODULE = "github.com/kubeflow/trainer/v2@v2.1.0"
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("trainer"),  # whoever made the CRDs removes them
+]
 
 
 @pytest.fixture(scope="module")
