@@ -32,7 +32,9 @@ def test_the_api_server_takes_every_object(empty_namespace, tmp_path: Path, inst
 def test_installing_again_changes_nothing(installation):
     # the setup Job goes by itself some minutes after it has ended, and is then made again
     others = "app.kubernetes.io/name!=minio-setup"
-    done = subprocess.run(["kubectl", "diff", "-k", str(installation.folder), "--selector", others], capture_output=True, text=True)
+    done = subprocess.run(
+        ["kubectl", "diff", "-k", str(installation.folder), "--selector", others], capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
