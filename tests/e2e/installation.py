@@ -26,9 +26,7 @@ from tunewright.steps.ledger import Ledger
 ROOT = Path(__file__).parents[2]
 INSTALL = Path(__file__).parent / "install"
 T = TypeVar("T")
-NAME = "-".join(
-    ["tunewright-e2e", *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])]
-)  #: of the namespace; each worker has its own
+NAME = f"tunewright-e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  #: namespace; each pytest-xdist worker has its own
 STORE = "s3://tunewright/studies"
 OPTIONS = Options(trial_cpu="50m", trial_memory="768Mi")  #: four trials side by side on a small node
 
