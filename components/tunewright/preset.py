@@ -36,6 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "refit_every": 25,
         "history": 25,
         "entropy": 0.0,
+        "curves": False,
     },
 }
 
@@ -104,6 +105,9 @@ class AgentSettings(Model):
     """New real results that fill D_F and make the surrogate fit again; paper: 25 or 100."""
     history: int | None = Field(default=None, ge=2)
     """Latest results the surrogate is fitted on (the size of D_F); None takes all."""
+    curves: bool = True
+    """Where a learning curve shows what shorter training would have given, and that beats the best, try it: one trial a round. Built-in boosted
+    trees show it of `n_estimators`, a command of what `trial.steps` names. The paper has none of it."""
 
     @model_validator(mode="before")
     @classmethod

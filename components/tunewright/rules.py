@@ -13,7 +13,7 @@ import numpy as np
 
 from .constraint import Constraint
 from .errors import nearest
-from .parameter import BoolParameter, Configuration, Parameter, Value
+from .parameter import BoolParameter, Configuration, IntParameter, Parameter, Value
 from .space import FEASIBILITY_DRAWS, Space
 
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
@@ -48,7 +48,7 @@ def cross_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) 
     constraints, unsound = _constraints(raw.get("constraints"), declared)
     if not problems and not unsound and len(parameters) == len(declared):
         unsound = _feasibility_problems(constraints, parameters)
-    return problems + unsound + _trial_problems(raw, declared)
+    return problems + unsound + _trial_problems(raw, declared) + _steps_problems(raw, parameters)
 
 
 def _condition_problems(declared: list[str], parameters: Mapping[str, Parameter]) -> list[Mistake]:
@@ -212,6 +212,21 @@ def _trial_problems(raw: Mapping[str, Any], declared: list[str]) -> list[Mistake
         ):
             problems.append((("data", "target"), "a table needs the column to predict, got nothing; set data.target"))
     return problems
+
+
+def _steps_problems(raw: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> list[Mistake]:
+    """``trial.steps`` speaks of a whole number that is searched."""
+    trial, space = raw.get("trial"), raw.get("space")
+    name = trial.get("steps") if isinstance(trial, Mapping) else None
+    if not isinstance(name, str) or not isinstance(space, Mapping):
+        return []
+    if name not in space:
+        remedy = nearest(name, [str(known) for known in space])
+        return [(("trial", "steps"), f"must name a parameter of the space, got {name!r}; {remedy}")]
+    if name in parameters and not isinstance(parameters[name], IntParameter):
+        got = f"{name!r} of type {parameters[name].type}"
+        return [(("trial", "steps"), f"steps must be counted by a whole number, got {got}; make it an int")]
+    return []
 
 
 def _command_problems(trial: Mapping[str, Any], declared: list[str], *, has: Mapping[str, bool]) -> list[Mistake]:

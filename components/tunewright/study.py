@@ -23,7 +23,7 @@ from .early import NoStopping, Stopping
 from .preset import AgentSettings
 from .quantity import Duration, Size
 from .rules import PARAMETER_NAME, cross_problems
-from .space import MAX_PARAMETERS, Condition, Model, Parameter, Space, Value
+from .space import MAX_PARAMETERS, Condition, IntParameter, Model, Parameter, Space, Value
 
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 METRIC_NAME = r"^[A-Za-z_][A-Za-z0-9_./@-]{0,126}$"
@@ -227,6 +227,9 @@ class CommandTrial(_Template):
     stdout_pattern: str | None = None
     """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts.
     With a group `step` too, every match is a line of the stream. TensorBoard's event files in `{output}` are read without being asked."""
+    steps: str | None = None
+    """A whole-number parameter that counts the steps of the stream: after step 40 a trial has what one with this parameter at 40 ends with, as
+    with trees of a boosted model, or epochs when no schedule looks ahead. Its curve then speaks for configurations that nobody has tried."""
 
     @model_validator(mode="after")
     def _check(self) -> CommandTrial:
@@ -287,6 +290,16 @@ class Study(Model):
     def as_jobs(self) -> bool:
         """Whether trials run as Kubernetes Jobs on a cluster: a user's command always, so that it shares a pod with no key and no token."""
         return isinstance(self.trial, CommandTrial) or self.trial.job is not None
+
+    @property
+    def counted(self) -> str | None:
+        """The parameter that counts the steps of a learning curve: what a trial has after so many is what one with that value ends with."""
+        trial = self.trial
+        if isinstance(trial, CommandTrial):
+            return trial.steps
+        if not isinstance(trial, XGBoostTrial) or trial.early_stopping_rounds is not None:
+            return None  # rounds that are cut off afterwards end elsewhere
+        return "n_estimators" if isinstance(self.space.get("n_estimators"), IntParameter) else None
 
     def search_space(self) -> Space:
         """The space with its conditions and constraints."""

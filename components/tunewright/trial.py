@@ -30,7 +30,7 @@ class Status(StrEnum):
     LOST = "LOST"  #: the platform's fault: no result when its round was sealed
 
 
-Origin = Literal["default", "initial", "policy", "neighbour", "random", "warm-start", "promotion"]
+Origin = Literal["default", "initial", "policy", "neighbour", "random", "warm-start", "promotion", "curve"]
 
 
 class Document(Model):
@@ -50,6 +50,8 @@ class Slot(Model):
     origin: Origin
     resumes: str | None = None
     """The stopped trial whose checkpoint this one goes on from, with the same configuration and seed (``promotion``)."""
+    shown_by: str | None = None
+    """The trial whose learning curve showed what this configuration is worth: the same but for fewer steps, with the same seed (``curve``)."""
 
 
 class Plan(Document):

@@ -123,13 +123,13 @@ class Ledger:
     def trial_seed(self, round_: int, slot: int) -> int:
         """Seed of the trial in a slot: the planning session's, whichever session trains, scores or promotes it.
 
-        A trial that resumes another has the other's.
+        A trial that resumes another, or that another's learning curve spoke for, has the other's.
         """
         plan = self.plan(round_)
         if plan is None:
             raise InputError(f"round {round_} of {self.store.address} must have a plan, found none; run propose first")
-        resumes = plan.slots[slot].resumes
-        before = self.result(resumes) if resumes is not None else None
+        follows = plan.slots[slot].resumes or plan.slots[slot].shown_by
+        before = self.result(follows) if follows is not None else None
         if before is not None:
             return self.trial_seed(before.round, before.slot)
         return seed_for(self.session(plan.session), self.record().digest, round_, f"train/{slot}")

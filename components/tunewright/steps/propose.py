@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import Conflict
+from ..stopping.shorter import Tried, shorter
 from ..stopping.verbs import promotions
 from ..store import layout
 from ..study import Study
 from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, trial_id
 from .knowledge import knowledge_for
 from .ledger import Clock, Ledger, seed_for
-from .peers import ended_peers
+from .peers import ended_peers, known, peer
 from .update_policy import out_of_time, verdict
 
 
@@ -53,8 +54,11 @@ def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:
     sealed = ledger.sealed(range(head.round))
     seed = seed_for(session, record.digest, head.round, "propose")
     count = _count(session, head, sealed)
-    promoted = _promoted(record.study, session, sealed, (count + 1) // 2)
-    chosen = [*promoted, *_new(ledger, head, session, sealed, count - len(promoted), seed)]
+    beside = [
+        *_promoted(record.study, session, sealed, (count + 1) // 2),
+        *_shown(record.study, session, sealed),
+    ][:count]
+    chosen = [*beside, *_new(ledger, head, session, sealed, beside, count - len(beside), seed)]
     slots = [
         slot.model_copy(update={"trial": trial_id(record.digest, head.round, index)})
         for index, slot in enumerate(chosen)
@@ -72,10 +76,30 @@ def _promoted(study: Study, session: SessionRecord, sealed: list[SealedRound], m
     ]
 
 
+def _shown(study: Study, session: SessionRecord, sealed: list[SealedRound]) -> list[Slot]:
+    """What a learning curve speaks for: at most one, so that the search goes on beside it. One that the platform lost may come again."""
+    if study.counted is None or not session.agent.curves:
+        return []
+    tried = [
+        Tried(trial=slot.trial, configuration=slot.configuration, curve=past.curve, final=past.final)
+        for slot, past in ((slot, peer(study, result)) for slot, result in known(sealed))
+    ]
+    found = shorter(study.search_space(), study.counted, tried)
+    if found is None:
+        return []
+    return [Slot(trial="", configuration=found.configuration, origin="curve", shown_by=found.trial)]
+
+
 def _new(
-    ledger: Ledger, head: Head, session: SessionRecord, sealed: list[SealedRound], count: int, seed: int
+    ledger: Ledger,
+    head: Head,
+    session: SessionRecord,
+    sealed: list[SealedRound],
+    beside: list[Slot],
+    count: int,
+    seed: int,
 ) -> list[Slot]:
-    """Configurations that the agent wants to try."""
+    """Configurations that the agent wants to try beside those that are chosen already."""
     if count == 0:
         return []
     from ..agent.verbs import propose as suggest
@@ -86,7 +110,7 @@ def _new(
         space=study.search_space(),
         settings=session.agent,
         history=observations(study, sealed),
-        pending=[],
+        pending=[slot.configuration for slot in beside if slot.origin == "curve"],
         policy=layout.get_blob(ledger.store, head.policy) if head.policy else None,
         surrogate=layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None,
         count=count,

@@ -53,13 +53,20 @@ class Evaluated:
         self.request, self.ask, self.record = request, ask, record
         self.spent: dict[str, float] = {}
 
-    def __call__(self, configuration: Configuration, share: float) -> float | None:
-        """The loss of a configuration after a share of its training; None when it is infeasible."""
+    def __call__(self, configuration: Configuration, share: float) -> dict[str, Any]:
+        """What the method is told of a configuration after a share of its training: its loss, None when it is infeasible, and its curve.
+
+        The curve of a table is not told: each of its points has noise of its own, so it does not say what shorter training gives.
+        """
         answer = self.ask(configuration)
         score = at(answer, share)
         self._note(answer, score, share, self._cost(configuration, answer, score))
         if score is None:
-            return None
+            return {"loss": None}
+        before = [each for each in answer.curve if each.share < score.share] if self.request.kind == "real" else []
+        return {"loss": self._loss(score), "curve": [(each.share, self._loss(each)) for each in before]}
+
+    def _loss(self, score: Score) -> float:
         return 1.0 - score.accuracy if self.request.objective == "accuracy" else score.log_loss
 
     def _cost(self, configuration: Configuration, answer: Answer, score: Score | None) -> float:
@@ -100,9 +107,7 @@ def play(
     ]
     seconds = 0.0
     while True:
-        observed = [
-            {**proposal, "loss": evaluated(proposal["configuration"], proposal["share"])} for proposal in proposals
-        ]
+        observed = [{**proposal, **evaluated(proposal["configuration"], proposal["share"])} for proposal in proposals]
         seconds += player.tell(observed)
         record.optimiser.append(seconds)
         record.rounds.append(record.count)

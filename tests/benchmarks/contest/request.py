@@ -24,6 +24,7 @@ from tunewright.preset import AgentSettings
 from tunewright.space import Configuration
 
 AGENT = Path(__file__).parents[3] / "components" / "tunewright" / "agent"
+SHORTER = AGENT.parent / "stopping" / "shorter.py"  #: what is made of a learning curve
 FOLDS = Path(__file__).parents[1] / "knowledge_folds"
 BATCH = 4
 TRIALS = 100  #: of a run under the budget of count
@@ -48,7 +49,11 @@ class Request:
 
     def id(self) -> str:
         """What identifies a finished run: the release of its method and the objective function that it searched included."""
-        return digest({**asdict(self), "version": release(METHODS[self.method]), "function": self.function()})
+        return digest({**asdict(self), "version": self.version(), "function": self.function()})
+
+    def version(self) -> str:
+        """The release of the method, as far as it counts for this kind of run."""
+        return release(METHODS[self.method], curves=self.kind == "real")
 
     def function(self) -> str:
         """The objective function: a table grows, and a grown one is another function; real ones are those of the data and of what trains on it."""
@@ -75,11 +80,17 @@ def agent_release() -> str:
     return digest([sources, [hashlib.sha256(path.read_bytes()).hexdigest() for path in learnt]])
 
 
-def release(method: Method) -> str:
-    """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in."""
+def release(method: Method, *, curves: bool) -> str:
+    """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in.
+
+    Args:
+        curves: whether a trial's learning curve is told, which tables do not.
+    """
     if method.made_by.startswith("ours:"):
-        settings = AgentSettings(**method.settings).model_dump(mode="json", exclude={"preset"})
-        return digest([agent_release(), settings, *([] if method.arrangement is None else [method.arrangement])])
+        settings = AgentSettings(**method.settings)
+        told = [agent_release(), settings.model_dump(mode="json", exclude={"preset", "curves"})]
+        arranged = [] if method.arrangement is None else [method.arrangement]
+        return digest([*told, *arranged, *([SHORTER.read_text()] if curves and settings.curves else [])])
     return locked(method.package) if method.package else "1"
 
 

@@ -18,9 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 from tests.benchmarks.cache import folder
 from tests.benchmarks.contest.play import Record
-from tests.benchmarks.contest.request import Request, machine, release
+from tests.benchmarks.contest.request import Request, machine
 from tests.benchmarks.evaluation.kept import append, entries
-from tests.benchmarks.rivals.methods import METHODS
 
 HOME = Path(__file__).with_name("runs")
 KEYS = ("task", "method", "seed", "kind", "budget", "objective", "trials")
@@ -39,7 +38,7 @@ def line_of(request: Request, record: Record | None, failure: str = "") -> dict[
     return {
         "id": request.id(),
         **asdict(request),
-        "version": release(METHODS[request.method]),
+        "version": request.version(),
         "function": request.function(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),

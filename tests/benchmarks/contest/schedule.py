@@ -8,18 +8,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.benchmarks.contest.request import Request
-from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
+from tests.benchmarks.rivals.methods import BLIND, ENTRANT, METHODS, OURS, blind
 from tests.benchmarks.tables.grow import effort
 from tests.benchmarks.tasks.listing import Role, Task, named, of_role
 from tests.benchmarks.tasks.prepared import digests
 
-FAST = [name for name, method in METHODS.items() if not (method.slow or method.partial or method.study)]
+FAST = [
+    name for name, method in METHODS.items() if not (method.slow or method.partial or method.study or blind(method))
+]
 SLOW = [name for name, method in METHODS.items() if method.slow]
-REAL = [OURS, ENTRANT, "without policy", "without model", "TPE", "Optuna GP", "HEBO", "random", "CMA-ES"]
+REAL = [
+    OURS,
+    ENTRANT,
+    BLIND,
+    "without curves",
+    "without policy",
+    "without model",
+    "TPE",
+    "Optuna GP",
+    "HEBO",
+    "random",
+    "CMA-ES",
+]
 REAL += ["without knowledge, policy", "without knowledge, model"]
-FRESH = [ENTRANT, "TPE", "Optuna GP", "HEBO", "random"]
+FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
 FIRST = 20  #: cheapest two-class test tasks, which earlier releases of the agent have met too
-BY_COST = [OURS, ENTRANT, "TPE", "Hyperband", "random"]
+BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
 
 VARYING = (
     "keel-monk-2", "mass-birthwt", "mass-crabs", "hsaur-respiratory", "cardata-womenlf", "vcdextra-icu", "keel-banana", "keel-yeast1",
@@ -27,7 +41,7 @@ VARYING = (
 )  # fmt: skip
 """Development tasks on which configurations matter, cheap ones first."""
 CHECKED_TASKS = VARYING[:8]  #: where what tables say is checked against real runs
-CHECKED = [ENTRANT, "TPE", "CMA-ES", "random"]
+CHECKED = [ENTRANT, BLIND, "TPE", "CMA-ES", "random"]
 QUICK_TASKS = ("keel-monk-2", "keel-banana", "mass-birthwt", "keel-yeast1", "ecdat-cracker", "keel-led7digit")
 
 

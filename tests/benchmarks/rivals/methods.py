@@ -33,8 +33,11 @@ def _ours(name: str, **settings: Any) -> Method:
 OURS = "tunewright"
 ENTRANT = "without knowledge"
 """What meets the rivals: like them it begins with nothing. The default, which begins with what development tasks have taught, is shown beside."""
+BLIND = "without knowledge, curves"
+"""The entrant as the rivals are: it sees of a trial only its end."""
 ABLATIONS = (
-    "without knowledge", "without policy", "without model", "without knowledge, policy", "without knowledge, model", "paper",
+    "without knowledge", "without policy", "without model", "without curves", "without knowledge, policy", "without knowledge, model",
+    BLIND, "paper",
 )  # fmt: skip
 _ALL = (
     _ours(OURS),
@@ -58,6 +61,8 @@ _ALL = (
     ),
     _ours("without knowledge, policy", knowledge_trials=0, policy_share=0.0),
     _ours("without knowledge, model", knowledge_trials=0, reward_model="none"),
+    _ours("without curves", curves=False),
+    _ours(BLIND, knowledge_trials=0, curves=False),
 )
 
 
@@ -79,6 +84,11 @@ _STUDIED = (
     _studied("for ever", kl_limit=NO_LIMIT),
 )
 METHODS = {method.name: method for method in (*_ALL, *_STUDIED)}
+
+
+def blind(method: Method) -> bool:
+    """Whether it is the agent without learning curves, which on tables is the agent itself: they tell none."""
+    return method.settings.get("curves") is False
 
 
 def make(method: Method, problem: Problem) -> Optimiser:

@@ -73,6 +73,7 @@ class Observed:
     configuration: Configuration
     loss: float | None  #: None when the configuration is infeasible
     share: float = 1.0
+    curve: Sequence[tuple[float, float]] = ()  #: losses at smaller shares of the training; tables tell none
 
 
 class Optimiser(Protocol):

@@ -73,7 +73,7 @@ def write(study: Study, field: Field, finding: Finding, kind: str) -> None:
         "seeds": seeds,
         "kind": kind,
         "regret": {name: regret.interval(lost(field, name)) for name in field.methods},
-        "versions": {name: release(METHODS[name]) for name in field.methods},
+        "versions": {name: release(METHODS[name], curves=kind == "real") for name in field.methods},
         "machine": machine(),
     }
     console = Console(width=160)

@@ -20,10 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.schedule import CHECKED, CHECKED_TASKS
+from tests.benchmarks.rivals.methods import BLIND, ENTRANT
 from tests.benchmarks.verdict import ranks, wins
 from tests.benchmarks.verdict.__main__ import RESULTS, plain
 from tests.benchmarks.verdict.field import Field, block, completed, present
 
+COMPARED = [name for name in CHECKED if name != BLIND]
 Outcome: TypeAlias = Literal[
     "agree", "disagree", "decided by tables only", "decided by real runs only", "decided by neither"
 ]
@@ -74,11 +76,15 @@ def compared() -> tuple[Field, Field]:
         SystemExit: there are none yet.
     """
     done = {kind: completed(present(runs.read(f"{kind}-count-accuracy"))) for kind in ("table", "real")}
-    first = {kind: block(found, CHECKED_TASKS, CHECKED) for kind, found in done.items()}
+    blind = done["real"][
+        done["real"]["method"] != ENTRANT
+    ]  # tables tell no curves, so neither may the real runs that they are compared with
+    done["real"] = blind.assign(method=blind["method"].replace(BLIND, ENTRANT))
+    first = {kind: block(found, CHECKED_TASKS, COMPARED) for kind, found in done.items()}
     tasks = [
         task for task in CHECKED_TASKS if all(field is not None and task in field.tasks for field in first.values())
     ]
-    table, real = (block(found, tasks, CHECKED) for found in done.values())
+    table, real = (block(found, tasks, COMPARED) for found in done.values())
     if table is None or real is None:
         raise SystemExit(
             "no development task has both runs on its table and real ones yet; play the contests dev and check"

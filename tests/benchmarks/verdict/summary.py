@@ -170,7 +170,7 @@ def verdict(
         "role": role,
         "budget": budget,
         "objective": objective,
-        "versions": {name: release(METHODS[name]) for name in field.methods},
+        "versions": {name: release(METHODS[name], curves=kind == "real") for name in field.methods},
         "earlier": earlier(every[every["task"].isin(field.tasks)]),
         "machines": machines(every),
         "drawn_on": machine(),

@@ -136,7 +136,7 @@ def updates(tables: Tables, palette: Palette) -> Picture:
 def origins(tables: Tables, palette: Palette) -> Picture:
     looks: dict[str, str] = {
         "default": palette.ink, "warm-start": palette.purple, "initial": palette.grey, "policy": palette.blue,
-        "neighbour": palette.green, "random": palette.orange, "promotion": palette.sky,
+        "neighbour": palette.green, "random": palette.orange, "promotion": palette.sky, "curve": palette.red,
     }  # fmt: skip
     there: dict[str, str] = {str(facts.origin): looks[facts.origin] for facts in tables.facts.origins}
     return Picture(
