@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from tunewright.cli.table import table
-from tunewright.errors import InputError
+from tunewright.errors import InputError, TransientError
 
 from .argo import session as argo
 from .argo.compile import dump
@@ -68,7 +68,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--deadline",
             "deadline_seconds",
             type=click.IntRange(60),
-            help="Seconds after which the session is ended (Argo); default is the template's, a day.",
+            help="Seconds after which the session is ended (Argo). Default: a day, or the study's wall_time and one trial if that is more.",
         ),
         click.option("--trial-gpus", type=click.IntRange(0), help="GPUs of one trial while it trains."),
         click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi; default 2Gi."),
@@ -217,10 +217,13 @@ KFP_OVER = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 
 def _follow(ask: Callable[[], tuple[str, bool, bool]]) -> int:
-    """Print every change until it is over."""
+    """Print every change until it is over; a cluster that does not answer is asked again, for as long as it takes."""
     seen = ""
     while True:
-        line, over, good = ask()
+        try:
+            line, over, good = ask()
+        except TransientError as error:
+            line, over, good = f"no answer, asked again: {error}", False, False
         if line != seen:
             click.echo(line)
             seen = line

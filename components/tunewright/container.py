@@ -25,6 +25,7 @@ IMAGE = (
 )
 SHARED = "/tunewright"  #: where a trial's container finds its parameters and leaves its results
 STORE_SECRETS = ("tunewright-store", "minio-root")  #: of the installation: keys to every study
+SERVICE_ACCOUNT = ".service-account-token"  #: ends the names of the installation's Secrets with tokens
 STORE_CLAIM = "data-minio-"
 MAX_FILES = 64 * 1024  #: bytes of all inline files together, as the JSON in which they travel
 
@@ -57,6 +58,10 @@ def _secrets(secrets: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"secrets must be given as name/key, got {source!r:.80}; write it such as hub/token")
         if match[1] in STORE_SECRETS:
             raise ValueError(f"secrets must not be the store's own, got {match[1]!r}; a trial has no keys to the store")
+        if match[1].endswith(SERVICE_ACCOUNT):
+            raise ValueError(
+                f"secrets must not be a service account's, got {match[1]!r}; a trial does not speak to Kubernetes"
+            )
     return secrets
 
 

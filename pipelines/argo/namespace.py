@@ -12,6 +12,10 @@ from tunewright.errors import InputError, TransientError
 
 UNREACHABLE: Final = (
     "connection refused",
+    "was refused - did you specify",
+    "Unable to connect to the server",
+    "context deadline exceeded",
+    "etcdserver",
     "i/o timeout",
     "no such host",
     "TLS handshake timeout",

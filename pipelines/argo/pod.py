@@ -8,6 +8,7 @@ from typing import Any, Final
 from tunewright.errors import EXIT_TERMINATED, EXIT_TRANSIENT
 from tunewright.steps.definition import HANDLES_JOBS, Output, Step
 from tunewright.study import MAX_ATTEMPTS
+from tunewright.training.job_manifest import CA_MOUNT, CA_VOLUME
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
 from ..images import images
@@ -15,6 +16,9 @@ from ..images import images
 LABELS: Final = {"app.kubernetes.io/name": "tunewright", "app.kubernetes.io/part-of": "tunewright"}
 STORE: Final = "tunewright-store"
 """The ConfigMap that says where the store is, and the Secret with the keys to it; the installation makes both."""
+
+CA: Final = "AWS_CA_BUNDLE"
+"""Key of the ConfigMap that an S3 with a certificate of a private authority needs: a file in the folder of `CA_MOUNT`."""
 
 SAME_IN_EVERY_POD: Final = {
     "store": "{{workflow.parameters.store}}",
@@ -64,7 +68,7 @@ def every_pod() -> dict[str, Any]:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "podSpecPatch": json.dumps(executors),
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "16Gi"}}],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "16Gi"}}, CA_VOLUME],
     }
 
 
@@ -106,7 +110,7 @@ def _container(step: Step) -> dict[str, Any]:
         "env": _environment(step),
         "resources": {"requests": {"cpu": "100m", "memory": "768Mi"}, "limits": {"memory": "2Gi"}},
         "securityContext": CONFINED,
-        "volumeMounts": [{"name": "tmp", "mountPath": TMP}],
+        "volumeMounts": [{"name": "tmp", "mountPath": TMP}, CA_MOUNT],
     }
 
 
@@ -114,6 +118,7 @@ def _environment(step: Step) -> list[dict[str, Any]]:
     settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
     keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
     stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
+    stored.append({"name": CA, "valueFrom": {"configMapKeyRef": {"name": STORE, "key": CA, "optional": True}}})
     if step.name in HANDLES_JOBS:
         stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
         stored.append({"name": QUEUE_VARIABLE, "value": "{{workflow.parameters.queue}}"})

@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -173,13 +174,16 @@ def cancel(
         InputError: there is none of this name.
         TransientError: it has not ended within ``wait_seconds``.
     """
-    stop = json.dumps({"spec": {"shutdown": "Stop"}})
+    # one that still waits for the study's mutex has nothing to report, and Argo lets go of it only when it is terminated
+    waits = status(name, namespace=namespace).phase in ("", "Pending")
+    stop = json.dumps({"spec": {"shutdown": "Terminate" if waits else "Stop"}})
     namespace.kubectl("patch", "workflow", name, "--type", "merge", "--patch", stop)
     for _ in range(max(1, int(wait_seconds))):
-        current = status(name, namespace=namespace)
-        if current.over and not current.running and not _live_pods(name, namespace):
-            _delete_trials(name, namespace)
-            return current
+        with suppress(TransientError):  # the API server may be away for a moment
+            current = status(name, namespace=namespace)
+            if current.over and not current.running and not _live_pods(name, namespace):
+                _delete_trials(name, namespace)
+                return current
         sleep(1.0)
     raise TransientError(f"workflow {name} must end within {wait_seconds:.0f} s, but has not; ask for its status")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ from zoneinfo import available_timezones
 from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import Study
+from tunewright.study_file import parse_study
 
 from ..submission import bad_schedule, checked, quantity
 from .pod import NO_QUEUE
-from .template import NAME, Shape
+from .template import DAY, NAME, Shape
 
+SLACK: Final = 3600  #: seconds that a session may take besides its trials
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
 MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
 SCHEDULED: Final = "{{=sprig.dateInZone('2006-01-02-150405', sprig.toDate('2006-01-02T15:04:05Z07:00', workflow.scheduledTime), 'UTC')}}"
@@ -144,9 +147,17 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
     }
     given = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
     spec: dict[str, Any] = {"workflowTemplateRef": {"name": NAME}, "arguments": {"parameters": given}}
-    if options.deadline_seconds is not None:
-        spec["activeDeadlineSeconds"] = options.deadline_seconds
+    deadline = options.deadline_seconds or _longer_than_a_day(study)
+    if deadline is not None:
+        spec["activeDeadlineSeconds"] = deadline
     return spec
+
+
+def _longer_than_a_day(study: Study) -> int | None:
+    """The seconds that a session may take whose study allows more than the template's day; None for the others."""
+    last = study.trial.limits.time + (study.trial.job.start if study.trial.job is not None else 0.0)
+    allowed = math.ceil((study.budget.wall_time or 0.0) + last) + SLACK
+    return allowed if allowed > DAY + SLACK else None
 
 
 def literal(text: str) -> str:
@@ -156,8 +167,6 @@ def literal(text: str) -> str:
     """
     if "{{" not in text and "$" not in text:
         return text
-    from ruamel.yaml import YAML
-
-    plain = json.dumps(YAML(typ="safe").load(text))
+    plain = json.dumps(parse_study(text, "study").model_dump(mode="json", exclude_unset=True))
     quoted = re.compile(r'"(?:[^"\\]|\\.)*"')
     return quoted.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

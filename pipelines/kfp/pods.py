@@ -8,11 +8,12 @@ from typing import Any, Final
 from kfp import kubernetes
 from tunewright.steps.definition import HANDLES_JOBS, Step
 from tunewright.study import Study
+from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")
+ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE")
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use; advance scores models too
 
@@ -48,6 +49,7 @@ class Pods:
         task.set_retry(self.retries, backoff_duration="10s", backoff_factor=2, backoff_max_duration="300s")
         kubernetes.use_secret_as_env(task, STORE, {name: name for name in KEYS})
         kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
+        kubernetes.use_config_map_as_volume(task, CA_CONFIG_MAP, CA_FOLDER, optional=True)
         kubernetes.set_security_context(
             task, run_as_non_root=True
         )  # the image's user, or the one that the cluster assigns

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pipelines.argo.session import cancel, logs_command, sessions, submit
+from pipelines.argo.session import cancel, logs_command, sessions, status, submit
 from tests.e2e.conftest import study_text
 from tests.e2e.installation import OPTIONS, STORE, wait_for
 
@@ -57,6 +57,18 @@ def test_cancel_leaves_nothing_running_and_the_next_session_goes_on(installation
         assert ledger.head()[0].session == "two"
         [sealed] = ledger.sealed(range(1))
         assert len(sealed.results) == 2
+
+
+def test_a_session_that_waits_for_another_is_cancelled_at_once(installation):
+    text, place = study_text("waiting", rounds=3, parallel=2), installation.namespace
+    first = submit(text, namespace=place, now=datetime.now(UTC), session="one", options=OPTIONS)
+    wait_for("the first session holds the mutex", lambda: installation.pods(first.name), 120)
+    second = submit(text, namespace=place, now=datetime.now(UTC), session="two", options=OPTIONS)
+    wait_for("the second waits", lambda: "Waiting" in status(second.name, namespace=place).message, 60)
+    ended = cancel(second.name, namespace=place, wait_seconds=60)
+    assert (ended.phase, installation.pods(second.name)) == ("Failed", [])
+    assert not status(first.name, namespace=place).over
+    cancel(first.name, namespace=place, wait_seconds=180)
 
 
 def test_a_session_is_fenced_by_a_newer_one_and_is_not_retried(installation):

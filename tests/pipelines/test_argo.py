@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
 from pipelines.argo.namespace import Namespace, NameTakenError
+from pipelines.argo.namespace import _error as namespace_error
 from pipelines.argo.session import cancel, progress, submit
 from pipelines.argo.template import AGENT, STEPS, TRIAL, workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
 from ruamel.yaml import YAML
 
-from tunewright.errors import EXIT_INPUT, EXIT_TRANSIENT, InputError, StudyInvalid
+from pipelines import commands
+from tunewright.errors import EXIT_INPUT, EXIT_TRANSIENT, InputError, StudyInvalid, TransientError
 from tunewright.steps.definition import BY_NAME
 from tunewright.store import layout
 from tunewright.study_file import parse_study
@@ -122,7 +124,7 @@ def test_no_step_runs_as_root_or_writes_to_its_image():
 def test_keys_come_by_reference():
     for name in STEPS:
         for variable in templates()[name]["container"]["env"]:
-            if variable["name"].startswith("AWS_"):
+            if variable["name"].startswith("AWS_") and variable["name"] != "AWS_CA_BUNDLE":
                 assert variable["valueFrom"]["secretKeyRef"] == {"name": "tunewright-store", "key": variable["name"]}
 
 
@@ -300,3 +302,72 @@ esac
     assert cancel("w", namespace=Namespace()).over
     deleted = f"delete {kinds} --selector workflows.argoproj.io/workflow=w --cascade=foreground"
     assert asked.read_text().splitlines()[-1] == f"--namespace tunewright {deleted}"
+
+
+def test_a_study_with_dates_and_dollars_arrives_as_it_left():
+    text = COMMAND.replace(
+        "high: 9}}", "high: 9}, since: {type: categorical, choices: [2020-01-01, 2021-01-01T00:00:00Z, x]}}"
+    )
+    sent = literal(text)
+    assert "$" not in sent
+    assert parse_study(sent, "sent").digest() == parse_study(text, "here").digest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ("", None),
+        ("budget: {wall_time: 3d}", 3 * 86400 + 3600 + 3600),
+        ("trial: {kind: xgboost, limits: {time: 40h}}", 40 * 3600 + 3600),
+        ("trial: {kind: xgboost, limits: {time: 23h}}", None),
+    ],
+)
+def test_a_session_may_take_what_its_study_allows(changes: str, seconds: int | None):
+    key = changes.partition(":")[0]
+    lines = [line for line in STUDY.splitlines() if not (key and line.startswith(f"{key}:"))]
+    document = workflow("\n".join([*lines, changes]), "one", Options())
+    assert document["spec"].get("activeDeadlineSeconds") == seconds
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?",
+        "Unable to connect to the server: EOF",
+        "Unable to connect to the server: context deadline exceeded",
+        "Error from server: etcdserver: leader changed",
+    ],
+)
+def test_an_outage_of_the_cluster_is_no_mistake_of_the_user(message: str):
+    assert isinstance(namespace_error(message), TransientError)
+
+
+def test_a_follower_asks_again_while_the_cluster_does_not_answer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(commands.time, "sleep", lambda _: None)
+    answers = iter([("Running", False, False), TransientError("the cluster must answer"), ("Succeeded", True, True)])
+
+    def ask() -> tuple[str, bool, bool]:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert commands._follow(ask) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Running",
+        "no answer, asked again: the cluster must answer",
+        "Succeeded",
+    ]
+
+
+def test_every_pod_that_reaches_the_store_can_trust_an_authority_of_the_installations_own():
+    mount = {"name": "store-ca", "mountPath": "/etc/tunewright/store-ca", "readOnly": True}
+    spec = workflow_template()["spec"]
+    assert {"name": "store-ca", "configMap": {"name": "tunewright-store-ca", "optional": True}} in spec["volumes"]
+    for name in STEPS:
+        container = templates()[name]["container"]
+        assert mount in container["volumeMounts"]
+        [told] = [entry for entry in container["env"] if entry["name"] == "AWS_CA_BUNDLE"]
+        assert told["valueFrom"]["configMapKeyRef"]["optional"] is True

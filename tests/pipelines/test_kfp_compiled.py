@@ -130,7 +130,7 @@ def test_the_pipeline_is_small_and_does_not_grow_with_rounds_and_slots(name: str
     pipeline, platform = text.split("\n---\n")
     compact = len(json.dumps(yaml.safe_load(pipeline), separators=(",", ":")))
     print(f"{name}: pipeline {len(pipeline)} bytes ({compact} as compact JSON), Kubernetes' part {len(platform)} bytes")
-    assert len(text) <= 16_000
+    assert len(text) <= 18_000
     assert not any(
         "raw" in task["parameterIterator"]["items"]
         for _, task in tasks(yaml.safe_load(pipeline))

@@ -133,6 +133,6 @@ def test_a_command_that_does_not_say_so_is_not_read_that_way(tmp_path: Path) -> 
     ],
 )
 def test_what_cannot_count_steps_is_refused(tmp_path: Path, steps: str, words: str) -> None:
-    with pytest.raises(InputError, match="trial.steps") as refusal:
+    with pytest.raises(InputError, match=r"trial\.steps") as refusal:
         command_study(tmp_path, steps=steps)
     assert words in str(refusal.value)

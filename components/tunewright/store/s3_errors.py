@@ -66,7 +66,10 @@ def translate(error: Failure, where: str) -> TunewrightError:
     if isinstance(error, S3Error):
         return _answered(error, where)
     if isinstance(error, SSLError):
-        return StoreRefused(f"{where}: its certificate must be trusted, got {_reason(error)}; set AWS_CA_BUNDLE")
+        return StoreRefused(
+            f"{where}: its certificate must be trusted, got {_reason(error)}; set AWS_CA_BUNDLE to its authority's PEM file"
+            " (on a cluster: ConfigMap tunewright-store-ca, see manifests/installs/argo-existing)"
+        )
     if isinstance(error, HTTPError):
         return StoreUnavailable(
             f"{where}: no answer ({_reason(error)}); check that the server runs and TUNEWRIGHT_S3_ENDPOINT is right"

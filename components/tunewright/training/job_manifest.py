@@ -44,6 +44,13 @@ ATTEMPT_LABEL: Final = "tunewright/attempt"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 
+CA_CONFIG_MAP: Final = "tunewright-store-ca"
+"""The ConfigMap with certificates of the store's own authority, where the installation has one."""
+CA_FOLDER: Final = "/etc/tunewright/store-ca"
+CA_VOLUME: Final = {"name": "store-ca", "configMap": {"name": CA_CONFIG_MAP, "optional": True}}
+CA_MOUNT: Final = {"name": "store-ca", "mountPath": CA_FOLDER, "readOnly": True}
+NO_SIDECAR: Final = {"sidecar.istio.io/inject": "false"}
+"""In a mesh the first container would reach no store before the sidecar runs, and a sidecar would outlive the trial. A study may say otherwise."""
 CONFINED: Final[Mapping[str, Any]] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -125,7 +132,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
     memory = str(limits.memory or MEMORY)
     return {
         "metadata": {
-            "labels": {**overlay.get("metadata", {}).get("labels", {}), **_labels(job, site)},
+            "labels": {**NO_SIDECAR, **overlay.get("metadata", {}).get("labels", {}), **_labels(job, site)},
             "annotations": overlay.get("metadata", {}).get("annotations", {}),
         },
         "spec": {
@@ -149,6 +156,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
             "volumes": [
                 {"name": "shared", "emptyDir": {"sizeLimit": SPACE}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": SPACE}},  # of load and save, whose root is read-only
+                CA_VOLUME,
                 {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": memory}},
                 *_volumes(settings),
             ],
@@ -181,7 +189,7 @@ def _own(name: str, site: Site, values: Mapping[str, str], arguments: list[str])
         },
         "securityContext": {**CONFINED, "readOnlyRootFilesystem": True, "runAsUser": USER, "runAsGroup": USER},
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "shared", "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [{"name": "shared", "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}, CA_MOUNT],  # noqa: S108
     }
 
 
