@@ -188,7 +188,7 @@ def test_finished_runs_are_committed_once_and_read_from_there_when_the_cache_is_
 
 def test_another_release_or_another_function_is_another_run(monkeypatch):
     name = REQUEST.id()
-    monkeypatch.setattr("tests.benchmarks.contest.request.release", lambda method: "2")
+    monkeypatch.setattr("tests.benchmarks.contest.request.release", lambda method, curves: "2")
     assert REQUEST.id() != name
     monkeypatch.undo()
     monkeypatch.setattr("tests.benchmarks.contest.request.table_digest", lambda task: "grown")
@@ -263,3 +263,44 @@ def test_chance_is_seeded():
     given = Problem(space=space_of_banana(), seed=3, trials=8, batch=4)
     assert Chance(given).ask(4) == Chance(given).ask(4)
     Chance(given).tell([Observed(configuration={}, loss=None)])
+
+
+def hurried(configuration) -> Answer:
+    """Best after a third of its training."""
+    curve = tuple(Score(share=s, accuracy=0.9 - abs(s - 1 / 3), log_loss=1.0, seconds=s) for s in SHARES)
+    return Answer(curve=curve, held_out_accuracy=0.5, held_out_log_loss=1.0, seconds=1.0)
+
+
+@pytest.mark.parametrize(("kind", "points"), [("real", len(SHARES) - 1), ("table", 0)])
+def test_curves_of_real_runs_are_told_and_those_of_tables_are_not(kind, points):
+    player = Scripted()
+    play(replace(REQUEST, kind=kind), player, hurried, np.inf)
+    assert {len(entry["curve"]) for entry in player.told[0]} == {points}
+
+
+def test_for_a_follower_the_runner_tries_what_a_curve_has_shown_and_tells_it_as_not_asked_for():
+    asked = []
+
+    def ask(configuration):
+        asked.append(configuration)
+        known = {**configuration, "n_estimators": 0}
+        short = [given for given in asked[:BATCH] if {**given, "n_estimators": 0} == known]
+        first = short[0]["n_estimators"] if short else 1000
+        third = round(first / 3) == configuration["n_estimators"]
+        return (
+            replace(hurried(configuration), curve=[Score(share=1.0, accuracy=0.9, log_loss=1.0, seconds=1.0)])
+            if third
+            else hurried(configuration)
+        )
+
+    player = Scripted()
+    record = play(replace(REQUEST, kind="real", method="random, curves"), player, ask, np.inf)
+    assert record.count == 100
+    assert [len(told) for told in player.told[:4]] == [4, 3, 1, 4], "three were asked for, and one was not"
+    first = asked[:BATCH]
+    [followed] = [
+        given for given in asked[BATCH : 2 * BATCH] if given["n_estimators"] < 1000 and given != asked[2 * BATCH]
+    ]
+    assert any({**given, "n_estimators": followed["n_estimators"]} == followed for given in first)
+    assert player.told[2][0]["loss"] == pytest.approx(0.1)
+    assert record.trials["accuracy"][BATCH] == pytest.approx(0.9)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tests.benchmarks.contest.request import BATCH, INITIAL, Request, initial, problem
-from tests.benchmarks.evaluation.trial import Answer, Score
+from tests.benchmarks.evaluation.trial import Answer, Score, space_of
+from tests.benchmarks.rivals.curves import Curves
+from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import named
 
 from tunewright.space import Configuration
@@ -99,21 +101,28 @@ def play(
     request: Request, player: Player, ask: Ask, most_cost: float, settings: dict[str, Any] | None = None
 ) -> Record:
     """Run a method to the end of its budget: its trials, or ``most_cost`` CPU seconds of training."""
-    record = Record()
+    record, task = Record(), named([request.task])[0]
     evaluated = Evaluated(request, ask, record)
+    curves, follows = Curves(space_of(task)), METHODS[request.method].follows
+    followed: list[dict[str, Any]] = []
     player.start(request.method, problem(request), settings)
-    proposals = [
-        {"configuration": given, "share": 1.0} for given in initial(named([request.task])[0], request.seed)[:INITIAL]
-    ]
+    proposals = [{"configuration": given, "share": 1.0} for given in initial(task, request.seed)[:INITIAL]]
     seconds = 0.0
     while True:
-        observed = [{**proposal, **evaluated(proposal["configuration"], proposal["share"])} for proposal in proposals]
-        seconds += player.tell(observed)
+        observed = [
+            {**proposal, **evaluated(proposal["configuration"], proposal["share"])}
+            for proposal in [*followed, *proposals]
+        ]
+        curves.note(observed)
+        seconds += player.tell(observed[len(followed) :])
+        if followed:
+            seconds += player.tell(observed[: len(followed)])  # not asked for, like the initial ones
         record.optimiser.append(seconds)
         record.rounds.append(record.count)
         if spent(request, record, most_cost):
             return record
-        proposals, seconds = player.ask(BATCH)
+        followed = [{"configuration": found, "share": 1.0} for found in curves.next()] if follows else []
+        proposals, seconds = player.ask(BATCH - len(followed))
 
 
 def spent(request: Request, record: Record, most_cost: float) -> bool:

@@ -91,7 +91,8 @@ def release(method: Method, *, curves: bool) -> str:
         told = [agent_release(), settings.model_dump(mode="json", exclude={"preset", "curves"})]
         arranged = [] if method.arrangement is None else [method.arrangement]
         return digest([*told, *arranged, *([SHORTER.read_text()] if curves and settings.curves else [])])
-    return locked(method.package) if method.package else "1"
+    version = locked(method.package) if method.package else "1"
+    return digest([version, SHORTER.read_text()]) if method.follows else version
 
 
 @cache

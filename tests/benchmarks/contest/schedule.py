@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.benchmarks.contest.request import Request
-from tests.benchmarks.rivals.methods import BLIND, ENTRANT, METHODS, OURS, blind
+from tests.benchmarks.rivals.methods import BLIND, ENTRANT, FOLLOWERS, METHODS, OURS, curves_alone
 from tests.benchmarks.tables.grow import effort
 from tests.benchmarks.tasks.listing import Role, Task, named, of_role
 from tests.benchmarks.tasks.prepared import digests
 
 FAST = [
-    name for name, method in METHODS.items() if not (method.slow or method.partial or method.study or blind(method))
+    name
+    for name, method in METHODS.items()
+    if not (method.slow or method.partial or method.study or curves_alone(method))
 ]
-SLOW = [name for name, method in METHODS.items() if method.slow]
+SLOW = [name for name, method in METHODS.items() if method.slow and not curves_alone(method)]
 REAL = [
     OURS,
     ENTRANT,
@@ -30,7 +32,7 @@ REAL = [
     "random",
     "CMA-ES",
 ]
-REAL += ["without knowledge, policy", "without knowledge, model"]
+REAL += [*FOLLOWERS, "without knowledge, policy", "without knowledge, model"]
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
 FIRST = 20  #: cheapest two-class test tasks, which earlier releases of the agent have met too
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]

@@ -23,6 +23,7 @@ class Method:
     slow: bool = False  #: more than 0.2 s a suggestion
     study: bool = False  #: a variant of the agent that only a study of the paper asks for
     arrangement: int | None = None  #: shuffles the order in which the space declares its parameters, and nothing else
+    follows: bool = False  #: the runner follows learning curves up for it, as the agent does for itself
     partial: bool = False  #: trains configurations in part, so it takes part in the budget of cost only
 
 
@@ -35,10 +36,13 @@ ENTRANT = "without knowledge"
 """What meets the rivals: like them it begins with nothing. The default, which begins with what development tasks have taught, is shown beside."""
 BLIND = "without knowledge, curves"
 """The entrant as the rivals are: it sees of a trial only its end."""
+FOLLOWERS = ("TPE, curves", "Optuna GP, curves", "random, curves")
+"""Rivals that are given what the agent makes of learning curves: a part of the lead that is left is the agent's own."""
 ABLATIONS = (
     "without knowledge", "without policy", "without model", "without curves", "without knowledge, policy", "without knowledge, model",
-    BLIND, "paper",
+    BLIND, "paper", *FOLLOWERS,
 )  # fmt: skip
+"""What is shown beside the entrant and its rivals, and does not make the block of their tasks smaller."""
 _ALL = (
     _ours(OURS),
     _ours("without knowledge", knowledge_trials=0),
@@ -83,12 +87,14 @@ _STUDIED = (
     _studied("paper for ever", preset="paper", kl_limit=NO_LIMIT),
     _studied("for ever", kl_limit=NO_LIMIT),
 )
-METHODS = {method.name: method for method in (*_ALL, *_STUDIED)}
+_RIVALS = {method.name: method for method in _ALL}
+_FOLLOWING = (replace(_RIVALS[name.removesuffix(", curves")], name=name, follows=True) for name in FOLLOWERS)
+METHODS = {method.name: method for method in (*_ALL, *_FOLLOWING, *_STUDIED)}
 
 
-def blind(method: Method) -> bool:
-    """Whether it is the agent without learning curves, which on tables is the agent itself: they tell none."""
-    return method.settings.get("curves") is False
+def curves_alone(method: Method) -> bool:
+    """Whether it differs from another method in what it makes of learning curves alone: on tables, which tell none, it is that method."""
+    return method.follows or method.settings.get("curves") is False
 
 
 def make(method: Method, problem: Problem) -> Optimiser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,11 +14,10 @@ from tunewright.preset import AgentSettings
 from tunewright.space import Parameter as ProductParameter
 from tunewright.space import Space
 from tunewright.steps.knowledge import shipped
-from tunewright.stopping.shorter import Tried, shorter
 
+from .curves import Curves
 from .port import Observed, Parameter, Problem, Proposal
 
-COUNTED = "n_estimators"  #: counts the steps of a curve, see `Study.counted`
 _PARAMETER: TypeAdapter[ProductParameter] = TypeAdapter(ProductParameter)
 
 
@@ -30,15 +30,13 @@ class Agent:
         self.seed, self.round = problem.seed, 0
         self.knowledge = _knowledge(problem.left_out) if self.settings.knowledge_trials else None
         self.history: list[Observation] = []
-        self.tried: list[Tried] = []
-        self.counted = COUNTED if COUNTED in self.space.parameters and self.settings.curves else None
+        self.curves = Curves(self.space)
         self.policy: bytes | None = None
         self.surrogate: bytes | None = None
 
     def ask(self, count: int) -> list[Proposal]:
         """As the step `propose` does."""
-        shown = shorter(self.space, self.counted, self.tried) if self.counted is not None else None
-        beside = [] if shown is None else [shown.configuration]
+        beside = self.curves.next() if self.settings.curves else []
         suggestions = propose(
             **self._state(),
             pending=beside,
@@ -60,7 +58,7 @@ class Agent:
             for result in observed
         ]
         self.history += batch
-        self.tried += [self._tried(len(self.tried) + place, result) for place, result in enumerate(observed)]
+        self.curves.note([asdict(result) for result in observed])
         fitted = fit(**self._state(), previous=self.surrogate, knowledge=self.knowledge)
         self.surrogate = fitted.weights
         self.policy = update(
@@ -72,15 +70,6 @@ class Agent:
             r2=fitted.r2,
         ).weights
         self.round += 1
-
-    def _tried(self, number: int, result: Observed) -> Tried:
-        whole = int(result.configuration.get(COUNTED, 0))
-        return Tried(
-            trial=str(number),
-            configuration=result.configuration,
-            curve=[(max(1, round(share * whole)), -loss) for share, loss in result.curve],
-            final=None if result.loss is None else -result.loss,
-        )
 
     def _state(self) -> dict[str, Any]:
         seed = self.seed * 1000 + self.round
