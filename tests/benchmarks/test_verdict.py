@@ -13,7 +13,7 @@ from scipy.stats import wilcoxon
 from tests.benchmarks.tasks.listing import of_role
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import plain
-from tests.benchmarks.verdict.agreement import duels
+from tests.benchmarks.verdict.agreement import duels, ranks_of
 from tests.benchmarks.verdict.field import Field, blocks
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import words
@@ -345,3 +345,10 @@ def test_a_duel_is_told_where_tables_and_real_runs_decide_it_differently():
         "decided by neither",
     ]
     assert (duels(table, real)[1].table, duels(table, real)[1].real) == pytest.approx((0.1, -0.1))
+
+
+def test_ranks_over_choices_of_seeds_are_those_of_so_many_seeds():
+    best = np.array([[[1.0, 0.0, 0.0], [0.5, 0.4, 0.4]]])[..., None]  # ahead on one seed of three
+    both = replace(field(best=best), tasks=["keel-iris"], seeds=[0, 1, 2])
+    assert ranks_of(both, 1) == {"without knowledge": pytest.approx(5 / 3), "random": pytest.approx(4 / 3)}
+    assert ranks_of(both, 3) == {"without knowledge": 2.0, "random": 1.0}, "the means are .33 and .43"
