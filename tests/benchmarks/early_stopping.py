@@ -138,7 +138,7 @@ def study_of(name: str, folder: Path, *, trials: int, seed: int, stopping: dict[
         "data": {**data, "split_seed": seed},
         "seed": seed,
         "budget": {"trials": trials, "parallel_trials": WIDTH},
-        "agent": {},
+        "agent": {"curves": False},  # what is measured is the rule alone
         "stopping": stopping or {"rule": "none"},
     }
     return Study.model_validate({**paper, **changes})
