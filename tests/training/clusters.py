@@ -81,6 +81,7 @@ class FakeCluster(Cluster):
     def __init__(self) -> None:
         self.namespace = "tuning"
         self.api = self._api = Api()
+        self._allowed = set()
 
 
 def refusal(status: int, message: str, reason: str = "") -> ApiException:

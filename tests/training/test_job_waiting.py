@@ -26,7 +26,7 @@ from tunewright.store.port import Stored
 from tunewright.training import job as job_module
 from tunewright.training import job_log, patience
 from tunewright.training.job import JobRunner, TrainJobRunner
-from tunewright.training.job_manifest import WORKFLOW_LABEL
+from tunewright.training.job_manifest import WORKFLOW_LABEL, job_name
 from tunewright.training.job_pod import ENDED, SAVED, box
 from tunewright.training.runner import Finished, StopTrial
 from tunewright.trial import Saved
@@ -388,7 +388,7 @@ def test_an_api_that_is_away_does_not_hide_what_became_of_an_attempt(
     def discard(*_: object) -> None:
         raise TransientError("the Kubernetes API must answer")
 
-    monkeypatch.setattr(JobRunner, "discard", discard)
+    monkeypatch.setattr(JobRunner, "discard_attempt", discard)
     with pytest.raises(AttemptLost, match="PreemptionByScheduler"):
         run(cluster, tmp_path)
 
@@ -435,3 +435,82 @@ def test_a_cluster_that_knows_no_train_jobs_is_told_so_by_whatever_is_asked_firs
     with pytest.raises(InputError, match="the cluster must know "):
         runner.run(job(shell("true", job={"nodes": 2}), tmp_path / "job"), lambda: None)
     assert not runner.goes_on(TRIAL, 1)
+
+
+FORBIDDEN = refusal(
+    403, 'pods is forbidden: User "system:serviceaccount:t:tunewright-jobs" cannot list resource "pods"'
+)
+
+
+def test_a_right_that_was_there_is_waited_for_and_one_that_never_was_is_told_at_once(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    made, looks = Pods(store, 4), iter(range(6))
+
+    def restarting() -> list[dict[str, Any]]:
+        if next(looks, 0) in (2, 3):  # the API server has not read its roles yet
+            raise FORBIDDEN
+        return made()
+
+    cluster.api.pods = restarting
+    assert run(cluster, tmp_path).state == "TRAINED"
+    assert cluster.api.deleted == []
+
+    def never() -> list[dict[str, Any]]:
+        raise FORBIDDEN
+
+    other = FakeCluster()
+    other.api.pods = never
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match="bind role tunewright-jobs"):
+        run(other, tmp_path / "other")
+
+
+@pytest.mark.parametrize(("deleted", "patience_name"), [(True, "GONE_SECONDS"), (False, "SAVE_SECONDS")])
+def test_a_node_that_dies_while_results_are_stored_is_not_waited_for_without_end(
+    cluster: FakeCluster,
+    store: Refusing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deleted: bool,
+    patience_name: str,
+):
+    for name in ("GRACE_SECONDS", "SAVE_SECONDS"):
+        monkeypatch.setattr(job_module, name, 0.0 if name == "GRACE_SECONDS" else 60.0)
+    monkeypatch.setattr(job_module, patience_name, 0.2)
+    cluster.api.pods = lambda: [dated(pod({"terminated": OUT}, LIVES, deleted=deleted))]
+    with pytest.raises(AttemptLost, match="what it left could not be stored"):
+        run(cluster, tmp_path)
+
+
+def test_who_comes_late_ends_no_later_attempt(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    runner = JobRunner(cluster=cluster, site=SITE)
+    later = replace(job(shell("true"), tmp_path / "later"), attempt=2)
+
+    def overtaken() -> list[dict[str, Any]]:
+        first = job_name(SITE, TRIAL, 1)
+        cluster.api.objects.pop(f"{cluster.jobs}/{first}", None)  # it was given up while nobody could be asked
+        runner.make(later)
+        return []
+
+    cluster.api.pods = overtaken
+    with pytest.raises(AttemptLost, match="deleted from outside"):
+        run(cluster, tmp_path)
+    assert runner.goes_on(TRIAL, 2)
+
+
+def test_a_trial_that_took_too_long_has_failed_whoever_watched(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    looks: list[dict[str, Any]] = [
+        {"terminated": {**OUT, "startedAt": "2026-01-02T03:00:00Z", "finishedAt": "2026-01-02T04:30:00Z"}}
+    ]
+    made = Pods(store, 1)
+    cluster.api.pods = lambda: [dated(pod(looks[0], LIVES)) for _ in made()]
+    finished = run(cluster, tmp_path)
+    assert finished.state == "FAILED"
+    assert "time must be at most 3600 s, got 5400.0 s" in finished.reason
+
+
+def test_a_store_is_one_place_however_many_slashes_it_is_written_with():
+    spelled = [replace(SITE, address=address).study for address in ("s3://b/p/x", "s3://b/p//x", "s3://b//p/x/")]
+    assert len(set(spelled)) == 1
+    assert replace(SITE, address="s3://b/p/y").study != spelled[0]

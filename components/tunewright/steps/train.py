@@ -54,6 +54,8 @@ def train(
     record = ledger.record()
     start = take(ledger.store, place.trial, record.study.trial.limits.attempts, now=clock(), goes_on=runner.goes_on)
     if start is None:
+        if not runner.here:
+            patiently(lambda: runner.discard(place.trial))  # whoever stored its outcome may have died before it could
         return None
     try:
         if _open_trial(ledger, session, round_, slot) is None:  # taking the lease may have waited for hours
@@ -65,14 +67,15 @@ def train(
         raise
     except (*AWAY, SessionFenced, Terminated, KeyboardInterrupt):
         # the runner has left no process and nothing counts: only attempts that die are held against the trial
-        if not runner.goes_on(place.trial, start.attempt):
-            give_back(ledger.store, start)
+        with suppress(*AWAY, InputError):  # who cannot say keeps the attempt
+            if not runner.goes_on(place.trial, start.attempt):
+                give_back(ledger.store, start)
         raise
     except InputError as error:
         lose(ledger.store, start, error, now=clock())  # for people
         give_back(ledger.store, start)
         raise
-    runner.discard(place.trial)
+    patiently(lambda: runner.discard(place.trial))
     return outcome
 
 
@@ -87,8 +90,8 @@ def _attempt(
     ledger: Ledger, session: SessionRecord, round_: int, slot: int, start: AttemptStart, runner: Runner, clock: Clock
 ) -> Outcome:
     place = ledger.slot(round_, slot)
-    if not runner.goes_on(place.trial, start.attempt):
-        runner.discard(place.trial)  # whatever dead attempts may have left
+    if not patiently(lambda: runner.goes_on(place.trial, start.attempt)):
+        patiently(lambda: runner.discard(place.trial))  # whatever dead attempts may have left
     with beating(ledger.store, start), scratch(place.trial) as directory:
         job = Job(
             study=ledger.study(session),

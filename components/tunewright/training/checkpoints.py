@@ -81,6 +81,7 @@ class CheckpointKeeper:
                 return False
             digests[name] = hashlib.sha256(data).hexdigest()
             self._store.put(self._key(digests[name]), data)
+            del data  # before the next is read
         if self._look() != files:
             return False
         document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size)
@@ -115,6 +116,7 @@ def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
             data = layout.get_verified(store, layout.attempt(trial, attempt, f"{FOLDER}/{digest}"), digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+            del data  # before the next is read
     except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
         LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", trial, error)
         for path in folder.glob("*"):  # the folder itself may have been made for the trial

@@ -8,6 +8,7 @@ session is ended, and by Kubernetes when the Workflow goes.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from ..trial import Saved
 from .command import ERROR, METRICS
 from .job_cluster import Absent, Cluster, Taken, own_namespace
 from .job_log import Follower
-from .job_manifest import ATTEMPT_LABEL, TRIAL, Site, job_name, manifest, selector
+from .job_manifest import ATTEMPT_LABEL, GRACE_SECONDS, SAVE_SECONDS, TRIAL, Site, job_name, manifest, selector
 from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
 from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, missing, ran, told, unmade, view
@@ -36,6 +37,7 @@ from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
 from .verdict import End, verdict
 
+WORDS = logging.getLogger(__name__)
 BEAT_SECONDS = 0.5
 POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and of old ones
 STREAM_SECONDS = 2.0  #: between two looks at the stream
@@ -89,13 +91,13 @@ class JobRunner:
         except StoreRefused:
             raise  # as when the store is away
         except (AttemptLost, InputError):
-            self._clear(job.trial)
+            self._clear(job)
             raise
         except TransientError:
             raise  # the Job goes on, and so does the next who waits for it
         except BaseException:
             if not self._moved():
-                self._clear(job.trial)
+                self._clear(job)
             raise
         return watch.finished(ended)
 
@@ -111,7 +113,11 @@ class JobRunner:
 
     def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
-        self._discard(self.home, selector(self.site, trial, own=own))
+        self._discard(selector(self.site, trial, own=own))
+
+    def discard_attempt(self, job: Job) -> None:
+        """Discard what was made for this attempt; a later one may be under way already, which another process waits for."""
+        self._discard(f"{selector(self.site, job.trial)},{ATTEMPT_LABEL}={job.attempt}")
 
     @property
     def container(self) -> str:
@@ -122,6 +128,11 @@ class JobRunner:
     def home(self) -> str:
         """Path of the objects that stand for attempts."""
         return self.cluster.jobs
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of everything that is made for attempts."""
+        return [self.home]
 
     def bodies(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
         """Path and body of everything that is made for an attempt, in order."""
@@ -176,9 +187,10 @@ class JobRunner:
                 raise TransientError(f"{name} must be gone before it is made again, but is not; try again")
             time.sleep(BEAT_SECONDS)
 
-    def _discard(self, path: str, labels: str) -> None:
-        for made in self.cluster.items(path, labelSelector=labels):
-            self.cluster.delete(f"{path}/{made['metadata']['name']}")
+    def _discard(self, labels: str) -> None:
+        for path in self.paths:
+            for made in self.cluster.items(path, labelSelector=labels):
+                self.cluster.delete(f"{path}/{made['metadata']['name']}")
 
     def _forget(self, job: Job) -> None:
         """Empty the box of a Job that is gone. An attempt is trained by one Job, but its model may be scored by one after the other, and the
@@ -187,10 +199,10 @@ class JobRunner:
             for name in (ENDED, SAVED, METRICS):
                 self.store.delete(box(job.trial, job.attempt, name, self.site.box))
 
-    def _clear(self, trial: str) -> None:
+    def _clear(self, job: Job) -> None:
         """Discard while an error passes through, which an API that is away must not hide. Whoever makes the next attempt discards again."""
         with suppress(InputError, TransientError):
-            self.discard(trial)
+            self.discard_attempt(job)
 
     def _moved(self) -> bool:
         """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""
@@ -236,10 +248,10 @@ class TrainJobRunner(JobRunner):
         """See `JobRunner.look`."""
         return view_nodes(self.object(self.home, job_name(self.site, job.trial, job.attempt)), self.pods(job))
 
-    def discard(self, trial: str, *, own: bool = False) -> None:
-        """See `Runner.discard`."""
-        super().discard(trial, own=own)
-        self._discard(self.cluster.trainer("trainingruntimes"), selector(self.site, trial, own=own))
+    @property
+    def paths(self) -> list[str]:
+        """See `JobRunner.paths`."""
+        return [self.home, self.cluster.trainer("trainingruntimes")]
 
 
 class _Watch:
@@ -256,6 +268,8 @@ class _Watch:
         self._refused: float | None = None  #: since when it is seen that waiting will not help
         self._version = ""  #: of the event that told so
         self._told = False
+        self._storing: float | None = None  #: since when it is seen that what the trial left is being stored
+        self._awaited = ""  #: for what, as it was last said
         self._since = self._until = 0.0  #: when the trial began and ended, by its node's clock
         self._offset = 0
         self._events: dict[str, float] = {}
@@ -292,7 +306,7 @@ class _Watch:
 
     def _end(self, state: State, reason: str) -> End:
         """End the trial; what it has written up to now counts."""
-        patiently(lambda: self.runner.discard(self.job.trial))  # without a beat, which might ask for its end again
+        patiently(lambda: self.runner.discard_attempt(self.job))  # without a beat, which might ask for its end again
         end = time.monotonic() + GONE_SECONDS
         while patiently(lambda: self.runner.pods(self.job)) and time.monotonic() < end:
             time.sleep(BEAT_SECONDS)
@@ -355,11 +369,14 @@ class _Watch:
         self.log.follow(pod["metadata"]["name"])
         if isinstance(state, Running):
             return self._overtime(time.time() - state.since)
-        return self._ended(state)
+        return self._ended(state, gone=bool(pod["metadata"].get("deletionTimestamp")))
 
     def _wait(self, state: Waiting, pod: Object | None) -> None:
         """Raises when it has waited long enough."""
         now = time.monotonic()
+        if state.reason != self._awaited:
+            self._awaited = state.reason
+            WORDS.info("trial %s has not begun: %s", self.job.trial, state.reason)
         if state.queued:
             self._waited = now
         if state.refused:
@@ -385,21 +402,28 @@ class _Watch:
             f"time must be at most {most:g} s, got {seconds:.1f} s; raise trial.limits.time, under a new study name",
         )
 
-    def _ended(self, state: Ended) -> End | None:
-        """The end once everything is stored, None before."""
+    def _ended(self, state: Ended, *, gone: bool) -> End | None:
+        """The end once everything is stored, None before. A node that died meanwhile says for ever that it is storing.
+
+        Args:
+            gone: whether the pod is being deleted.
+        """
         if state.code == EXIT_TRANSIENT and not state.reason and not isinstance(self.job.study.trial, CommandTrial):
             raise self._lost("its node must have space for the files of trials, but its disk or quota is full")
         if state.saving is not None:
             self._tell(keep=state.code == 0 and not self.job.scores)
             self.saved = self._patiently(lambda: layout.find(self.runner.store, Saved, self._box(SAVED)))
             if self.saved is None:
-                if not state.saving:
+                self._storing = self._storing or time.monotonic()
+                patience = GRACE_SECONDS + GONE_SECONDS if gone else SAVE_SECONDS
+                if not state.saving or time.monotonic() - self._storing > patience:
                     raise self._lost("what it left could not be stored")
                 return None
             self._patiently(self._fetch)
         code = 128 - state.code if 128 < state.code < 160 else state.code  # by signal
         reason, most = state.reason, self.job.study.trial.limits.time
-        if code and not reason and 0 < state.since < state.until - most:
+        late = 0.0 if code else POLL_SECONDS[1] + GRACE_SECONDS  # who watches sees it so late
+        if not reason and 0 < state.since < state.until - most - late:
             reason = f"time must be at most {most:g} s, got {state.until - state.since:.1f} s; raise trial.limits.time, under a new study name"
         return End(
             code=code,

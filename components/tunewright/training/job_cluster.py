@@ -44,6 +44,7 @@ class Cluster:
         from kubernetes import client, config
 
         self.namespace = namespace
+        self._allowed: set[tuple[str, str, bool]] = set()  #: what has been answered: verb, kind, of one object
         settings = client.Configuration()
         if kubeconfig is None:
             try:
@@ -86,7 +87,7 @@ class Cluster:
     def log(self, pod: str, container: str) -> Iterator[bytes]:
         """What a container prints, from its first byte on, until it ends or is silent for long. Raises Absent."""
         path = f"{self.pods}/{pod}/log"
-        with _translated():
+        with self._translated("GET", path):
             response = self._request("GET", path, {"container": container, "follow": "true"}, None, LOG_TIMEOUT)
             try:
                 yield from response.stream(2**16, decode_content=False)
@@ -115,10 +116,27 @@ class Cluster:
     def _call(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> Object:
-        with _translated():
+        with self._translated(method, path):
             response = self._request(method, path, query or {}, body, TIMEOUT)
             found: Object = json.loads(response.data)
             return found
+
+    @contextmanager
+    def _translated(self, method: str, path: str) -> Iterator[None]:
+        """The client's errors as ours. A right that was there before is not taken for missing: an API server that restarts refuses everybody
+        until it has read its roles."""
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        kind, _, name = path.partition("/namespaces/")[2].partition("/")[2].partition("/")
+        asked = (method, kind, bool(name))
+        try:
+            yield
+        except ApiException as error:
+            raise _error(error.status, error.reason, error.body, allowed=asked in self._allowed) from error
+        except HTTPError as error:
+            raise TransientError(f"the Kubernetes API must answer, but: {error}; try again") from error
+        self._allowed.add(asked)
 
     def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None, timeout: Any
@@ -157,25 +175,11 @@ def own_namespace() -> str:
         ) from error
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The client's errors as ours."""
-    from kubernetes.client import ApiException
-    from urllib3.exceptions import HTTPError
-
-    try:
-        yield
-    except ApiException as error:
-        raise _error(error.status, error.reason, error.body) from error
-    except HTTPError as error:
-        raise TransientError(f"the Kubernetes API must answer, but: {error}; try again") from error
-
-
 def _unknown(kind: str, error: Absent) -> InputError:
     return InputError(f"the cluster must know {kind} to make one, got: {error}; install what serves them")
 
 
-def _error(status: int, reason: str, body: str | bytes | None) -> TunewrightError:
+def _error(status: int, reason: str, body: str | bytes | None, *, allowed: bool = False) -> TunewrightError:
     try:
         answer = json.loads(body or b"{}")
     except ValueError:
@@ -185,7 +189,8 @@ def _error(status: int, reason: str, body: str | bytes | None) -> TunewrightErro
         return Absent(message)
     if status == 409 and answer.get("reason") == "AlreadyExists":
         return Taken(message)
-    if status in RETRIED or (status == 403 and "exceeded quota" in message):
+    withdrawn = allowed and (status == 401 or (status == 403 and "cannot " in message))
+    if status in RETRIED or withdrawn or (status == 403 and "exceeded quota" in message):
         return TransientError(f"the Kubernetes API answered {status}: {message}; try again")
     remedy = "bind role tunewright-jobs to the step's service account" if status in (401, 403) else "change the study"
     return InputError(f"the Kubernetes API refused with {status}: {message}; {remedy}")

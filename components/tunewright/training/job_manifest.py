@@ -69,7 +69,8 @@ class Site:
     @property
     def study(self) -> str:
         """Tells studies in different places apart whose trials have the same ids, and what trains a trial from what scores it."""
-        told = f"{self.address} scores" if self.scores else self.address
+        place = "/".join(filter(None, self.address.split("/")))  # however many slashes it was written with
+        told = f"{place} scores" if self.scores else place
         return hashlib.sha256(told.encode()).hexdigest()[:8]
 
     @property

@@ -188,6 +188,10 @@ def _begun(pod: Object, trial: Object) -> View | None:
     load, save = (container(pod, name).get("terminated") for name in (LOAD, SAVE))
     if load is not None and load["exitCode"] == 2:
         return Refused(reason=_words(load).splitlines()[-1])
+    if load is not None and load.get("reason") == "OOMKilled":
+        return Refused(
+            reason="data must fit into the 2 GiB of the container that fetches it, got more; make it smaller or mount it (trial.job.volumes)"
+        )
     if load is not None and load["exitCode"] != 0:
         return Lost(reason=f"its data could not be fetched: {_words(load)}")
     if save is not None:

@@ -40,6 +40,7 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
             continue
         store.put(key, data)
         model[name] = hashlib.sha256(data).hexdigest()
+        del data  # before the next is read: two large ones are too much for the container that stores them
     return model, left_out
 
 
