@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
+from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import of_role
-from tests.benchmarks.verdict import ranks, regret, wins
+from tests.benchmarks.verdict import figures, ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import plain
 from tests.benchmarks.verdict.agreement import duels, ranks_of
 from tests.benchmarks.verdict.field import Field, blocks
@@ -352,3 +353,10 @@ def test_ranks_over_choices_of_seeds_are_those_of_so_many_seeds():
     both = replace(field(best=best), tasks=["keel-iris"], seeds=[0, 1, 2])
     assert ranks_of(both, 1) == {"without knowledge": pytest.approx(5 / 3), "random": pytest.approx(4 / 3)}
     assert ranks_of(both, 3) == {"without knowledge": 2.0, "random": 1.0}, "the means are .33 and .43"
+
+
+def test_every_method_of_a_contest_has_a_look_of_its_own():
+    names = [name for name, method in METHODS.items() if not method.study]
+    drawn = [figures.looks([name]) for name in names]
+    parts = [[each[part].to_dict()["scale"]["range"][0] for part in ("color", "strokeDash")] for each in drawn]
+    assert len({(colour, *dash) for colour, dash in parts}) == len(names) > len(figures.COLOURS)

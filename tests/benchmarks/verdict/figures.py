@@ -54,14 +54,14 @@ DASHES = [
 def looks(methods: list[str]) -> dict[str, Any]:
     """Colour and dash of methods, the same in every picture."""
     names = list(METHODS)
-    places = [names.index(name) for name in methods]
+    places = [divmod(names.index(name), len(COLOURS)) for name in methods]
+    colours = [COLOURS[place] for _, place in places]
+    dashes = [
+        DASHES[(place + 7 * turn) % len(DASHES)] for turn, place in places
+    ]  # a colour that comes again has another dash
     return {
-        "color": alt.Color(
-            "method:N", title=None, scale=alt.Scale(domain=methods, range=[COLOURS[place] for place in places])
-        ),
-        "strokeDash": alt.StrokeDash(
-            "method:N", title=None, scale=alt.Scale(domain=methods, range=[DASHES[place] for place in places])
-        ),
+        "color": alt.Color("method:N", title=None, scale=alt.Scale(domain=methods, range=colours)),
+        "strokeDash": alt.StrokeDash("method:N", title=None, scale=alt.Scale(domain=methods, range=dashes)),
     }
 
 
