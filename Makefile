@@ -39,7 +39,7 @@ test-cluster images: export BASE_IMAGE ?= python-torch:trixie
 endif
 test-cluster: export ARGO_CRDS ?= $(wildcard $(dir $(shell command -v argo))../argo-source/manifests/base/crds/full)
 
-test-cluster: images ## images, and all tests in containers and on the cluster of KUBECONFIG (35 minutes)
+test-cluster: images ## images, and all tests in containers and on the cluster of KUBECONFIG
 	$(if $(CLUSTER),"$(CLUSTER)" load $$(grep /tunewright/ images/images.txt))
 	$(RUN)python -m pytest -m "containers or cluster" -p no:cacheprovider --durations=0 --durations-min=5 -n 2 --dist loadgroup --maxschedchunk 1 $(PYTEST)
 

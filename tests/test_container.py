@@ -54,6 +54,7 @@ def test_a_study_says_how_its_trials_run():
         ("nodeSelector: {gpu: a100}", "securityContext: {privileged: true}", "9 trial.job.pod.spec.securityContext.privileged: must be a known key"),
         ("gpus: 1", "secrets: {A: tunewright-store/AWS_SECRET_ACCESS_KEY}", "9 trial.job.secrets: secrets must not be the store's own"),
         ("gpus: 1", "secrets: {A: token}", "9 trial.job.secrets: secrets must be given as name/key, got 'token'"),
+        ("gpus: 1", "secrets: {A: tunewright-executor.service-account-token/token}", "9 trial.job.secrets: secrets must not be a service account's"),
         ("gpus: 1", "volumes: [{claim: data-minio-0, path: /x}]", "9 trial.job.volumes.0.claim: claim must not be the store's own"),
         ("gpus: 1", "volumes: [{claim: a, path: /tunewright/output}]", "9 trial.job.volumes.0.path: path must leave /tunewright"),
         ("gpus: 1", "volumes: [{claim: a, config_map: b, path: /x}]", "9 trial.job.volumes.0: a volume must be either claim or config_map"),

@@ -14,7 +14,6 @@ from zoneinfo import available_timezones
 from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import Study
-from tunewright.study_file import parse_study
 
 from ..submission import bad_schedule, checked, quantity
 from .pod import NO_QUEUE
@@ -138,7 +137,7 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
         quantity("trial-cpu", options.trial_cpu)
     values = {
         "study": study.name,
-        "study-text": literal(text),
+        "study-text": literal(text, study),
         "session": session,
         "store": options.store,
         "shape": options.shape,
@@ -160,13 +159,13 @@ def _longer_than_a_day(study: Study) -> int | None:
     return allowed if allowed > DAY + SLACK else None
 
 
-def literal(text: str) -> str:
-    """A study file that arrives as it left: Argo replaces ``{{…}}`` and Kubernetes ``$(…)`` and ``$$`` in arguments.
+def literal(text: str, study: Study) -> str:
+    """The text of a study that arrives as it left: Argo replaces ``{{…}}`` and Kubernetes ``$(…)`` and ``$$`` in arguments.
 
     A file that holds such signs is sent as JSON, which is YAML too, with these signs escaped.
     """
     if "{{" not in text and "$" not in text:
         return text
-    plain = json.dumps(parse_study(text, "study").model_dump(mode="json", exclude_unset=True))
+    plain = json.dumps(study.model_dump(mode="json", exclude_unset=True))
     quoted = re.compile(r'"(?:[^"\\]|\\.)*"')
     return quoted.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

@@ -143,7 +143,7 @@ def test_data_must_be_where_pods_can_read_it():
 
 @pytest.mark.parametrize("text", [STUDY, COMMAND], ids=["plain", "braces and dollars"])
 def test_a_study_arrives_as_it_left(text):
-    sent = literal(text)
+    sent = literal(text, parse_study(text, "here"))
     assert "{{" not in sent
     assert "$" not in sent
     assert parse_study(sent, "sent") == parse_study(text, "here")
@@ -308,7 +308,7 @@ def test_a_study_with_dates_and_dollars_arrives_as_it_left():
     text = COMMAND.replace(
         "high: 9}}", "high: 9}, since: {type: categorical, choices: [2020-01-01, 2021-01-01T00:00:00Z, x]}}"
     )
-    sent = literal(text)
+    sent = literal(text, parse_study(text, "here"))
     assert "$" not in sent
     assert parse_study(sent, "sent").digest() == parse_study(text, "here").digest()
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.steps.studies import shell_study
-from tests.steps.test_stopping import learn, planned, run_slot
+from tests.steps.test_stopping import begun, learn, run_slot
 
 from tunewright.errors import InputError
 from tunewright.space import Configuration
 from tunewright.steps.ledger import Ledger
-from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
-from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
 from tunewright.study_file import study_from
-from tunewright.trial import Slot
 
 TREES: dict[str, Any] = {
     "name": "trees",
@@ -51,10 +47,7 @@ json.dump({"score": score}, open(os.environ["TUNEWRIGHT_METRICS"], "w"))
 
 
 def opened(tmp_path: Path, study: Study, *configurations: Configuration) -> Ledger:
-    store = str(tmp_path / "store")
-    open_session(store, study, "one", base=Path.cwd(), now=time.time())
-    ledger = Ledger(study_store(open_store(store), study.name))
-    planned(ledger, 0, [Slot(trial="", configuration=each, origin="initial") for each in configurations])
+    ledger = begun(tmp_path, study, configurations)
     for slot in range(len(configurations)):
         run_slot(ledger, 0, slot)
     learn(ledger, 0)
@@ -97,13 +90,12 @@ def test_curves_are_not_followed_up_where_that_is_switched_off_or_rounds_are_cut
     assert "curve" not in [ledger.slot(1, slot).origin for slot in range(2)]
 
 
-def command_study(tmp_path: Path, steps: str | None = "steps", **space: Any) -> Study:
+def command_study(tmp_path: Path, steps: str | None = "steps") -> Study:
     path = tmp_path / "train.py"
     path.write_text(SOURCE)
     declared = {
         "width": {"type": "float", "low": 0.0, "high": 1.0},
         "steps": {"type": "int", "low": 2, "high": 20},
-        **space,
     }
     command = [sys.executable, "-S", str(path), "{width}", "{steps}"]
     study = shell_study(space=declared, command=command).model_dump(mode="json", exclude_unset=True)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.training.trials import marked
 
 from tunewright.embedded.loop import run_study
 from tunewright.errors import AttemptLost
+from tunewright.space import Configuration
 from tunewright.steps import watch
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
@@ -69,10 +70,15 @@ def slow_study(tmp_path: Path, *, pause: float = 0.15, word: str = "-", **change
 
 def opened(tmp_path: Path, study: Study, xs: list[float]) -> Ledger:
     """A session whose first round tries these values."""
+    return begun(tmp_path, study, [{"x": x} for x in xs])
+
+
+def begun(tmp_path: Path, study: Study, configurations: Sequence[Configuration]) -> Ledger:
+    """A session whose first round tries these configurations."""
     store = str(tmp_path / "store")
     open_session(store, study, "one", base=Path.cwd(), now=time.time())
     ledger = Ledger(study_store(open_store(store), study.name))
-    planned(ledger, 0, [Slot(trial="", configuration={"x": x}, origin="initial") for x in xs])
+    planned(ledger, 0, [Slot(trial="", configuration=each, origin="initial") for each in configurations])
     return ledger
 
 

@@ -134,6 +134,7 @@ def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     assert body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
     assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
     assert body["spec"]["template"]["metadata"]["labels"]["team"] == "vision"
+    assert body["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
     assert spec["tolerations"] == OVERLAY["spec"]["tolerations"]
     assert (spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]) == (1000, 10001)
     assert containers["save"]["securityContext"]["runAsUser"] == 10001

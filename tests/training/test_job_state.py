@@ -120,6 +120,12 @@ def test_a_trial_that_fills_the_disk_has_itself_to_blame(message: str):
     assert seen.saving is None
 
 
+def test_data_that_does_not_fit_into_the_container_that_fetches_it_is_the_studys_fault():
+    seen = view(JOB, pod(waiting("PodInitializing", ""), load=ended(137, reason="OOMKilled")))
+    assert isinstance(seen, Refused)
+    assert seen.reason.startswith("data must fit into the 2 GiB")
+
+
 def test_wrong_data_is_the_studys_fault_in_the_words_of_the_container_that_found_it():
     load = ended(2, message="warning\ndata.sha256: must be abc, got def")
     assert view(JOB, pod(waiting("PodInitializing", ""), load=load)) == Refused(

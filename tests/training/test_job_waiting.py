@@ -466,6 +466,16 @@ def test_a_right_that_was_there_is_waited_for_and_one_that_never_was_is_told_at_
         run(other, tmp_path / "other")
 
 
+def test_a_right_to_one_thing_is_no_right_to_another(cluster: FakeCluster):
+    with cluster._translated("GET", f"{cluster.pods}/one"):
+        pass
+    with pytest.raises(TransientError), cluster._translated("GET", f"{cluster.pods}/other"):
+        raise FORBIDDEN
+    for other in (f"{cluster.pods}/one/log", cluster.pods, f"{cluster.jobs}/one"):
+        with pytest.raises(InputError, match="bind role"), cluster._translated("GET", other):
+            raise FORBIDDEN
+
+
 @pytest.mark.parametrize(("deleted", "patience_name"), [(True, "GONE_SECONDS"), (False, "SAVE_SECONDS")])
 def test_a_node_that_dies_while_results_are_stored_is_not_waited_for_without_end(
     cluster: FakeCluster,

@@ -44,7 +44,7 @@ class Cluster:
         from kubernetes import client, config
 
         self.namespace = namespace
-        self._allowed: set[tuple[str, str, bool]] = set()  #: what has been answered: verb, kind, of one object
+        self._allowed: set[tuple[str, ...]] = set()  #: what has been answered: verb, kind, and of one object its part
         settings = client.Configuration()
         if kubeconfig is None:
             try:
@@ -128,8 +128,8 @@ class Cluster:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        kind, _, name = path.partition("/namespaces/")[2].partition("/")[2].partition("/")
-        asked = (method, kind, bool(name))
+        _, kind, *one = path.partition("/namespaces/")[2].split("/")
+        asked = (method, kind, *("one" if place == 0 else part for place, part in enumerate(one)))
         try:
             yield
         except ApiException as error:

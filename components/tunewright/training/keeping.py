@@ -37,9 +37,9 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
             continue
         if len(data) > MAX_FILE:
             left_out.append(_readable(name))
-            continue
-        store.put(key, data)
-        model[name] = hashlib.sha256(data).hexdigest()
+        else:
+            store.put(key, data)
+            model[name] = hashlib.sha256(data).hexdigest()
         del data  # before the next is read: two large ones are too much for the container that stores them
     return model, left_out
 

@@ -80,6 +80,12 @@ def agent_release() -> str:
     return digest([sources, [hashlib.sha256(path.read_bytes()).hexdigest() for path in learnt]])
 
 
+@cache
+def rule() -> str:
+    """The source of what is made of learning curves."""
+    return SHORTER.read_text()
+
+
 def release(method: Method, *, curves: bool) -> str:
     """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in.
 
@@ -90,9 +96,9 @@ def release(method: Method, *, curves: bool) -> str:
         settings = AgentSettings(**method.settings)
         told = [agent_release(), settings.model_dump(mode="json", exclude={"preset", "curves"})]
         arranged = [] if method.arrangement is None else [method.arrangement]
-        return digest([*told, *arranged, *([SHORTER.read_text()] if curves and settings.curves else [])])
+        return digest([*told, *arranged, *([rule()] if curves and settings.curves else [])])
     version = locked(method.package) if method.package else "1"
-    return digest([version, SHORTER.read_text()]) if method.follows else version
+    return digest([version, rule()]) if method.follows else version
 
 
 @cache

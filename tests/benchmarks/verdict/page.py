@@ -45,7 +45,7 @@ def pictures(field: Field, content: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Regret over trials", figures.over_trials(field, field.entrants)),
         ("Regret over CPU time of training", figures.over_cost(field, field.entrants)),
         *(
-            [("Regret over trials, variants of the agent", figures.over_trials(field, field.variants))]
+            [("Regret over trials, variants", figures.over_trials(field, field.variants))]
             if len(field.variants) > 1
             else []
         ),

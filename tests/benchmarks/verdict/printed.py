@@ -23,7 +23,7 @@ def show(content: dict[str, Any], about: str, console: Console) -> None:
         console.print(_standing(there["entrants"], title, content["overhead"]))
     if len(content["methods"]) > len(content["rivals"]) + 1:
         mark = max(content["marks"], key=int)
-        title = f"after {mark} trials, variants of the agent; wins are those in the place of {ENTRANT}"
+        title = f"after {mark} trials, variants; wins are those in the place of {ENTRANT}"
         console.print(_standing(content["marks"][mark]["variants"], title, content["overhead"]))
     console.print(_duels(content))
     for sentence in words(content):

@@ -39,10 +39,10 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
 
 
 def at(field: Field, mark: int) -> dict[str, Any]:
-    """Wins, ranks, regret and tests after a number of trials: the entrant among the rivals, and the variants of the agent among themselves.
+    """Wins, ranks, regret and tests after a number of trials: the entrant among the rivals, and the variants among themselves.
 
-    Variants are tests of the agent's parts, and some begin with knowledge, which the rivals have not: they share no rank and no family of tests
-    with the rivals. Their wins are those that they would have in the entrant's place.
+    Variants are tests of the agent's parts, and of its rule for curves with a rival; some begin with knowledge, which the rivals have not. They
+    share no rank and no family of tests with the rivals. Their wins are those that they would have in the entrant's place.
     """
     curves = {name: field.curves[name][..., mark // 4 - 1].mean(axis=2) for name in ("best", "expected", "held_out")}
     lost = regret.over_seeds(regret.regret(field)[..., mark // 4 - 1])
