@@ -37,7 +37,7 @@ from tunewright.trial import Plan, Result, Slot, Status, trial_id
 
 SOURCE = """
 import json, os, pathlib, sys, time
-x, journal, pause, word = float(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4]
+x, journal, pause, hold, word = float(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 kept = pathlib.Path(os.environ["TUNEWRIGHT_CHECKPOINT"], "step")
 begun = int(kept.read_text()) if kept.exists() else 0
 with open(journal, "a") as file:
@@ -48,6 +48,8 @@ for step in range(begun + 1, 11):
         stream.write(json.dumps({"step": step, "score": x * step / 10}) + "\\n")
     kept.with_name(".step").write_text(str(step))
     os.replace(kept.with_name(".step"), kept)
+    if not begun and x < 0.9 and step == hold:
+        time.sleep(120)
 json.dump({"score": x}, open(os.environ["TUNEWRIGHT_METRICS"], "w"))
 """
 ASHA = {"rule": "asha", "min_steps": 3, "eta": 4}  #: with ten steps, compared at step 3 only
@@ -60,11 +62,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "memory_kills", lambda: 0)
 
 
-def slow_study(tmp_path: Path, *, pause: float = 0.15, word: str = "-", **changes: Any) -> Study:
-    """Ten steps; the score rises to x."""
+def slow_study(tmp_path: Path, *, pause: float = 0.15, hold: int = 0, word: str = "-", **changes: Any) -> Study:
+    """Ten steps; the score rises to x. A first attempt with x below 0.9 waits at step `hold` until it is ended."""
     path = tmp_path / "train.py"
     path.write_text(SOURCE)
-    command = [sys.executable, "-S", str(path), "{x}", str(tmp_path / "journal"), str(pause), word]
+    command = [sys.executable, "-S", str(path), "{x}", str(tmp_path / "journal"), str(pause), str(hold), word]
     return shell_study(command=command, **{"stopping": ASHA, **changes})
 
 
@@ -107,7 +109,7 @@ def journal(tmp_path: Path) -> list[str]:
 
 
 def test_a_worse_trial_is_stopped_keeps_what_it_reached_and_its_checkpoint(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.2])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=9), [0.9, 0.2])
     first, second = run_slot(ledger, 0, 0), run_slot(ledger, 0, 1)
     assert (first.status, first.objective) == (Status.COMPLETE, 0.9)
     assert first.curve == [(step, pytest.approx(0.09 * step)) for step in range(1, 11)]
@@ -122,7 +124,7 @@ def test_a_worse_trial_is_stopped_keeps_what_it_reached_and_its_checkpoint(tmp_p
 
 
 def test_a_trial_is_stopped_by_one_that_still_runs_elsewhere(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.2])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=9), [0.9, 0.2])
     elsewhere = ledger.slot(0, 0).trial
     from tunewright.steps.lease import take
 
@@ -132,7 +134,7 @@ def test_a_trial_is_stopped_by_one_that_still_runs_elsewhere(tmp_path: Path) -> 
 
 
 def test_a_promoted_trial_goes_on_from_the_checkpoint_with_the_same_seed(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, slow_study(tmp_path), [0.9, 0.5])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=9), [0.9, 0.5])
     run_slot(ledger, 0, 0)
     stopped = run_slot(ledger, 0, 1)
     learn(ledger, 0)
@@ -184,7 +186,7 @@ class Killing(LocalRunner):
 
 def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_attempts(tmp_path: Path) -> None:
     word = f"word-{os.getpid()}"
-    ledger = opened(tmp_path, slow_study(tmp_path, word=word), [0.9])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=5, word=word), [0.8])
     key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
     with pytest.raises(AttemptLost, match="from outside"):
         train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(list(ledger.store.list(key)))))
@@ -214,7 +216,7 @@ class Elsewhere(LocalRunner):
 
 def test_who_waits_for_a_trial_elsewhere_brings_its_stream_and_no_checkpoint(tmp_path: Path) -> None:
     word = f"word-{os.getpid()}-elsewhere"
-    ledger = opened(tmp_path, slow_study(tmp_path, word=word), [0.9])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=5, word=word), [0.8])
     key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
     with pytest.raises(AttemptLost, match="from outside"):
         train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(list(ledger.store.list(key)))))
@@ -234,7 +236,7 @@ main(study={study!r}, session="one", round=0, slot=0)
 
 
 def test_a_step_that_dies_loses_nothing_that_was_kept(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, slow_study(tmp_path, pause=0.3), [0.9])
+    ledger = opened(tmp_path, slow_study(tmp_path, hold=5), [0.8])
     trial = ledger.slot(0, 0).trial
     code = STEP.format(paths=sys.path, study=f"{tmp_path}/store/toy")
     step = subprocess.Popen([sys.executable, "-c", code])
@@ -246,7 +248,7 @@ def test_a_step_that_dies_loses_nothing_that_was_kept(tmp_path: Path) -> None:
     step.send_signal(signal.SIGKILL)
     step.wait()
     result = run_slot(ledger, 0, 0)
-    assert (result.status, result.objective, result.attempt) == (Status.COMPLETE, 0.9, 2)
+    assert (result.status, result.objective, result.attempt) == (Status.COMPLETE, 0.8, 2)
     assert int(journal(tmp_path)[1].split()[2]) > 0, "the checkpoint was resumed"
     assert [attempt.ended for attempt in result.cost.attempts] == ["LOST", "TRAINED"]
     assert not [process for process in psutil.process_iter() if process.pid == step.pid]
