@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from tunewright.study import Study
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
 
-TRIAL = hashlib.sha256(str(Path(__file__)).encode()).hexdigest()[:16]  #: other checkouts on this host have others
+PLACE = f"{Path(__file__)} {os.environ.get('PYTEST_XDIST_WORKER')}"
+TRIAL = hashlib.sha256(PLACE.encode()).hexdigest()[
+    :16
+]  #: other checkouts and workers have others, so that nobody reaps here
 
 
 def study(trial: dict[str, Any], *, space: dict[str, Any] | None = None, **fields: Any) -> Study:
