@@ -15,10 +15,8 @@ from tunewright.study import Study
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
 
-PLACE = f"{Path(__file__)} {os.environ.get('PYTEST_XDIST_WORKER')}"
-TRIAL = hashlib.sha256(PLACE.encode()).hexdigest()[
-    :16
-]  #: other checkouts and workers have others, so that nobody reaps here
+PLACE = f"{Path(__file__)} {os.environ.get('PYTEST_XDIST_WORKER')}"  #: others have others, so that nobody reaps here
+TRIAL = hashlib.sha256(PLACE.encode()).hexdigest()[:16]
 
 
 def study(trial: dict[str, Any], *, space: dict[str, Any] | None = None, **fields: Any) -> Study:
