@@ -72,7 +72,10 @@ class Chaos(threading.Thread):
             step = pod["metadata"]["labels"].get("app.kubernetes.io/component", "")
             if name in self.victims or self.killed[step] >= self.kills.get(step, 0):
                 continue
-            time.sleep(self.random.uniform(0.0, 3.0))  # any point of the step's life
+            if step == "train" and self.killed[step] % 2:
+                self.await_trial(name)  # a slow machine has no trial yet after so short a time
+            else:
+                time.sleep(self.random.uniform(0.0, 3.0))  # any point of the step's life
             self.installation.kill(name)
             self.victims.add(name)
             self.killed[step] += 1
@@ -83,6 +86,13 @@ class Chaos(threading.Thread):
         if self.killed["train"] >= 3 and not self.killed["controller"]:
             restart_controller()
             self.killed["controller"] += 1
+
+    def await_trial(self, pod: str) -> None:
+        """Until the pod runs a trial, or for 15 s."""
+        look = ("exec", pod, "--container=main", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and "guard.py" not in self.installation.namespace.kubectl(*look):
+            time.sleep(0.2)
 
 
 def restart_controller() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -137,7 +136,7 @@ def test_a_job_outlives_its_launcher_and_one_that_is_deleted_is_made_again(insta
         "-n", NAME, "delete", "pod", launcher(installation, workflow, 1), "--wait=false"
     )  # as when a node is drained
     kubectl("-n", NAME, "delete", "job", before[deleted]["metadata"]["name"], "--wait=false")
-    seen: dict[str, set[str]] = defaultdict(set)
+    seen = {trial: {job["metadata"]["uid"]} for trial, job in before.items()}
 
     def again() -> bool:
         for job in jobs(f"{WORKFLOW_LABEL}={workflow}"):

@@ -156,7 +156,7 @@ def test_network_policies_refuse_everything_and_then_allow_by_name():
     assert ports == {
         "tunewright-dns": [53, 53],
         "tunewright-to-minio": [9000],
-        "tunewright-to-kubernetes": [443, 6443],
+        "tunewright-to-kubernetes": [443, 6443, 8443, 16443],
     }
 
 
