@@ -89,7 +89,7 @@ class Chaos(threading.Thread):
 
     def await_trial(self, pod: str) -> None:
         """Until the pod runs a trial, or for 15 s."""
-        look = ("exec", pod, "--container=main", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        look = ("exec", pod, "--container=main", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline || true")
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and "guard.py" not in self.installation.namespace.kubectl(*look):
             time.sleep(0.2)

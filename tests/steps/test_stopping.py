@@ -256,9 +256,9 @@ def test_a_step_that_dies_loses_nothing_that_was_kept(tmp_path: Path) -> None:
 
 def test_a_trial_lost_for_good_says_what_ended_it_last_and_what_it_cost(tmp_path: Path) -> None:
     word = f"word-{os.getpid()}"
-    study = slow_study(tmp_path, word=word)
+    study = slow_study(tmp_path, hold=5, word=word)
     trial = study.trial.model_copy(update={"limits": study.trial.limits.model_copy(update={"attempts": 2})})
-    ledger = opened(tmp_path, study.model_copy(update={"trial": trial}), [0.9])
+    ledger = opened(tmp_path, study.model_copy(update={"trial": trial}), [0.8])
     for _ in range(2):
         with pytest.raises(AttemptLost):
             train(ledger, "one", 0, 0, runner=Killing(word, lambda: bool(marked(word))))
