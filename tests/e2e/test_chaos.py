@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from pipelines.argo.namespace import Namespace
 from pipelines.argo.session import submit
 from pipelines.argo.template import Shape
 from tests.e2e.conftest import study_text
-from tests.e2e.installation import OPTIONS, Installation, kubectl
+from tests.e2e.installation import OPTIONS, Installation
 from tests.e2e.outcome import assert_every_trial_ended_once, attempts
 
 from tunewright.errors import TunewrightError
@@ -96,13 +97,17 @@ class Chaos(threading.Thread):
 
 
 def restart_controller() -> None:
-    """Kill the pod of Argo's controller, wherever it runs."""
-    pods = json.loads(kubectl("get", "pods", "--all-namespaces", "-l", "app=workflow-controller", "-o", "json"))[
-        "items"
-    ]
-    for pod in pods:
+    """Kill the pod of Argo's controller, wherever it runs. Another test may do the same at the same time.
+
+    Raises:
+        TunewrightError: the API server does not answer.
+    """
+    found = Namespace().kubectl("get", "pods", "--all-namespaces", "-l", "app=workflow-controller", "-o", "json")
+    for pod in json.loads(found)["items"]:
         place = pod["metadata"]
-        kubectl("-n", place["namespace"], "delete", "pod", place["name"], "--grace-period=0", "--force", "--wait=false")
+        Namespace(name=place["namespace"]).kubectl(
+            "delete", "pod", place["name"], "--grace-period=0", "--force", "--ignore-not-found", "--wait=false"
+        )
 
 
 @pytest.mark.parametrize("shape", list(KILLS))
