@@ -85,7 +85,7 @@ def _pool(
     if len(parents) and local:
         scale = 10 ** rng.uniform(-2.5, -0.5, local)
         parts.append(("neighbour", candidates.neighbours(np.resize(parents, (local, len(grid))), scale, grid, rng)))
-    parts.append(("random", grid.random(settings.candidates - local, rng)))
+    parts.append(("random", candidates.anywhere(grid, settings.candidates - local, rng)))
     rows = np.concatenate([part for _, part in parts])
     source = np.concatenate([np.full(len(part), name) for name, part in parts])
     keep = seen.new(rows) & grid.feasible(rows)
