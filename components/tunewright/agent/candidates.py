@@ -13,20 +13,17 @@ import torch
 
 from ..errors import InputError
 from ..space import FEASIBILITY_DRAWS
-from .grid import Array, Grid, Mask, Seen
+from .grid import Array, Grid, Seen
 from .policy import Policy
 
 DRAWS = 20  #: batches of draws before one source of candidates gives up
 ENUMERATED = 100_000  #: a finite space of at most this size is searched to its last configuration
-BOUND = 0.1
-"""Chance that a number is moved to one of its bounds, which are values of their own: all columns, no penalty. With some columns of few left
-out, boosted trees are others than with all, and no draw from a continuous density is ever exactly 1."""
 
 
 def neighbours(x: Array, scale: Array, grid: Grid, rng: np.random.Generator) -> Array:
-    """One neighbour of each row: some parameters move by about ``scale: (N,)`` of their range or to a bound, choices are drawn anew.
+    """One neighbour of each row: some parameters move by about ``scale: (N,)`` of their range, choices are drawn anew.
 
-    About two parameters move, at least one. A whole number moves at least to the next; what would leave the range stays at the bound.
+    About two parameters move, at least one. A whole number moves at least to the next.
     """
     count, steps = x.shape
     active = ~np.isnan(x)
@@ -40,22 +37,14 @@ def neighbours(x: Array, scale: Array, grid: Grid, rng: np.random.Generator) -> 
         size = grid.cardinality[t]
         if size is not None:
             shift[:, t] = np.sign(shift[:, t]) * np.maximum(np.abs(shift[:, t]), 1.0 / size)
-        there = np.clip(u[:, t] + shift[:, t], 0.0, 1.0) if grid.ordered[t] else fresh[:, t]
+        there = _reflect(u[:, t] + shift[:, t]) if grid.ordered[t] else fresh[:, t]
         u[:, t] = np.where(moved[:, t], there, u[:, t])
-    return grid.snapped(_bounded(u, moved, grid, rng))
+    return grid.snapped(u)
 
 
-def anywhere(grid: Grid, count: int, rng: np.random.Generator) -> Array:
-    """``count`` rows, uniform in the unit cube but for numbers at their bounds; constraints are not asked."""
-    u = rng.random((count, len(grid)))
-    return grid.snapped(_bounded(u, np.ones(u.shape, dtype=np.bool_), grid, rng))
-
-
-def _bounded(u: Array, which: Mask, grid: Grid, rng: np.random.Generator) -> Array:
-    """``u`` with some of ``which`` numbers at one of their bounds."""
-    chance = rng.random(u.shape)
-    at = which & (chance < BOUND) & np.array(grid.ordered, dtype=np.bool_)
-    return np.where(at, np.where(chance < BOUND / 2, 0.0, 1.0), u)
+def _reflect(u: Array) -> Array:
+    """Coordinates outside [0, 1] mirrored at the bound they crossed."""
+    return np.clip(np.where(u < 0, -u, np.where(u > 1, 2 - u, u)), 0.0, 1.0)
 
 
 def from_policy(policy: Policy, count: int, seen: Seen, generator: torch.Generator) -> Array:

@@ -23,6 +23,10 @@ Sources = npt.NDArray[np.str_]
 PARENTS = 5  #: best observed configurations whose neighbours compete
 CLIMBERS = 4  #: best candidates that are refined by local search
 CLIMB = 24  #: neighbours of each climber in one step
+BOUNDED = 0.25
+"""Share of choices whose numbers go to a bound where the model does not mind. Bounds are values of their own: with all columns, boosted trees
+of few columns are others than with any share of them, and no draw from a continuous density is ever exactly 1."""
+INDIFFERENT = 0.02  #: loss of log expected improvement that the model does not mind
 SCALES = (0.1, 0.05, 0.02, 0.01, 0.005)  #: share of the range by which a step of the local search moves
 
 
@@ -58,6 +62,8 @@ def compete(
             break
         left = Pool(x=pool.x[fresh], source=pool.source[fresh])
         row, source = _climb(left, model, grid, seen, rng)
+        if rng.random() < BOUNDED:
+            row = _to_bounds(row, model, grid, seen, rng)
         chosen.append((row, source))
         seen.add(row[None])
         model = model.pending(row[None])
@@ -85,7 +91,7 @@ def _pool(
     if len(parents) and local:
         scale = 10 ** rng.uniform(-2.5, -0.5, local)
         parts.append(("neighbour", candidates.neighbours(np.resize(parents, (local, len(grid))), scale, grid, rng)))
-    parts.append(("random", candidates.anywhere(grid, settings.candidates - local, rng)))
+    parts.append(("random", grid.random(settings.candidates - local, rng)))
     rows = np.concatenate([part for _, part in parts])
     source = np.concatenate([np.full(len(part), name) for name, part in parts])
     keep = seen.new(rows) & grid.feasible(rows)
@@ -112,6 +118,22 @@ def _climb(pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.rando
                 x[index], value[index] = around[best], reached[best]
     winner = int(np.argmax(value))
     return x[winner], source[winner].item()
+
+
+def _to_bounds(row: Array, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator) -> Array:
+    """``row (T,)`` with numbers at a bound, one after another in random order, as long as the model does not mind."""
+    least = _value(model, row[None])[0] - INDIFFERENT
+    for t in rng.permutation(len(row)):
+        if np.isnan(row[t]) or not grid.ordered[t]:
+            continue
+        there = np.repeat(row[None], 2, axis=0)
+        there[:, t] = rng.permutation([0.0, 1.0])
+        there = grid.snapped(np.where(np.isnan(there), 0.5, there))
+        keep = seen.new(there) & grid.feasible(there)
+        keep[keep] = _value(model, there[keep]) >= least
+        if keep.any():
+            row = there[np.argmax(keep)]
+    return row
 
 
 def _value(model: RewardModel, x: Array) -> Array:
