@@ -213,6 +213,19 @@ def test_the_default_finds_a_known_optimum() -> None:
     assert best.reward > -0.003
 
 
+def test_only_numbers_that_the_model_does_not_mind_go_to_their_bounds() -> None:
+    space, agent = unit(count=2), AgentSettings(initial_trials=0, policy_share=0.0)
+    history = observed(space, lambda c: -((float(c["x0"]) - 0.5) ** 2), 24)
+    surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
+    at_bound = {"x0": 0, "x1": 0}
+    for seed in range(8):
+        for suggestion in suggest(space, agent, history, 4, surrogate=surrogate, seed=seed):
+            for name, value in suggestion.configuration.items():
+                at_bound[name] += value in (0.0, 1.0)
+    assert at_bound["x0"] == 0
+    assert at_bound["x1"] >= 3
+
+
 def test_a_bound_that_is_a_value_of_its_own_is_tried() -> None:
     """All columns of a table of two are another thing than any share below 1, and nothing near the bound tells."""
     space = unit(count=6)
