@@ -35,5 +35,8 @@ def test_neighbours_stay_in_range_and_differ(scale: float) -> None:
 def test_inactive_parameters_stay_inactive() -> None:
     space = conditional()
     grid, rng = Grid(space), np.random.default_rng(0)
-    for configuration in grid.decode(neighbours(grid.random(200, rng), np.full(200, 0.1), grid, rng)):
+    near = neighbours(grid.random(200, rng), np.full(200, 0.1), grid, rng)
+    configurations = grid.decode(near)
+    for configuration in configurations:
         space.check(configuration)
+    np.testing.assert_allclose(near, grid.encode(configurations))  # NaN exactly where the space has no parameter

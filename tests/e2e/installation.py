@@ -48,6 +48,15 @@ def wait_for(what: str, ask: Callable[[], T], seconds: float, pause: float = 1.0
     raise AssertionError(f"{what}: not within {seconds:.0f} s")
 
 
+def kill(pod: str, namespace: Namespace) -> None:
+    """As when a node dies: no grace, no goodbye. One that is gone already is no failure.
+
+    Raises:
+        TunewrightError: the API server does not answer.
+    """
+    namespace.kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--ignore-not-found", "--wait=false")
+
+
 @dataclass(frozen=True)
 class Installation:
     """What `kubectl apply -k` made, ready for sessions."""
@@ -96,10 +105,8 @@ class Installation:
         return list(self.namespace.get("workflow", workflow)["status"]["nodes"].values())
 
     def kill(self, pod: str) -> None:
-        """As when a node dies: no grace, no goodbye."""
-        self.namespace.kubectl(
-            "delete", "pod", pod, "--grace-period=0", "--force", "--ignore-not-found", "--wait=false"
-        )
+        """See the function `kill`."""
+        kill(pod, self.namespace)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pipelines.argo.namespace import Namespace
 from pipelines.argo.session import submit
 from pipelines.argo.template import Shape
 from tests.e2e.conftest import study_text
-from tests.e2e.installation import OPTIONS, Installation
+from tests.e2e.installation import OPTIONS, Installation, kill
 from tests.e2e.outcome import assert_every_trial_ended_once, attempts
 
 from tunewright.errors import TunewrightError
@@ -104,10 +104,7 @@ def restart_controller() -> None:
     """
     found = Namespace().kubectl("get", "pods", "--all-namespaces", "-l", "app=workflow-controller", "-o", "json")
     for pod in json.loads(found)["items"]:
-        place = pod["metadata"]
-        Namespace(name=place["namespace"]).kubectl(
-            "delete", "pod", place["name"], "--grace-period=0", "--force", "--ignore-not-found", "--wait=false"
-        )
+        kill(pod["metadata"]["name"], Namespace(name=pod["metadata"]["namespace"]))
 
 
 @pytest.mark.parametrize("shape", list(KILLS))
