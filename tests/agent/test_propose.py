@@ -234,6 +234,22 @@ def test_a_bound_that_is_a_value_of_its_own_is_tried() -> None:
     assert sum(observation.configuration["x0"] == 1.0 for observation in history) > 4
 
 
+def test_what_leaves_a_plateau_is_followed_up_though_it_is_worse() -> None:
+    """Most trials learn nothing and end alike; the few that do are mostly worse, and better than all in one place."""
+    space = unit(count=4)
+
+    def reward(c: Configuration) -> float:
+        if float(c["x0"]) < 0.7:
+            return 0.0
+        return 1.0 if float(c["x1"]) > 0.7 else -1.0
+
+    found = []
+    for seed in range(4):
+        history = search(space, AgentSettings(seed=seed, policy_share=0.0, initial_trials=4), reward, rounds=8, count=4)
+        found.append(sum(observation.reward == 1.0 for observation in history))
+    assert min(found) > 8, found
+
+
 @pytest.mark.parametrize(("seen", "fits"), [(7, False), (8, True), (11, True)])
 def test_a_surrogate_is_refitted_after_so_many_new_results(seen: int, fits: bool) -> None:
     space, agent = unit(count=2), AgentSettings(preset="paper", refit_every=4, history=5)

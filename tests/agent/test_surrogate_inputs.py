@@ -10,7 +10,7 @@ from tests.agent.spaces import conditional
 from tunewright.agent.grid import Grid
 from tunewright.agent.surrogate.features import Features
 from tunewright.agent.surrogate.model import rewards_of
-from tunewright.agent.surrogate.targets import scale
+from tunewright.agent.surrogate.targets import scale, stepped
 from tunewright.space import FloatParameter, IntParameter, Space
 
 
@@ -77,6 +77,24 @@ def test_the_deviation_follows_the_slope_of_the_scale() -> None:
 def test_failures_stand_at_the_worst_success() -> None:
     targets, _ = scale(np.array([1.0, np.nan, 3.0, 2.0]))
     assert targets[1] == targets[0] == targets.min()
+
+
+@pytest.mark.parametrize(
+    ("rewards", "expected"),
+    [
+        pytest.param(
+            [3.0, 3.0, 3.0, 1.0, 2.5], [3.0, 3.0, 3.0, 3.3125, 3.5], id="what leaves it is better, by its harm"
+        ),
+        pytest.param([3.0, 3.0, 3.0, 1.0, 3.2], [3.0, 3.0, 3.0, 1.0, 3.2], id="something is better"),
+        pytest.param([3.0, np.nan, 3.0, np.nan, 2.0], [3.0, np.nan, 3.0, np.nan, 4.0], id="failures stay failures"),
+        pytest.param([3.0, 3.0, 2.0, 1.0], [3.0, 3.0, 2.0, 1.0], id="half is no plateau"),
+        pytest.param([3.0, 3.0, 3.0], [3.0, 3.0, 3.0], id="nothing leaves it"),
+        pytest.param([np.nan, np.nan], [np.nan, np.nan], id="no success"),
+        pytest.param([], [], id="no result"),
+    ],
+)
+def test_a_plateau_is_made_a_step(rewards: list[float], expected: list[float]) -> None:
+    np.testing.assert_array_equal(stepped(np.array(rewards, dtype=np.float64)), expected)
 
 
 @pytest.mark.parametrize("rewards", [[np.nan, np.nan], [1.0], [1.0, np.nan], []])

@@ -17,6 +17,7 @@ from .acquisition import log_expected_improvement
 from .grid import Array, Grid, Seen
 from .policy import Policy
 from .surrogate.model import RewardModel
+from .surrogate.targets import stepped
 
 Sources = npt.NDArray[np.str_]
 
@@ -61,9 +62,9 @@ def compete(
         if not fresh.any():
             break
         left = Pool(x=pool.x[fresh], source=pool.source[fresh])
-        row, source = _climb(left, model, grid, seen, rng)
+        row, source, value = _climb(left, model, grid, seen, rng)
         if rng.random() < BOUNDED:
-            row = _to_bounds(row, model, grid, seen, rng)
+            row = _to_bounds(row, value, model, grid, seen, rng)
         chosen.append((row, source))
         seen.add(row[None])
         model = model.pending(row[None])
@@ -87,7 +88,7 @@ def _pool(
         parts.append(
             ("policy", candidates.from_policy(policy, from_policy, seen, streams.generator(seed, "candidates")))
         )
-    parents = x[np.argsort(-np.nan_to_num(rewards, nan=-np.inf), kind="stable")[:PARENTS]]
+    parents = x[np.argsort(-np.nan_to_num(stepped(rewards), nan=-np.inf), kind="stable")[:PARENTS]]
     if len(parents) and local:
         scale = 10 ** rng.uniform(-2.5, -0.5, local)
         parts.append(("neighbour", candidates.neighbours(np.resize(parents, (local, len(grid))), scale, grid, rng)))
@@ -98,8 +99,10 @@ def _pool(
     return Pool(x=rows[keep], source=source[keep])
 
 
-def _climb(pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator) -> tuple[Array, Origin]:
-    """The best row after local search from the best candidates."""
+def _climb(
+    pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator
+) -> tuple[Array, Origin, float]:
+    """The best row after local search from the best candidates, where it began, and its value."""
     value = _value(model, pool.x)
     top = np.argsort(-value, kind="stable")[:CLIMBERS]
     x, source, value = pool.x[top], pool.source[top], value[top]
@@ -117,12 +120,12 @@ def _climb(pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.rando
                 best = mine[np.argmax(reached[mine])]
                 x[index], value[index] = around[best], reached[best]
     winner = int(np.argmax(value))
-    return x[winner], source[winner].item()
+    return x[winner], source[winner].item(), float(value[winner])
 
 
-def _to_bounds(row: Array, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator) -> Array:
+def _to_bounds(row: Array, value: float, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator) -> Array:
     """``row (T,)`` with numbers at a bound, one after another in random order, as long as the model does not mind."""
-    least = _value(model, row[None])[0] - INDIFFERENT
+    least = value - INDIFFERENT
     for t in rng.permutation(len(row)):
         if np.isnan(row[t]) or not grid.ordered[t]:
             continue

@@ -17,7 +17,7 @@ from . import ensemble, gp
 from .features import Features
 from .kernel import Hyperparameters
 from .port import Surrogate
-from .targets import Scaling, scale
+from .targets import Scaling, scale, stepped
 
 HUGE = 1e100
 TOLD = "knowledge."  #: begins the names of tensors that were learnt on other tasks
@@ -85,7 +85,7 @@ def fit(
     seen = len(x)
     if settings.history is not None:
         x, rewards = x[-settings.history :], rewards[-settings.history :]
-    scaled = scale(rewards)
+    scaled = scale(stepped(rewards) if settings.proposal == "competition" else rewards)
     if scaled is None:
         return None
     features = Features(grid, told, walk=settings.knowledge_trials > 0)

@@ -72,3 +72,22 @@ def scale(rewards: Array) -> tuple[Array, Scaling] | None:
         median=median, spread=spread, mean=float(compressed.mean()), deviation=deviation if deviation > tiny else 1.0
     )
     return scaling.targets(filled), scaling
+
+
+def stepped(rewards: Array) -> Array:
+    """The same rewards, unless most successes are equal and none is better: then ``(N,)`` in which the others are better than these.
+
+    Such a plateau is where training does nothing: trees that name the larger class whatever they are shown, a network that has not
+    begun to learn. What leaves it does something, if only harm, and what is better lies there; a model of the rewards themselves keeps
+    away from it. So the others stand above the plateau by half of the least difference seen, and by as much again the less they harm.
+    """
+    known = rewards[~np.isnan(rewards)]
+    plateau = known.max() if len(known) else np.nan
+    if np.sum(known == plateau) * 2 <= len(known):
+        return rewards
+    worse = rewards < plateau
+    harm = plateau - rewards[worse]
+    least = harm.min(initial=np.inf)
+    result = rewards.copy()
+    result[worse] = plateau + 0.5 * least * (1.0 + least / harm)
+    return result
