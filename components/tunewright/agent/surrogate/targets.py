@@ -79,7 +79,8 @@ def stepped(rewards: Array) -> Array:
 
     Such a plateau is where training does nothing: trees that name the larger class whatever they are shown, a network that has not
     begun to learn. What leaves it does something, if only harm, and what is better lies there; a model of the rewards themselves keeps
-    away from it. So the others stand above the plateau by half of the least difference seen, and by as much again the less they harm.
+    away from it. So the others stand above the plateau by half of the least difference seen, and by as much again the less they harm;
+    until they are half of all, so that no more than half of a search goes there in vain.
     """
     known = rewards[~np.isnan(rewards)]
     plateau = known.max() if len(known) else np.nan
