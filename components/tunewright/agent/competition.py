@@ -23,12 +23,13 @@ Sources = npt.NDArray[np.str_]
 
 PARENTS = 5  #: best observed configurations whose neighbours compete
 CLIMBERS = 4  #: best candidates that are refined by local search
-CLIMB = 24  #: neighbours of each climber in one step
+CLIMB = 48  #: neighbours of each climber in one step
 BOUNDED = 0.25
 """Share of choices whose numbers go to a bound where the model does not mind. Bounds are values of their own: with all columns, boosted trees
 of few columns are others than with any share of them, and no draw from a continuous density is ever exactly 1."""
 INDIFFERENT = 0.02  #: loss of log expected improvement that the model does not mind
-SCALES = (0.1, 0.05, 0.02, 0.01, 0.005)  #: share of the range by which a step of the local search moves
+SCALES = (0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005)
+"""Share of the range by which each step of the local search moves. Wide ones first: where nothing is known lies far from what is."""
 
 
 @dataclass(frozen=True, kw_only=True)
