@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.report import histories
 
@@ -96,6 +98,19 @@ def test_the_best_configuration_can_be_copied_with_all_its_digits() -> None:
 )  # fmt: skip
 def test_the_page_says_how_things_stand(changes: dict[str, Any], said: str) -> None:
     assert said in text(render(histories.history(**changes), None, generated=histories.BEGIN))
+
+
+@pytest.mark.parametrize(("capped", "told"), [(0.3, True), (0.7, False)])
+def test_a_plateau_is_told(capped: float, told: bool) -> None:
+    """Values above a quantile become that quantile: seven or three of ten trials end alike."""
+    made = histories.history(rounds=10, statuses=[Status.COMPLETE] * 4)
+    top = float(np.quantile([r.objective for each in made.rounds for r in each.results if r and r.objective], capped))
+    rounds = [
+        replace(each, results=[r and r.model_copy(update={"objective": min(r.objective or 0.0, top)}) for r in each.results])
+        for each in made.rounds
+    ]  # fmt: skip
+    page = text(render(replace(made, rounds=rounds), None, generated=histories.BEGIN))
+    assert (f"28 of 40 complete trials end with exactly {top:.6g} and none is better" in page) == told
 
 
 def test_a_metric_to_minimize_is_told_in_its_own_unit_and_direction() -> None:

@@ -57,6 +57,7 @@ class Facts:
 
     trials: Sequence[Trial]  #: of the whole study, in order
     best: Trial | None
+    equal: int  #: complete trials that end with exactly the best value
     default: Trial | None  #: the first trial of the default configuration that is complete, or else the first
     over_default: Gain | None  #: of the best over the default configuration
     best_before: float | None  #: incumbent when this session began
@@ -91,6 +92,7 @@ def gather(history: StudyHistory) -> Facts:
     return Facts(
         trials=trials,
         best=winner,
+        equal=sum(trial.objective == winner.objective for trial in scored(trials)) if winner else 0,
         default=default,
         over_default=_gain(winner, default, objective),
         best_before=before.objective if before else None,

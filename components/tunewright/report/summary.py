@@ -12,6 +12,8 @@ from .record import StudyHistory
 from .tables import Tables
 from .trials import PENDING
 
+PLATEAU = 8  #: trials that must end alike before the page speaks of a plateau
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -36,7 +38,7 @@ def verdict(history: StudyHistory, tables: Tables) -> Verdict:
         sentences.append(f"Session {session.id} is still running; round {head.round} is open.")
     else:
         sentences.append(f"Session {session.id} {'ended with an error' if head.failed else 'ended'}: {head.finished}.")
-    sentences += _progress(tables) + _champion(history, tables)
+    sentences += _progress(tables) + _plateau(tables) + _champion(history, tables)
     return Verdict(headline=_headline(tables), sentences=sentences, alarm=head.session == session.id and head.failed)
 
 
@@ -74,6 +76,20 @@ def _progress(tables: Tables) -> list[str]:
             f"This session made the best value better by {facts.session_gain.better_by:.3g}; it was {before} before."
         ]
     return [f"This session did not improve on {before}, found before it."]
+
+
+def _plateau(tables: Tables) -> list[str]:
+    """Told where more than half of the trials end with one value and none is better, as `agent.surrogate.targets.stepped` sees it."""
+    facts = tables.facts
+    complete = facts.counts.get(Status.COMPLETE, 0)
+    if facts.best is None or facts.equal < PLATEAU or facts.equal * 2 <= complete:
+        return []
+    value = words.metric(facts.best.objective)
+    return [
+        f"{facts.equal:,} of {words.count(complete, 'complete trial')} end with exactly {value} and none is better: either nothing is left "
+        "to gain, or training does nothing, such as naming the larger class always. A metric that sees smaller differences (log-loss, area "
+        "under the curve) gives the search more to go by."
+    ]
 
 
 def _champion(history: StudyHistory, tables: Tables) -> list[str]:
