@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import differential_evolution
 from tests.agent.spaces import observed, unit
 
+from tunewright.agent import competition
 from tunewright.agent.acquisition import log_expected_improvement
 from tunewright.agent.grid import Array, Grid
 from tunewright.agent.surrogate import model
@@ -23,8 +24,9 @@ def rough(c: Configuration) -> float:
     return float(x[0] - x[1] + 0.3 * np.sin(9 * x[2]) + 0.1 * np.sin(40 * x.sum()))
 
 
-def test_proposals_come_close_to_the_largest_expected_improvement() -> None:
-    """Measured against scipy's differential evolution, which may take seventy times the evaluations."""
+def test_the_wide_search_comes_close_to_the_largest_expected_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured against scipy's differential evolution, which may take a hundred times the evaluations."""
+    monkeypatch.setattr(competition, "WIDE", 1.0)
     space, settings = unit(count=DIMENSIONS), AgentSettings(initial_trials=0, policy_share=0.0)
     grid = Grid(space)
     missed = []

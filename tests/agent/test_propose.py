@@ -123,7 +123,7 @@ def test_a_batch_spreads() -> None:
     surrogate = fit(space=space, settings=agent, history=history, previous=None, seed=0).weights
     x = np.array([list(s.configuration.values()) for s in suggest(space, agent, history, 6, surrogate=surrogate)])
     distance = np.linalg.norm(x[:, None] - x[None], axis=-1)[np.triu_indices(6, 1)]
-    assert distance.min() > 0.01
+    assert distance.min() > 0.005
 
 
 def test_what_is_under_way_is_neither_repeated_nor_approached() -> None:
@@ -235,19 +235,11 @@ def test_a_bound_that_is_a_value_of_its_own_is_tried() -> None:
 
 
 def test_what_leaves_a_plateau_is_followed_up_though_it_is_worse() -> None:
-    """Most trials learn nothing and end alike; the few that do are mostly worse, and better than all in one place."""
-    space = unit(count=4)
-
-    def reward(c: Configuration) -> float:
-        if float(c["x0"]) < 0.7:
-            return 0.0
-        return 1.0 if float(c["x1"]) > 0.7 else -1.0
-
-    found = []
-    for seed in range(4):
-        history = search(space, AgentSettings(seed=seed, policy_share=0.0, initial_trials=4), reward, rounds=8, count=4)
-        found.append(sum(observation.reward == 1.0 for observation in history))
-    assert min(found) > 8, found
+    """Most of the space learns nothing and ends alike; a tenth does something, if only harm: it gets far more than a tenth of the trials."""
+    space, agent = unit(count=4), AgentSettings(policy_share=0.0, initial_trials=8)
+    for seed in range(3):
+        history = search(space, agent, lambda c: -1.0 * (float(c["x0"]) > 0.9), rounds=10, count=4, seed=seed)
+        assert 10 < sum(observation.reward == -1.0 for observation in history) <= 24
 
 
 @pytest.mark.parametrize(("seen", "fits"), [(7, False), (8, True), (11, True)])

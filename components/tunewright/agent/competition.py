@@ -5,6 +5,7 @@ Notation: ``N`` candidates, ``T`` parameters; ``x: (N, T)`` snapped coordinates;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,17 @@ Sources = npt.NDArray[np.str_]
 
 PARENTS = 5  #: best observed configurations whose neighbours compete
 CLIMBERS = 4  #: best candidates that are refined by local search
-CLIMB = 48  #: neighbours of each climber in one step
+CLIMB = 24  #: neighbours of each climber in one step
 BOUNDED = 0.25
 """Share of choices whose numbers go to a bound where the model does not mind. Bounds are values of their own: with all columns, boosted trees
 of few columns are others than with any share of them, and no draw from a continuous density is ever exactly 1."""
 INDIFFERENT = 0.02  #: loss of log expected improvement that the model does not mind
-SCALES = (0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005)
-"""Share of the range by which each step of the local search moves. Wide ones first: where nothing is known lies far from what is."""
+NEAR = (0.1, 0.05, 0.02, 0.01, 0.005)  #: share of the range by which each step of a local search moves
+FAR = (0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005)
+"""The same of a search that begins with wide steps and ends at the largest expected improvement, which is often far from all that is known."""
+WIDE = 0.5
+"""Share of choices that are searched by FAR. Where results are mostly chance, more draws beside the best find more than what a model of
+them expects far away; where they follow a slope, only wide steps get to its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +68,7 @@ def compete(
         if not fresh.any():
             break
         left = Pool(x=pool.x[fresh], source=pool.source[fresh])
-        row, source, value = _climb(left, model, grid, seen, rng)
+        row, source, value = _climb(left, model, grid, seen, FAR if rng.random() < WIDE else NEAR, rng)
         if rng.random() < BOUNDED:
             row = _to_bounds(row, value, model, grid, seen, rng)
         chosen.append((row, source))
@@ -101,13 +106,13 @@ def _pool(
 
 
 def _climb(
-    pool: Pool, model: RewardModel, grid: Grid, seen: Seen, rng: np.random.Generator
+    pool: Pool, model: RewardModel, grid: Grid, seen: Seen, scales: Sequence[float], rng: np.random.Generator
 ) -> tuple[Array, Origin, float]:
     """The best row after local search from the best candidates, where it began, and its value."""
     value = _value(model, pool.x)
     top = np.argsort(-value, kind="stable")[:CLIMBERS]
     x, source, value = pool.x[top], pool.source[top], value[top]
-    for scale in SCALES:
+    for scale in scales:
         around = candidates.neighbours(np.repeat(x, CLIMB, axis=0), np.full(len(x) * CLIMB, scale), grid, rng)
         keep = seen.new(around) & grid.feasible(around)
         root = np.repeat(np.arange(len(x)), CLIMB)[keep]
