@@ -53,4 +53,4 @@ def test_the_wide_search_comes_close_to_the_largest_expected_improvement(monkeyp
             for at in range(4)
         ]  # fmt: skip
         missed.append(-found.fun - value(grid.encode(proposed)))
-    assert np.mean(missed) == pytest.approx(0.0, abs=0.03), np.round(missed, 3)
+    assert np.mean(missed) == pytest.approx(0.0, abs=0.05), np.round(missed, 3)
