@@ -24,9 +24,12 @@ def rough(c: Configuration) -> float:
     return float(x[0] - x[1] + 0.3 * np.sin(9 * x[2]) + 0.1 * np.sin(40 * x.sum()))
 
 
-def test_the_wide_search_comes_close_to_the_largest_expected_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measured against scipy's differential evolution, which may take a hundred times the evaluations."""
-    monkeypatch.setattr(competition, "WIDE", 1.0)
+@pytest.mark.parametrize(("wide", "least", "most"), [(1.0, -0.05, 0.05), (0.0, 0.05, 0.15)])
+def test_the_wide_search_comes_close_to_the_largest_expected_improvement(
+    wide: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured against scipy's differential evolution, which may take a hundred times the evaluations. The near search alone does not."""
+    monkeypatch.setattr(competition, "WIDE", wide)
     space, settings = unit(count=DIMENSIONS), AgentSettings(initial_trials=0, policy_share=0.0)
     grid = Grid(space)
     missed = []
@@ -53,4 +56,4 @@ def test_the_wide_search_comes_close_to_the_largest_expected_improvement(monkeyp
             for at in range(4)
         ]  # fmt: skip
         missed.append(-found.fun - value(grid.encode(proposed)))
-    assert np.mean(missed) == pytest.approx(0.0, abs=0.05), np.round(missed, 3)
+    assert least < np.mean(missed) < most, np.round(missed, 3)
