@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_the_folder_and_the_remedy_are_named(code: int) -> None:
     with pytest.raises(TransientError, match=rf"^{tempfile.gettempdir()} must have space"), scratch("a1") as folder:
         raise OSError(code, os.strerror(code))
     assert not folder.exists()
+
+
+def test_a_disk_that_is_full_to_the_last_byte_sends_no_trial_elsewhere(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(small_disk))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # found anew
+    (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    assert tempfile.gettempdir() != str(small_disk)
+    with scratch("a1") as folder:
+        assert folder.parent == small_disk
+    with pytest.raises(TransientError, match=rf"^{small_disk} must have space"), scratch("a1") as folder:
+        (folder / "request.json").write_text("{}")
 
 
 def test_other_errors_of_a_file_system_pass() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 @contextmanager
 def scratch(trial: str) -> Iterator[Path]:
     """A folder for one attempt of a trial, removed on leaving. Raises TransientError when its disk is full."""
-    try:
-        place = tempfile.gettempdir()
-    except FileNotFoundError as error:  # Python has tried to write into all of them
-        raise TransientError(
-            f"a folder for temporary files must take one: {error.strerror}; free space or set TMPDIR, then run again"
-        ) from error
+    place = _place()
     try:
         with tempfile.TemporaryDirectory(prefix=f"tunewright-{trial}-", dir=place) as folder:
             yield Path(folder)
@@ -29,6 +25,19 @@ def scratch(trial: str) -> Iterator[Path]:
         if error.errno in FULL:
             raise no_space(place) from error
         raise
+
+
+def _place() -> str:
+    """TMPDIR even while its disk is full to the last byte, when Python would take /tmp instead, which may be no place for models."""
+    asked = os.environ.get("TMPDIR")
+    if asked and Path(asked).is_dir():
+        return str(Path(asked).absolute())
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:  # Python has tried to write into all of them
+        raise TransientError(
+            f"a folder for temporary files must take one: {error.strerror}; free space or set TMPDIR, then run again"
+        ) from error
 
 
 def no_space(place: str | Path) -> TransientError:
