@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.verdict --role dev
     python -m tests.benchmarks.verdict --role test --kind real
+    python -m tests.benchmarks.verdict --role test --kind real --every
 
 Writes ``results/<role>-<kind>-<budget>-<objective>.json`` and the page beside it.
 """
@@ -12,7 +13,7 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from tests.benchmarks.contest import runs
@@ -26,6 +27,7 @@ from tests.benchmarks.verdict.printed import show
 from tests.benchmarks.verdict.summary import summary, verdict
 
 COMPARED = [name for name, method in METHODS.items() if not method.study]
+Part = Literal["first", "fresh", "every"]
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -35,17 +37,18 @@ def main() -> None:
     parser.add_argument("--kind", default="table", choices=["table", "real"])
     parser.add_argument("--budget", default="count", choices=["count", "cost"])
     parser.add_argument("--objective", default="accuracy", choices=["accuracy", "log_loss"])
-    parser.add_argument(
-        "--fresh",
-        action="store_true",
-        help="the test tasks that no earlier release of the agent has met, instead of those it has",
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--fresh", action="store_true", help="real runs of the test tasks that are not the first 20, instead of those"
     )
+    which.add_argument("--every", action="store_true", help="real runs of all test tasks together")
     parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
     kind = (arguments.kind, arguments.budget, arguments.objective)
-    tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, arguments.fresh)
+    part: Part = "fresh" if arguments.fresh else "every" if arguments.every else "first"
+    tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, part)
     every = runs.read("-".join(kind))
     every = every[every["task"].isin(tasks) & every["method"].isin(COMPARED) & (every["trials"] == TRIALS)]
     found = present(every)
@@ -61,20 +64,20 @@ def main() -> None:
     name = (
         "benchmark-quick"
         if arguments.quick
-        else "-".join((arguments.role, *(["fresh"] if arguments.fresh else []), *kind))
+        else "-".join((arguments.role, *([] if part == "first" else [part]), *kind))
     )
     (home / f"{name}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
     (home / f"{name}.html").write_text(render(told, made))
     console.print(f"written: {home / name}.json and .html")
 
 
-def chosen(role: Role, kind: str, fresh: bool) -> list[str]:
-    """Tasks of a verdict. Real runs of test tasks that earlier releases have met, and of those that none has, are told apart."""
+def chosen(role: Role, kind: str, part: Part) -> list[str]:
+    """Tasks of a verdict. Real runs of the first test tasks, which most releases have met, and of the others are told apart, or not."""
     listed = [task.name for task in of_role(role)]
-    if role != "test" or kind != "real":
+    if role != "test" or kind != "real" or part == "every":
         return listed
     first = {task.name for task in cheapest("test", FIRST)}
-    return [name for name in listed if (name not in first) == fresh]
+    return [name for name in listed if (name not in first) == (part == "fresh")]
 
 
 def plain(content: Any) -> Any:
