@@ -90,7 +90,7 @@ benchmark: benchmark-setup ## the benchmark: all contests (days; kill it, it goe
 	$(PLAY) check --commit $(NARROW) && $(RUN)python -m tests.benchmarks.verdict.agreement
 	$(PLAY) test --commit $(NARROW) && $(VERDICT) --role test
 	$(PLAY) real --commit $(NARROW) && $(VERDICT) --role test --kind real
-	$(PLAY) fresh --commit $(NARROW) && $(VERDICT) --role test --kind real --fresh && $(VERDICT) --role test --kind real --every
+	$(PLAY) fresh --commit $(NARROW) && for part in second fresh every; do $(VERDICT) --role test --kind real --part $$part || exit; done
 	$(PLAY) cost --commit $(NARROW) && $(VERDICT) --role test --kind real --budget cost
 
 benchmark-quick: $(RIVALS)/.venv/.ready ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes

@@ -21,8 +21,10 @@ FAST = [
 SLOW = [name for name, method in METHODS.items() if method.slow and not curves_alone(method)]
 REAL = [OURS, ENTRANT, BLIND, "without curves", "without curves, policy", "without curves, model"]
 REAL += ["TPE", "Optuna GP", "HEBO", "random", "CMA-ES", *FOLLOWERS]
+QUICK = [OURS, ENTRANT, "without knowledge, policy", "without knowledge, model", "TPE", "CMA-ES", "random"]
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
-FIRST = 20  #: cheapest two-class test tasks, which earlier releases of the agent have met too
+FIRST = 20  #: cheapest two-class test tasks, which most releases of the agent have met
+MET = 42  #: cheapest two-class test tasks, which earlier releases have met
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
 
 VARYING = (
@@ -75,7 +77,7 @@ def real() -> list[Request]:
 
 
 def fresh() -> list[Request]:
-    """Test by real runs once more, on all other tables, cheap ones first, × 3 seeds. No earlier release of the agent has met most of them."""
+    """Test by real runs once more, on all other tables, cheap ones first, × 3 seeds."""
     return requests(others(), FRESH, range(1, 4), kind="real")
 
 
@@ -91,7 +93,7 @@ def check() -> list[Request]:
 
 def quick() -> list[Request]:
     """What ten minutes allow: six development tasks, the methods that answer at once, one seed."""
-    return requests(named(QUICK_TASKS), [OURS, *REAL[1:5], "CMA-ES", "random"], [0], kind="table")
+    return requests(named(QUICK_TASKS), QUICK, [0], kind="table")
 
 
 CONTESTS = {"dev": dev, "test": test, "real": real, "fresh": fresh, "cost": cost, "check": check, "quick": quick}

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.verdict --role dev
     python -m tests.benchmarks.verdict --role test --kind real
-    python -m tests.benchmarks.verdict --role test --kind real --every
+    python -m tests.benchmarks.verdict --role test --kind real --part fresh
 
 Writes ``results/<role>-<kind>-<budget>-<objective>.json`` and the page beside it.
 """
@@ -13,12 +13,12 @@ import argparse
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rich.console import Console
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import TRIALS
-from tests.benchmarks.contest.schedule import FIRST, QUICK_TASKS, cheapest
+from tests.benchmarks.contest.schedule import FIRST, MET, QUICK_TASKS, cheapest
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import ROLES, Role, of_role
 from tests.benchmarks.verdict.field import blocks, present
@@ -27,7 +27,7 @@ from tests.benchmarks.verdict.printed import show
 from tests.benchmarks.verdict.summary import summary, verdict
 
 COMPARED = [name for name, method in METHODS.items() if not method.study]
-Part = Literal["first", "fresh", "every"]
+Part = Literal["first", "second", "fresh", "every"]
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -37,18 +37,18 @@ def main() -> None:
     parser.add_argument("--kind", default="table", choices=["table", "real"])
     parser.add_argument("--budget", default="count", choices=["count", "cost"])
     parser.add_argument("--objective", default="accuracy", choices=["accuracy", "log_loss"])
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--fresh", action="store_true", help="real runs of the test tasks that are not the first 20, instead of those"
+    parser.add_argument(
+        "--part",
+        default="first",
+        choices=get_args(Part),
+        help="of real runs of test tasks: the first 20, the 22 that earlier releases of the agent have met too, those that none had met, or all",
     )
-    which.add_argument("--every", action="store_true", help="real runs of all test tasks together")
     parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
     kind = (arguments.kind, arguments.budget, arguments.objective)
-    part: Part = "fresh" if arguments.fresh else "every" if arguments.every else "first"
-    tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, part)
+    tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, arguments.part)
     every = runs.read("-".join(kind))
     every = every[every["task"].isin(tasks) & every["method"].isin(COMPARED) & (every["trials"] == TRIALS)]
     found = present(every)
@@ -64,7 +64,7 @@ def main() -> None:
     name = (
         "benchmark-quick"
         if arguments.quick
-        else "-".join((arguments.role, *([] if part == "first" else [part]), *kind))
+        else "-".join((arguments.role, *([] if arguments.part == "first" else [arguments.part]), *kind))
     )
     (home / f"{name}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
     (home / f"{name}.html").write_text(render(told, made))
@@ -72,12 +72,13 @@ def main() -> None:
 
 
 def chosen(role: Role, kind: str, part: Part) -> list[str]:
-    """Tasks of a verdict. Real runs of the first test tasks, which most releases have met, and of the others are told apart, or not."""
+    """Tasks of a verdict. Real runs of test tasks are told apart by how often earlier releases of the agent have met them."""
     listed = [task.name for task in of_role(role)]
     if role != "test" or kind != "real" or part == "every":
         return listed
-    first = {task.name for task in cheapest("test", FIRST)}
-    return [name for name in listed if (name not in first) == (part == "fresh")]
+    met = [task.name for task in cheapest("test", MET)]
+    parts: dict[Part, list[str]] = {"first": met[:FIRST], "second": met[FIRST:]}
+    return [name for name in listed if (name in parts[part] if part in parts else name not in met)]
 
 
 def plain(content: Any) -> Any:
