@@ -85,7 +85,9 @@ def test_failures_stand_at_the_worst_success() -> None:
         pytest.param(
             [3.0, 3.0, 3.0, 1.0, 2.5], [3.0, 3.0, 3.0, 3.3125, 3.5], id="what leaves it is better, by its harm"
         ),
-        pytest.param([3.0, 3.0, 3.0, 1.0, 3.2], [3.0, 3.0, 3.0, 1.0, 3.2], id="something is better"),
+        pytest.param([3.0, 3.0, 3.0, 1.0, 3.5], [3.0, 3.0, 3.0, 3.15625, 3.5], id="something is better and stays so"),
+        pytest.param([3.0, 3.0, 3.0, 3.5, 4.0], [3.0, 3.0, 3.0, 3.5, 4.0], id="nothing is worse"),
+        pytest.param([3.0, 3.0, 1.0, 1.0, 4.0], [3.0, 3.0, 1.0, 1.0, 4.0], id="no value is that of most"),
         pytest.param([3.0, np.nan, 3.0, np.nan, 2.0], [3.0, np.nan, 3.0, np.nan, 4.0], id="failures stay failures"),
         pytest.param([3.0, 3.0, 2.0, 1.0], [3.0, 3.0, 2.0, 1.0], id="half is no plateau"),
         pytest.param([3.0, 3.0, 3.0], [3.0, 3.0, 3.0], id="nothing leaves it"),

@@ -64,6 +64,17 @@ class Grid:
             return np.asarray((np.log(values) - low) / (high - low))
         return np.asarray((np.minimum(np.floor(u * count), count - 1) + 0.5) / count)
 
+    def gap(self, t: int, u: Array, up: Mask) -> Array:
+        """How far it is ``(B,)`` from the coordinates ``u`` of a whole number or listed value to the next one up or down."""
+        count, parameter = self.cardinality[t], self.parameters[t]
+        if count is None:
+            return np.zeros(len(u))
+        if isinstance(parameter, IntParameter) and parameter.scale == "log":
+            span = math.log(parameter.high + 0.5) - math.log(parameter.low - 0.5)
+            value = np.rint(np.exp(math.log(parameter.low - 0.5) + u * span))
+            return np.asarray(np.abs(np.log(np.maximum(value + np.where(up, 1.0, -1.0), 0.5) / value)) / span)
+        return np.full(len(u), 1.0 / count)
+
     def active(self, t: int, x: Array) -> Mask:
         """Where parameter ``t`` is active ``(B,)``; the columns of its parents must be decided."""
         mask = np.ones(len(x), dtype=np.bool_)

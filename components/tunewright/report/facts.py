@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class Facts:
 
     trials: Sequence[Trial]  #: of the whole study, in order
     best: Trial | None
-    equal: int  #: complete trials that end with exactly the best value
+    common: tuple[float, int] | None  #: value with which most complete trials end, and their number
     default: Trial | None  #: the first trial of the default configuration that is complete, or else the first
     over_default: Gain | None  #: of the best over the default configuration
     best_before: float | None  #: incumbent when this session began
@@ -92,7 +93,7 @@ def gather(history: StudyHistory) -> Facts:
     return Facts(
         trials=trials,
         best=winner,
-        equal=sum(trial.objective == winner.objective for trial in scored(trials)) if winner else 0,
+        common=next(iter(Counter(t.objective for t in scored(trials) if t.objective is not None).most_common(1)), None),
         default=default,
         over_default=_gain(winner, default, objective),
         best_before=before.objective if before else None,

@@ -79,16 +79,22 @@ def _progress(tables: Tables) -> list[str]:
 
 
 def _plateau(tables: Tables) -> list[str]:
-    """Told where more than half of the trials end with one value and none is better, as `agent.surrogate.targets.stepped` sees it."""
+    """Told where more than half of the trials end with one value, as `agent.surrogate.targets.stepped` sees it."""
     facts = tables.facts
     complete = facts.counts.get(Status.COMPLETE, 0)
-    if facts.best is None or facts.equal < PLATEAU or facts.equal * 2 <= complete:
+    if facts.best is None or facts.common is None or facts.common[1] < PLATEAU or facts.common[1] * 2 <= complete:
         return []
-    value = words.metric(facts.best.objective)
+    value, alike = facts.common
+    nothing = "training does nothing, such as naming the larger class always"
+    is_best = value == facts.best.objective
     return [
-        f"{facts.equal:,} of {words.count(complete, 'complete trial')} end with exactly {value} and none is better: either nothing is left "
-        "to gain, or training does nothing, such as naming the larger class always. A metric that sees smaller differences (log-loss, area "
-        "under the curve) gives the search more to go by."
+        f"{alike:,} of {words.count(complete, 'complete trial')} end with exactly {words.metric(value)}"
+        + (
+            f" and none is better: either nothing is left to gain, or {nothing}"
+            if is_best
+            else f": it may be that {nothing}"
+        )
+        + ". A metric that sees smaller differences (log-loss, area under the curve) gives the search more to go by."
     ]
 
 

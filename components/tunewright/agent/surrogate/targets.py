@@ -75,20 +75,22 @@ def scale(rewards: Array) -> tuple[Array, Scaling] | None:
 
 
 def stepped(rewards: Array) -> Array:
-    """The same rewards, unless most successes are equal and none is better: then ``(N,)`` in which the others are better than these.
+    """The same rewards, unless most successes are equal: then ``(N,)`` in which what is worse than these is better than they are.
 
     Such a plateau is where training does nothing: trees that name the larger class whatever they are shown, a network that has not
     begun to learn. What leaves it does something, if only harm, and what is better lies there; a model of the rewards themselves keeps
-    away from it. So the others stand above the plateau by half of the least difference seen, and by as much again the less they harm;
-    until they are half of all, so that no more than half of a search goes there in vain.
+    away from it, and one lucky result does not change that. So what is worse stands above the plateau, by half of the least difference seen
+    and by as much again the less it harms; by half as much where something is better, which stays so. It ends when the others are half
+    of all, so that no more than half of a search goes there in vain.
     """
-    known = rewards[~np.isnan(rewards)]
-    plateau = known.max() if len(known) else np.nan
-    if np.sum(known == plateau) * 2 <= len(known):
+    values, counts = np.unique(rewards[~np.isnan(rewards)], return_counts=True)
+    if counts.max(initial=0) * 2 <= counts.sum():
         return rewards
+    plateau = values[counts.argmax()]
     worse = rewards < plateau
     harm = plateau - rewards[worse]
-    least = harm.min(initial=np.inf)
+    least = np.abs(values[values != plateau] - plateau).min(initial=np.inf)
+    room = 0.5 * least if values[-1] == plateau else 0.25 * least
     result = rewards.copy()
-    result[worse] = plateau + 0.5 * least * (1.0 + least / harm)
+    result[worse] = plateau + room * (1.0 + least / harm)
     return result
