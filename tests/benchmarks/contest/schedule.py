@@ -23,8 +23,8 @@ REAL = [OURS, ENTRANT, BLIND, "without curves", "without curves, policy", "witho
 REAL += ["TPE", "Optuna GP", "HEBO", "random", "CMA-ES", *FOLLOWERS]
 QUICK = [OURS, ENTRANT, "without knowledge, policy", "without knowledge, model", "TPE", "CMA-ES", "random"]
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
-FIRST = 20  #: cheapest two-class test tasks, which most releases of the agent have met
-MET = 42  #: cheapest two-class test tasks, which earlier releases have met
+FIRST = 20  #: cheapest two-class test tasks, on which most releases of the agent have met rivals
+MET = 42  #: cheapest two-class test tasks, on which earlier releases have met rivals
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
 
 VARYING = (

@@ -41,7 +41,7 @@ def main() -> None:
         "--part",
         default="first",
         choices=get_args(Part),
-        help="of real runs of test tasks: the first 20, the 22 that earlier releases of the agent have met too, those that none had met, or all",
+        help="of real runs of test tasks: the first 20, 22 more on which earlier releases of the agent met rivals, those on which none did, or all",
     )
     parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def chosen(role: Role, kind: str, part: Part) -> list[str]:
-    """Tasks of a verdict. Real runs of test tasks are told apart by how often earlier releases of the agent have met them."""
+    """Tasks of a verdict. Real runs of test tasks are told apart by how often earlier releases of the agent have met rivals there."""
     listed = [task.name for task in of_role(role)]
     if role != "test" or kind != "real" or part == "every":
         return listed
