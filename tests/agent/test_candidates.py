@@ -8,7 +8,7 @@ from tests.agent.spaces import conditional
 
 from tunewright.agent.candidates import neighbours
 from tunewright.agent.grid import Grid
-from tunewright.space import BoolParameter, CategoricalParameter, FloatParameter, IntParameter, Parameter, Space
+from tunewright.space import CategoricalParameter, FloatParameter, IntParameter, OrdinalParameter, Parameter, Space
 
 MIXED = Space(
     {
@@ -28,7 +28,8 @@ def test_neighbours_stay_in_range_and_differ(scale: float) -> None:
     assert ((near >= 0) & (near <= 1)).all()
     for configuration in grid.decode(near):
         MIXED.check(configuration)
-    assert (~np.isclose(near, x)).any(axis=1).mean() > 0.95  # a whole number at its bound may stay
+    choices = ~np.isclose(near[:, 3], x[:, 3])
+    assert (choices | ~np.isclose(near, x)[:, :3].all(axis=1)).mean() > 0.8  # a choice drawn anew may be the same
 
 
 @pytest.mark.parametrize(
@@ -37,20 +38,19 @@ def test_neighbours_stay_in_range_and_differ(scale: float) -> None:
         IntParameter(type="int", low=1, high=1000, scale="log"),
         IntParameter(type="int", low=20, high=400, scale="log"),
         IntParameter(type="int", low=1, high=9),
-        BoolParameter(type="bool"),
-        CategoricalParameter(type="categorical", choices=["a", "b", "c"]),
+        OrdinalParameter(type="ordinal", choices=[1, 2, 5, 9]),
     ],
 )
-def test_a_parameter_that_moves_gets_another_value_however_small_the_step(parameter: Parameter) -> None:
+def test_a_whole_number_that_moves_moves_to_the_next_however_small_the_step(parameter: Parameter) -> None:
     grid, rng = Grid(Space({"only": parameter})), np.random.default_rng(0)
-    inside = [c["only"] for c in grid.decode(grid.random(500, rng)) if c["only"] not in (1, 20, 1000, 400, 9)]
+    inside = [
+        c["only"] for c in grid.decode(grid.random(500, rng)) if c["only"] not in (1, 20, 1000, 400, 9)
+    ]  # bounds are mirrors
     x = grid.encode({"only": value} for value in inside)
     moved = [c["only"] for c in grid.decode(neighbours(x, np.full(len(x), 1e-4), grid, rng))]
     assert all(before != after for before, after in zip(inside, moved, strict=True))
     if isinstance(parameter, IntParameter):
         assert max(abs(int(after) - int(before)) for before, after in zip(inside, moved, strict=True)) == 1
-    else:
-        assert len(set(moved)) == len(set(inside))
 
 
 def test_inactive_parameters_stay_inactive() -> None:

@@ -21,7 +21,7 @@ ENUMERATED = 100_000  #: a finite space of at most this size is searched to its 
 
 
 def neighbours(x: Array, scale: Array, grid: Grid, rng: np.random.Generator) -> Array:
-    """One neighbour of each row: some parameters move by about ``scale: (N,)`` of their range, a choice becomes another.
+    """One neighbour of each row: some parameters move by about ``scale: (N,)`` of their range, choices are drawn anew.
 
     About two parameters move, at least one. A whole number moves at least to the next, on a logarithmic scale too, where small ones are far apart.
     """
@@ -34,12 +34,9 @@ def neighbours(x: Array, scale: Array, grid: Grid, rng: np.random.Generator) -> 
     shift = rng.normal(size=x.shape) * scale[:, None]
     fresh = rng.random(x.shape)
     for t in range(steps):
-        if grid.ordered[t]:
-            least = grid.gap(t, u[:, t], shift[:, t] > 0)
-            there = _reflect(u[:, t] + np.sign(shift[:, t]) * np.maximum(np.abs(shift[:, t]), least))
-        else:
-            choices = grid.cardinality[t] or 1
-            there = (u[:, t] + np.ceil(fresh[:, t] * (choices - 1)) / choices) % 1.0
+        least = grid.gap(t, u[:, t], shift[:, t] > 0)
+        shift[:, t] = np.sign(shift[:, t]) * np.maximum(np.abs(shift[:, t]), least)
+        there = _reflect(u[:, t] + shift[:, t]) if grid.ordered[t] else fresh[:, t]
         u[:, t] = np.where(moved[:, t], there, u[:, t])
     return grid.snapped(u)
 
