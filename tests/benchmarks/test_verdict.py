@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
-from tests.benchmarks.rivals.methods import METHODS
+from tests.benchmarks.contest.schedule import CONTESTS, others
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.tasks.listing import of_role
 from tests.benchmarks.verdict import figures, ranks, regret, wins
-from tests.benchmarks.verdict.__main__ import plain
+from tests.benchmarks.verdict.__main__ import chosen, plain
 from tests.benchmarks.verdict.agreement import duels, ranks_of
 from tests.benchmarks.verdict.field import Field, blocks
 from tests.benchmarks.verdict.page import render
@@ -360,3 +361,19 @@ def test_every_method_of_a_contest_has_a_look_of_its_own():
     drawn = [figures.looks([name]) for name in names]
     parts = [[each[part].to_dict()["scale"]["range"][0] for part in ("color", "strokeDash")] for each in drawn]
     assert len({(colour, *dash) for colour, dash in parts}) == len(names) > len(figures.COLOURS)
+
+
+def test_real_runs_of_test_tasks_are_told_apart_whole_and_once():
+    parts = [chosen("test", "real", part) for part in ("first", "second", "fresh")]
+    assert [len(part) for part in parts] == [20, 22, 59]
+    assert (
+        sorted(sum(parts, []))
+        == sorted(chosen("test", "real", "every"))
+        == sorted(task.name for task in of_role("test"))
+    )
+    assert {task.name for task in others()} <= {*parts[1], *parts[2]}
+
+
+def test_ten_minutes_are_enough_for_rivals_and_for_the_parts_of_the_agent():
+    played = {request.method for request in CONTESTS["quick"]()}
+    assert {OURS, ENTRANT, "without knowledge, policy", "without knowledge, model", "TPE", "random"} <= played
