@@ -288,7 +288,7 @@ class Study(Model):
 
     @property
     def as_jobs(self) -> bool:
-        """Whether trials run as Kubernetes Jobs on a cluster: a user's command always, so that it shares a pod with no key and no token."""
+        """Whether trials run as Kubernetes Jobs on a cluster: a user's command always, so that its container has no key and no token."""
         return isinstance(self.trial, CommandTrial) or self.trial.job is not None
 
     @property
