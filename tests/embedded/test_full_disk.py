@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_a_disk_that_is_full_to_the_last_byte_sends_no_trial_elsewhere(
         assert folder.parent == small_disk
     with pytest.raises(TransientError, match=rf"^{small_disk} must have space"), scratch("a1") as folder:
         (folder / "request.json").write_text("{}")
+
+
+def test_a_folder_that_takes_no_file_is_left_to_python(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)  # found anew
+    for asked in (small_disk / "missing", small_disk):
+        monkeypatch.setenv("TMPDIR", str(asked))
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        with scratch("a1") as folder:
+            assert folder.parent == Path(tempfile.gettempdir()) != asked
 
 
 def test_other_errors_of_a_file_system_pass() -> None:

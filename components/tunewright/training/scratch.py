@@ -30,7 +30,7 @@ def scratch(trial: str) -> Iterator[Path]:
 def _place() -> str:
     """TMPDIR even while its disk is full to the last byte, when Python would take /tmp instead, which may be no place for models."""
     asked = os.environ.get("TMPDIR")
-    if asked and Path(asked).is_dir():
+    if asked and Path(asked).is_dir() and os.access(asked, os.W_OK | os.X_OK):
         return str(Path(asked).absolute())
     try:
         return tempfile.gettempdir()

@@ -39,14 +39,17 @@ QUICK_TASKS = ("keel-monk-2", "keel-banana", "mass-birthwt", "keel-yeast1", "ecd
 
 def cheapest(role: Role, count: int) -> list[Task]:
     """Two-class tables of a role, those of few rows first."""
-    two = [task for task in of_role(role) if task.model == "xgboost" and digests()[task.name].classes == 2]
-    return sorted(two, key=effort)[:count]
+    return [task for task in _tables(role) if digests()[task.name].classes == 2][:count]
 
 
 def others() -> list[Task]:
     """Tables of the test role that are not the first ones, of two classes and more, those of least effort first."""
     first = cheapest("test", FIRST)
-    return sorted((task for task in of_role("test") if task.model == "xgboost" and task not in first), key=effort)
+    return [task for task in _tables("test") if task not in first]
+
+
+def _tables(role: Role) -> list[Task]:
+    return sorted((task for task in of_role(role) if task.model == "xgboost"), key=effort)
 
 
 def requests(tasks: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str | int) -> list[Request]:

@@ -47,6 +47,9 @@ def main() -> None:
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
+    if arguments.part != "first" and (arguments.role, arguments.kind) != ("test", "real"):
+        given = f"--role {arguments.role} --kind {arguments.kind}"
+        parser.error(f"--part must be of --role test --kind real, got {given}; leave --part out or add these")
     kind = (arguments.kind, arguments.budget, arguments.objective)
     tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, arguments.part)
     every = runs.read("-".join(kind))
@@ -74,11 +77,12 @@ def main() -> None:
 def chosen(role: Role, kind: str, part: Part) -> list[str]:
     """Tasks of a verdict. Real runs of test tasks are told apart by how often earlier releases of the agent have met rivals there."""
     listed = [task.name for task in of_role(role)]
-    if role != "test" or kind != "real" or part == "every":
+    if role != "test" or kind != "real":
         return listed
     met = [task.name for task in cheapest("test", MET)]
-    parts: dict[Part, list[str]] = {"first": met[:FIRST], "second": met[FIRST:]}
-    return [name for name in listed if (name in parts[part] if part in parts else name not in met)]
+    unmet = [name for name in listed if name not in met]
+    parts: dict[Part, list[str]] = {"first": met[:FIRST], "second": met[FIRST:], "fresh": unmet, "every": listed}
+    return [name for name in listed if name in parts[part]]
 
 
 def plain(content: Any) -> Any:
