@@ -114,6 +114,12 @@ def test_what_a_method_is_told_is_a_loss_of_the_objective():
     assert told["log_loss"] == pytest.approx(told["accuracy"])
 
 
+def test_what_is_kept_of_held_out_rows_is_the_objective_too():
+    for objective, expected in (("accuracy", 0.5), ("log_loss", 1.0)):
+        record = play(replace(REQUEST, objective=objective), Scripted(), lambda _: hurried({}), np.inf)
+        assert set(record.trials["held_out"]) == {expected}
+
+
 def test_infeasible_configurations_are_told_as_such_and_never_the_incumbent():
     player = Scripted()
     nothing = Answer(curve=(), held_out_accuracy=None, held_out_log_loss=None, seconds=0.0, reason="too small")

@@ -19,7 +19,7 @@ from tests.benchmarks.verdict.agreement import duels, ranks_of
 from tests.benchmarks.verdict.field import Field, blocks
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import words
-from tests.benchmarks.verdict.summary import CLAIM, earlier, summary, verdict
+from tests.benchmarks.verdict.summary import CLAIM, at, earlier, summary, verdict
 
 ROWS = np.array([100.0, 100.0, 1000.0])
 
@@ -287,6 +287,15 @@ def test_real_runs_are_measured_against_what_random_search_tried():
     assert measured.seconds == pytest.approx([2.0])
     without = block(found[found["method"] != "random"], ["keel-iris"], ["tunewright"])
     assert np.isnan(without.typical).all()
+
+
+def test_of_a_loss_the_smaller_one_wins_and_it_is_told_as_it_is():
+    found = pd.concat([runs_of(["keel-iris"], [name], [0], best) for name, best in ((ENTRANT, 0.3), ("random", 0.5))])
+    (measured,) = blocks(found.assign(objective="log_loss"), ["keel-iris"])
+    there = at(measured, 8)["entrants"]
+    assert [there[name]["wins"] for name in (ENTRANT, "random")] == [1, 0]
+    assert [there[name]["rank_held_out"] for name in (ENTRANT, "random")] == [1.0, 2.0]
+    assert there[ENTRANT]["held_out"] == pytest.approx(0.3)
 
 
 def test_in_real_runs_every_seed_is_a_function_of_its_own():

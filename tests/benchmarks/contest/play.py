@@ -71,6 +71,9 @@ class Evaluated:
     def _loss(self, score: Score) -> float:
         return 1.0 - score.accuracy if self.request.objective == "accuracy" else score.log_loss
 
+    def _held_out(self, answer: Answer) -> float | None:
+        return answer.held_out_accuracy if self.request.objective == "accuracy" else answer.held_out_log_loss
+
     def _cost(self, configuration: Configuration, answer: Answer, score: Score | None) -> float:
         name = json.dumps(configuration, sort_keys=True)
         until = answer.seconds if score is None else score.seconds
@@ -83,7 +86,7 @@ class Evaluated:
         line = {
             "accuracy": score and score.accuracy,
             "log_loss": score and score.log_loss,
-            "held_out": answer.held_out_accuracy if whole else None,
+            "held_out": self._held_out(answer) if whole else None,
             "expected": answer.expected if whole else None,
             "cost": cost,
             "share": share,

@@ -32,7 +32,7 @@ def do(request: Request) -> str:
         _CLIENTS.pop(METHODS[request.method].environment).close()
         line = runs.line_of(request, None, str(error))
     runs.add(request, line)
-    words = line["failure"].splitlines()[0] if line["failure"] else f"{max(runs.row(line)['best']):.4f}"
+    words = line["failure"].splitlines()[0] if line["failure"] else f"{runs.row(line)['best'][-1]:.4f}"
     return f"{request.kind} {request.task} {request.method} seed {request.seed}: {words} in {time.monotonic() - began:.0f} s"
 
 

@@ -25,6 +25,7 @@ QUICK = [OURS, ENTRANT, "without knowledge, policy", "without knowledge, model",
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
 FIRST = 20  #: cheapest two-class test tasks, on which most releases of the agent have met rivals
 MET = 42  #: cheapest two-class test tasks, on which earlier releases have met rivals
+BY_LOSS = [OURS, ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random", "TPE, curves"]
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
 
 VARYING = (
@@ -89,6 +90,11 @@ def cost() -> list[Request]:
     return requests(cheapest("test", 10), BY_COST, range(1, 4), kind="real", budget="cost")
 
 
+def loss() -> list[Request]:
+    """Test by the other objective, log-loss: the tasks and seeds of `real`, real runs."""
+    return requests(cheapest("test", FIRST), BY_LOSS, range(1, 4), kind="real", objective="log_loss")
+
+
 def check() -> list[Request]:
     """Whether tables say what real runs say: the methods that answer at once on 8 development tasks × 2 seeds, real runs."""
     return requests(named(CHECKED_TASKS), CHECKED, range(1, 3), kind="real")
@@ -99,4 +105,13 @@ def quick() -> list[Request]:
     return requests(named(QUICK_TASKS), QUICK, [0], kind="table")
 
 
-CONTESTS = {"dev": dev, "test": test, "real": real, "fresh": fresh, "cost": cost, "check": check, "quick": quick}
+CONTESTS = {
+    "dev": dev,
+    "test": test,
+    "real": real,
+    "fresh": fresh,
+    "cost": cost,
+    "loss": loss,
+    "check": check,
+    "quick": quick,
+}

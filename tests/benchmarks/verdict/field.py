@@ -29,11 +29,19 @@ class Field:
     tasks: list[str]
     methods: list[str]
     seeds: list[int]
-    curves: dict[str, Array]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; larger ``best`` is better
+    curves: dict[
+        str, Array
+    ]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; larger ``best`` and ``held_out`` are better
     rows: Array  #: ``(T,)`` rows of validation, which set the width of a tie
     typical: Array  #: ``(T, S)`` objective of a random configuration: the table's median; in real runs the mean of what random search tried
     seconds: Array  #: ``(T,)`` CPU seconds of such a trial
+    objective: str = "accuracy"
     kind: str = "table"  #: one function for all seeds; of ``real`` runs each seed has its own folds, so its own
+
+    @property
+    def sign(self) -> float:
+        """What turns the objective into something of which more is better, and back."""
+        return sign_of(self.objective)
 
     @property
     def rivals(self) -> list[str]:
@@ -65,6 +73,11 @@ class Field:
 
     def column(self, method: str) -> int:
         return self.methods.index(method)
+
+
+def sign_of(objective: str) -> float:
+    """-1 for a loss."""
+    return 1.0 if objective == "accuracy" else -1.0
 
 
 def is_rival(name: str) -> bool:
@@ -158,8 +171,9 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         )
         for name in runs.CURVES
     }
-    sign = 1.0 if str(done["objective"].iloc[0]) == "accuracy" else -1.0
-    curves["best"] = sign * curves["best"]
+    objective = str(done["objective"].iloc[0])
+    sign = sign_of(objective)
+    curves |= {name: sign * curves[name] for name in ("best", "held_out")}
     return Field(
         tasks=chosen,
         methods=list(methods),
@@ -168,6 +182,7 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         rows=np.array([valid_rows(task) for task in listed], dtype=np.float64),
         typical=sign * np.array([value for value, _ in typical]),
         seconds=np.array([seconds for _, seconds in typical]),
+        objective=objective,
         kind=str(done["kind"].iloc[0]),
     )
 

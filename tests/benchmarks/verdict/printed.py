@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.benchmarks.rivals.methods import ENTRANT, OURS
+from tests.benchmarks.verdict.field import sign_of
 from tests.benchmarks.verdict.ranks import LEVEL
 from tests.benchmarks.verdict.summary import CLAIM
 
@@ -53,9 +54,10 @@ def words(content: dict[str, Any]) -> list[str]:
             f"the rivals begin with nothing."
         )
     told_apart = [name for name in rivals if entrants[name]["holm_held_out"] < LEVEL]
-    best = max(entrants, key=lambda name: entrants[name]["held_out"])
+    measure = content["objective"]
+    best = max(entrants, key=lambda name: sign_of(measure) * entrants[name]["held_out"])
     said.append(
-        f"On held-out rows the mean accuracy is {mine['held_out']:.4f}, of {best} {entrants[best]['held_out']:.4f}, the best; "
+        f"On held-out rows the mean {measure.replace('_', '-')} is {mine['held_out']:.4f}, of {best} {entrants[best]['held_out']:.4f}, the best; "
         + (f"it differs from {', '.join(told_apart)}" if told_apart else "no rival can be told apart")
         + " (Wilcoxon, Holm)."
     )

@@ -20,6 +20,7 @@ def summary(field: Field, found: pd.DataFrame) -> dict[str, Any]:
     """Everything about one complete block; ``found`` holds the failed runs too."""
     marks = [mark for mark in MARKS if mark // 4 <= field.curves["best"].shape[-1]]
     return {
+        "objective": field.objective,
         "tasks": len(field.tasks),
         "seeds": field.seeds,
         "methods": field.methods,
@@ -69,7 +70,7 @@ def at(field: Field, mark: int) -> dict[str, Any]:
                 "rank_without_noise": ranked["expected"][place],
                 "rank_held_out": ranked["held_out"][place],
                 "regret": regret.interval(lost[:, field.column(name)]),
-                "held_out": float(np.nanmean(curves["held_out"][:, field.column(name)])),
+                "held_out": field.sign * float(np.nanmean(curves["held_out"][:, field.column(name)])),
                 "holm": holm.get("best", {}).get(name),
                 "holm_held_out": holm.get("held_out", {}).get(name),
             }
