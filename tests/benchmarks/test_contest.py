@@ -118,6 +118,7 @@ def test_what_is_kept_of_held_out_rows_is_the_objective_too():
     for objective, expected in (("accuracy", 0.5), ("log_loss", 1.0)):
         record = play(replace(REQUEST, objective=objective), Scripted(), lambda _: hurried({}), np.inf)
         assert set(record.trials["held_out"]) == {expected}
+        assert runs.curves(vars(record), objective)["held_out_accuracy"] == 0.5
 
 
 def test_infeasible_configurations_are_told_as_such_and_never_the_incumbent():
@@ -144,6 +145,7 @@ def test_only_whole_training_makes_an_incumbent_and_the_first_of_equals_stays():
     found = runs.curves(vars(record), "accuracy")
     assert (found["best"], found["held_out"], found["cost"]) == ([0.5, 0.7], [0.1, 0.3], [2.0, 4.0])
     assert found["mean"] == pytest.approx([0.5, 0.7])
+    assert found["held_out_accuracy"] == 0.3, "of a run that kept no other measure"
     assert runs.curves(vars(record), "log_loss")["best"] == [1.0, 0.3]
 
 

@@ -17,6 +17,7 @@ from tests.benchmarks.verdict import figures, ranks, regret, wins
 from tests.benchmarks.verdict.__main__ import chosen, plain
 from tests.benchmarks.verdict.agreement import duels, ranks_of
 from tests.benchmarks.verdict.field import Field, blocks
+from tests.benchmarks.verdict.objectives import compared
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import words
 from tests.benchmarks.verdict.summary import CLAIM, at, earlier, summary, verdict
@@ -384,3 +385,12 @@ def test_real_runs_of_test_tasks_are_told_apart_whole_and_once():
 def test_ten_minutes_are_enough_for_rivals_and_for_the_parts_of_the_agent():
     played = {request.method for request in CONTESTS["quick"]()}
     assert {OURS, ENTRANT, "without knowledge, policy", "without knowledge, model", "TPE", "random"} <= played
+
+
+def test_objectives_are_compared_by_held_out_accuracy_on_what_was_played_under_both():
+    tasks = ["keel-iris", "keel-wine"]
+    accuracy = runs_of(tasks, ["TPE"], [1, 2], 0.8)
+    loss = runs_of([*tasks, "keel-tae"], ["TPE"], [1], 0.3).assign(held_out_accuracy=[0.9, 0.8, 0.1])
+    (row,) = compared(accuracy, loss)
+    assert (row.method, row.tasks, row.better, row.worse) == ("TPE", 2, 1, 0)
+    assert (row.accuracy, row.log_loss) == pytest.approx((0.8, 0.85))

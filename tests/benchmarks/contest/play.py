@@ -20,7 +20,7 @@ from tunewright.space import Configuration
 
 Ask = Callable[[Configuration], Answer]
 MOST_TRIALS = 600  #: of one run under the budget of cost, so that a method that only tries the cheapest ends
-MEASURES = ("accuracy", "log_loss", "held_out", "expected", "cost", "share")
+MEASURES = ("accuracy", "log_loss", "held_out", "held_out_accuracy", "expected", "cost", "share")
 
 
 class Player(Protocol):
@@ -87,6 +87,7 @@ class Evaluated:
             "accuracy": score and score.accuracy,
             "log_loss": score and score.log_loss,
             "held_out": self._held_out(answer) if whole else None,
+            "held_out_accuracy": answer.held_out_accuracy if whole else None,
             "expected": answer.expected if whole else None,
             "cost": cost,
             "share": share,

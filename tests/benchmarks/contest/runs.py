@@ -28,6 +28,9 @@ CURVES = ("best", "held_out", "expected", "cost", "optimiser", "mean")
 and the mean objective of the round's own trials, which tells whether a policy has learnt."""
 
 
+LAST = "held_out_accuracy"  #: of the last incumbent, whatever the objective is
+
+
 def name(request: Request) -> str:
     """The file of a request."""
     return f"{request.kind}-{request.budget}-{request.objective}"
@@ -67,11 +70,11 @@ def row(line: dict[str, Any]) -> dict[str, Any]:
     about = {key: line[key] for key in ("id", *KEYS, "version", "function", "finished", "failure")}
     about["machine"] = json.dumps(line["machine"])
     if line["failure"]:
-        return {**about, "count": 0, **{curve: [] for curve in CURVES}}
+        return {**about, "count": 0, LAST: float("nan"), **{curve: [] for curve in CURVES}}
     return {**about, "count": len(line["record"]["trials"]["cost"]), **curves(line["record"], line["objective"])}
 
 
-def curves(record: dict[str, Any], objective: str) -> dict[str, list[float]]:
+def curves(record: dict[str, Any], objective: str) -> dict[str, Any]:
     """The curves of a completed run. Only configurations that are trained to the end can be the incumbent; ties go to the first."""
     trials = {name: np.array(values, dtype=np.float64) for name, values in record["trials"].items()}
     sign = 1.0 if objective == "accuracy" else -1.0
@@ -83,12 +86,14 @@ def curves(record: dict[str, Any], objective: str) -> dict[str, list[float]]:
     incumbents = [int(value[:end].argmax()) for end in ends]
     held = {name: trials[name][incumbents] for name in ("held_out", "expected")}
     best = sign * value[incumbents]
+    last = trials.get(LAST, trials["held_out"])[incumbents[-1]]  # runs that kept one measure are of accuracy
     return {
         "best": np.where(np.isfinite(best), best, np.nan).tolist(),
         **{name: values.tolist() for name, values in held.items()},
         "cost": np.cumsum(trials["cost"])[ends - 1].tolist(),
         "optimiser": np.cumsum(record["optimiser"]).tolist(),
         "mean": means,
+        LAST: float(last),
     }
 
 
