@@ -294,6 +294,7 @@ def test_of_a_loss_the_smaller_one_wins_and_it_is_told_as_it_is():
     found = pd.concat([runs_of(["keel-iris"], [name], [0], best) for name, best in ((ENTRANT, 0.3), ("random", 0.5))])
     (measured,) = blocks(found.assign(objective="log_loss"), ["keel-iris"])
     there = at(measured, 8)["entrants"]
+    assert "mean log-loss is 0.3000" in " ".join(words({**summary(measured, found), "marks": {"8": at(measured, 8)}}))
     assert [there[name]["wins"] for name in (ENTRANT, "random")] == [1, 0]
     assert [there[name]["rank_held_out"] for name in (ENTRANT, "random")] == [1.0, 2.0]
     assert there[ENTRANT]["held_out"] == pytest.approx(0.3)

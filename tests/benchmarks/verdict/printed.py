@@ -38,23 +38,23 @@ def words(content: dict[str, Any]) -> list[str]:
     if ENTRANT not in entrants:
         return []
     mine, rivals = entrants[ENTRANT], content["rivals"]
+    measure = content["objective"]
+    close = "half a row" if measure == "accuracy" else "1 / (2 rows)"
     said = [
-        f"After {mark} trials {OURS} {ENTRANT} is best or within half a row of the best on {mine['wins']} of {content['tasks']} tasks "
+        f"After {mark} trials {OURS} {ENTRANT} is best or within {close} of the best on {mine['wins']} of {content['tasks']} tasks "
         f"({mine['share']:.1%}; alone on {mine['strict']}, best or equal with no width for ties on {mine['exact']}) against {len(rivals)} rivals."
     ]
     if content["decides"]:
         wanted = math.ceil(CLAIM * content["tasks"])
         ahead = "they are reached here" if mine["wins"] >= wanted else f"{wanted - mine['wins']} more than there are"
-        said.append(
-            f"The claim is 87 of the 101 test tasks by real runs; of {content['tasks']} that would be {wanted}: {ahead}."
-        )
+        claim = "87 of the 101 test tasks by real runs" + ("" if measure == "accuracy" else " that search accuracy")
+        said.append(f"The claim is {claim}; of {content['tasks']} that would be {wanted}: {ahead}.")
     if OURS in variants:
         said.append(
             f"The default, which begins with knowledge, would have won {variants[OURS]['wins']} in its place; that is no contest, because "
             f"the rivals begin with nothing."
         )
     told_apart = [name for name in rivals if entrants[name]["holm_held_out"] < LEVEL]
-    measure = content["objective"]
     best = max(entrants, key=lambda name: sign_of(measure) * entrants[name]["held_out"])
     said.append(
         f"On held-out rows the mean {measure.replace('_', '-')} is {mine['held_out']:.4f}, of {best} {entrants[best]['held_out']:.4f}, the best; "
