@@ -25,7 +25,7 @@ QUICK = [OURS, ENTRANT, "without knowledge, policy", "without knowledge, model",
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
 FIRST = 20  #: cheapest two-class test tasks, on which most releases of the agent have met rivals
 MET = 42  #: cheapest two-class test tasks, on which earlier releases have met rivals
-BY_LOSS = [OURS, ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random", "TPE, curves"]
+BY_LOSS = [OURS, ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random", "TPE, curves", "Optuna GP, curves"]
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
 
 VARYING = (

@@ -21,6 +21,8 @@ from tests.benchmarks.tasks.listing import of_role
 from tests.benchmarks.verdict import ranks
 from tests.benchmarks.verdict.field import completed, present
 
+DIGITS = 6  #: curves are committed in single precision; a row is far more
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
@@ -45,8 +47,10 @@ def compared(accuracy: pd.DataFrame, log_loss: pd.DataFrame) -> Iterator[Compare
         if method not in means.index.get_level_values("method"):
             continue
         there = means.loc[method]
-        one, other = (there[f"{runs.LAST}_{objective}"].to_numpy() for objective in ("accuracy", "log_loss"))
-        apart = np.round(other - one, ranks.DIGITS)
+        one, other = (
+            there[f"{runs.LAST}_{objective}"].to_numpy().round(DIGITS) for objective in ("accuracy", "log_loss")
+        )
+        apart = np.round(other - one, DIGITS)
         yield Compared(
             method=method,
             tasks=len(there),
