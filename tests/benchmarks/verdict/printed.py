@@ -56,8 +56,9 @@ def words(content: dict[str, Any]) -> list[str]:
         )
     told_apart = [name for name in rivals if entrants[name]["holm_held_out"] < LEVEL]
     best = max(entrants, key=lambda name: sign_of(measure) * entrants[name]["held_out"])
+    beside = "" if best == ENTRANT else f"of {best} {entrants[best]['held_out']:.4f}, "
     said.append(
-        f"On held-out rows the mean {measure.replace('_', '-')} is {mine['held_out']:.4f}, of {best} {entrants[best]['held_out']:.4f}, the best; "
+        f"On held-out rows the mean {measure.replace('_', '-')} is {mine['held_out']:.4f}, {beside}the best; "
         + (f"it differs from {', '.join(told_apart)}" if told_apart else "no rival can be told apart")
         + " (Wilcoxon, Holm)."
     )
