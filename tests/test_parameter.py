@@ -102,8 +102,15 @@ def test_every_value_of_a_parameter_has_its_own_coordinate(parameter, data):
         values = [parameter.low + index * parameter.step for index in (first, second)]
     else:
         values = [parameter.value((index + 0.5) / count) for index in (first, second)]
-    assert values[0] != values[1]
+    assert (type(values[0]), values[0]) != (type(values[1]), values[1]), "false and 0 are two choices"
     assert parameter.unit(values[0]) < parameter.unit(values[1])
+
+
+def test_false_and_zero_are_two_choices():
+    parameter = CategoricalParameter(type="categorical", choices=[False, 0])
+    assert (parameter.unit(False), parameter.unit(0)) == (0.25, 0.75)
+    assert (parameter.value(0.25), parameter.value(0.75)) == (False, 0)
+    assert (type(parameter.value(0.25)), type(parameter.value(0.75))) == (bool, int)
 
 
 @given(discrete, units, units)
