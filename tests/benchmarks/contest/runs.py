@@ -27,8 +27,12 @@ CURVES = ("best", "held_out", "expected", "cost", "optimiser", "mean")
 """A value a round: the incumbent's objective, its score on held-out rows, its value without noise, CPU seconds of training and of the method,
 and the mean objective of the round's own trials, which tells whether a policy has learnt."""
 
-
 LAST = "held_out_accuracy"  #: of the last incumbent, whatever the objective is
+
+
+def sign_of(objective: str) -> float:
+    """What turns an objective into something of which more is better, and back: -1 of a loss."""
+    return 1.0 if objective == "accuracy" else -1.0
 
 
 def name(request: Request) -> str:
@@ -77,7 +81,7 @@ def row(line: dict[str, Any]) -> dict[str, Any]:
 def curves(record: dict[str, Any], objective: str) -> dict[str, Any]:
     """The curves of a completed run. Only configurations that are trained to the end can be the incumbent; ties go to the first."""
     trials = {name: np.array(values, dtype=np.float64) for name, values in record["trials"].items()}
-    sign = 1.0 if objective == "accuracy" else -1.0
+    sign = sign_of(objective)
     value = sign * trials[objective]
     whole = (trials["share"] >= 1.0) & ~np.isnan(value)
     ends = np.array(record["rounds"])

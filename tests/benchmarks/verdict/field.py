@@ -39,11 +39,6 @@ class Field:
     kind: str = "table"  #: one function for all seeds; of ``real`` runs each seed has its own folds, so its own
 
     @property
-    def sign(self) -> float:
-        """What turns the objective into something of which more is better, and back."""
-        return sign_of(self.objective)
-
-    @property
     def rivals(self) -> list[str]:
         """Methods of others."""
         return [name for name in self.methods if is_rival(name)]
@@ -73,11 +68,6 @@ class Field:
 
     def column(self, method: str) -> int:
         return self.methods.index(method)
-
-
-def sign_of(objective: str) -> float:
-    """-1 for a loss."""
-    return 1.0 if objective == "accuracy" else -1.0
 
 
 def is_rival(name: str) -> bool:
@@ -172,7 +162,7 @@ def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> F
         for name in runs.CURVES
     }
     objective = str(done["objective"].iloc[0])
-    sign = sign_of(objective)
+    sign = runs.sign_of(objective)
     curves |= {name: sign * curves[name] for name in ("best", "held_out")}
     return Field(
         tasks=chosen,

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from tests.benchmarks.contest.runs import sign_of
 from tests.benchmarks.rivals.methods import ENTRANT, OURS
-from tests.benchmarks.verdict.field import sign_of
 from tests.benchmarks.verdict.ranks import LEVEL
 from tests.benchmarks.verdict.summary import CLAIM
 

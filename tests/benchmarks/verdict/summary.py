@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from tests.benchmarks.contest.request import machine, release
+from tests.benchmarks.contest.runs import sign_of
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.field import Field, completed, is_rival, present
@@ -70,7 +71,7 @@ def at(field: Field, mark: int) -> dict[str, Any]:
                 "rank_without_noise": ranked["expected"][place],
                 "rank_held_out": ranked["held_out"][place],
                 "regret": regret.interval(lost[:, field.column(name)]),
-                "held_out": field.sign * float(np.nanmean(curves["held_out"][:, field.column(name)])),
+                "held_out": sign_of(field.objective) * float(np.nanmean(curves["held_out"][:, field.column(name)])),
                 "holm": holm.get("best", {}).get(name),
                 "holm_held_out": holm.get("held_out", {}).get(name),
             }
