@@ -300,6 +300,15 @@ def test_of_a_loss_the_smaller_one_wins_and_it_is_told_as_it_is():
     assert there[ENTRANT]["held_out"] == pytest.approx(0.3)
 
 
+def test_who_has_no_held_out_loss_has_not_the_least():
+    mine, other = runs_of(["keel-iris"], [ENTRANT], [0], 0.3), runs_of(["keel-iris"], ["random"], [0], 0.5)
+    found = pd.concat([mine.assign(held_out=[[math.nan] * 2]), other])
+    (measured,) = blocks(found.assign(objective="log_loss"), ["keel-iris"])
+    there = at(measured, 8)["entrants"]
+    assert [there[name]["rank_held_out"] for name in (ENTRANT, "random")] == [1.5, 1.5]
+    assert there[ENTRANT]["held_out"] == pytest.approx(0.5)
+
+
 def test_in_real_runs_every_seed_is_a_function_of_its_own():
     two = {name: np.concatenate([values, values - 0.3], axis=2) for name, values in field().curves.items()}
     typical = np.array([[0.6, 0.3], [0.4, 0.1]])

@@ -46,32 +46,28 @@ def at(field: Field, mark: int) -> dict[str, Any]:
     Variants are tests of the agent's parts, and of its rule for curves with a rival; some begin with knowledge, which the rivals have not. They
     share no rank and no family of tests with the rivals. Their wins are those that they would have in the entrant's place.
     """
-    curves = {name: field.curves[name][..., mark // 4 - 1].mean(axis=2) for name in ("best", "expected", "held_out")}
+    told = ("best", "held_out", *(["expected"] if field.kind == "table" else []))
+    curves = {name: _worst_if_unknown(field.curves[name][..., mark // 4 - 1].mean(axis=2)) for name in told}
     lost = regret.over_seeds(regret.regret(field)[..., mark // 4 - 1])
     entrants = field.entrants
     columns = [field.column(name) for name in entrants]
 
     def rows(names: list[str]) -> dict[str, dict[str, Any]]:
         places = [field.column(name) for name in names]
-        ranked = {
-            name: ranks.mean_ranks(np.nan_to_num(values[:, places])) if name != "expected" or field.kind == "table" else [None] * len(names)
-            for name, values in curves.items()
-        }  # fmt: skip
+        ranked = {name: ranks.mean_ranks(values[:, places]) for name, values in curves.items()}
         holm = {
-            name: {
-                pair.second: pair.holm for pair in ranks.against(np.nan_to_num(values), field.methods, ENTRANT, names)
-            }
-            for name, values in curves.items()
+            name: {pair.second: pair.holm for pair in ranks.against(curves[name], field.methods, ENTRANT, names)}
+            for name in ("best", "held_out")
             if ENTRANT in field.methods
         }
         return {
             name: {
                 **_wins(field, curves["best"], name),
                 "rank": ranked["best"][place],
-                "rank_without_noise": ranked["expected"][place],
+                "rank_without_noise": ranked["expected"][place] if "expected" in ranked else None,
                 "rank_held_out": ranked["held_out"][place],
                 "regret": regret.interval(lost[:, field.column(name)]),
-                "held_out": sign_of(field.objective) * float(np.nanmean(curves["held_out"][:, field.column(name)])),
+                "held_out": sign_of(field.objective) * float(curves["held_out"][:, field.column(name)].mean()),
                 "holm": holm.get("best", {}).get(name),
                 "holm_held_out": holm.get("held_out", {}).get(name),
             }
@@ -84,6 +80,11 @@ def at(field: Field, mark: int) -> dict[str, Any]:
         "friedman_p": ranks.friedman(curves["best"][:, columns]),
         "cliques": ranks.cliques(curves["best"][:, columns], entrants),
     }
+
+
+def _worst_if_unknown(values: np.ndarray) -> np.ndarray:
+    """``(T, M)``, more is better: a method that has nothing to show on a task stands there with the worst of those that have."""
+    return np.where(np.isnan(values), np.fmin.reduce(values, axis=1, keepdims=True), values)
 
 
 def _wins(field: Field, means: np.ndarray, name: str) -> dict[str, float]:
