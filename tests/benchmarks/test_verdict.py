@@ -201,10 +201,13 @@ def test_the_claim_is_rounded_up_and_told_only_where_every_rival_that_played_is_
 def test_earlier_releases_that_met_the_tasks_are_disclosed():
     found = made_of(["without knowledge", "random", "tunewright"], ["", "", ""])
     assert earlier(found) == {"runs": 2, "tasks": 1, "last": "2026-11-24"}
-    told = plain(verdict("test", "real", "count", "accuracy", [(field(), summary(field(), found))], found))
+    told = plain(
+        verdict("test", "real", "count", "accuracy", [(field(), summary(field(), found))], found, "the first 2")
+    )
     assert "HEBO" in told["not_played"]
     assert "Hyperband" not in told["not_played"]
     page = render(told, [(field(), summary(field(), found))])
+    assert "<h1>Benchmark: test tasks (the first 2), real runs" in page
     assert "Earlier releases of the agent have met 1 of these tasks in 2 runs, the last on 2026-11-24" in page
 
 

@@ -28,6 +28,12 @@ from tests.benchmarks.verdict.summary import summary, verdict
 
 COMPARED = [name for name, method in METHODS.items() if not method.study]
 Part = Literal["first", "second", "fresh", "every"]
+PARTS: dict[Part, str] = {
+    "first": f"of the first {FIRST}",
+    "second": f"of {MET - FIRST} more on which earlier releases of the agent met rivals",
+    "fresh": "of those on which no earlier release met a rival",
+    "every": "of all parts",
+}
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -41,7 +47,7 @@ def main() -> None:
         "--part",
         default="first",
         choices=get_args(Part),
-        help="of real runs of test tasks: the first 20, 22 more on which earlier releases of the agent met rivals, those on which none did, or all",
+        help=f"of real runs of test tasks: {'; '.join(f'{name}, {words}' for name, words in PARTS.items())}",
     )
     parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
@@ -61,7 +67,8 @@ def main() -> None:
     console = Console(width=160)
     for field, content in made:
         show(content, f"{arguments.role} tasks, {len(field.rivals)} rivals", console)
-    told = plain(verdict(arguments.role, *kind, made, every))
+    part = PARTS[arguments.part] if (arguments.role, arguments.kind) == ("test", "real") else None
+    told = plain(verdict(arguments.role, *kind, made, every, part))
     home = Path("demo") if arguments.quick else RESULTS
     home.mkdir(exist_ok=True)
     name = (

@@ -155,9 +155,20 @@ def machines(found: pd.DataFrame) -> list[str]:
 
 
 def verdict(
-    role: str, kind: str, budget: str, objective: str, blocks: list[tuple[Field, dict[str, Any]]], every: pd.DataFrame
+    role: str,
+    kind: str,
+    budget: str,
+    objective: str,
+    blocks: list[tuple[Field, dict[str, Any]]],
+    every: pd.DataFrame,
+    part: str | None = None,
 ) -> dict[str, Any]:
-    """The file that is committed. The first block has most tasks, so it is the one that counts; ``every`` holds runs of earlier releases too."""
+    """The file that is committed. The first block has most tasks, so it is the one that counts.
+
+    Args:
+        every: runs of earlier releases too.
+        part: which tasks of the role, in words; None where there are no parts.
+    """
     field, first = blocks[0]
     last = first["marks"][max(first["marks"], key=int)]
     return {
@@ -171,6 +182,7 @@ def verdict(
         "not_played": not_played(field.rivals, budget),
         "kind": kind,
         "role": role,
+        "part": part,
         "budget": budget,
         "objective": objective,
         "versions": {name: release(METHODS[name], curves=kind == "real") for name in field.methods},
