@@ -54,6 +54,18 @@ def test_an_incomplete_mounted_secret_is_refused_although_the_environment_has_ke
         Access.from_environment({**KEYS, "TUNEWRIGHT_S3_CREDENTIALS_DIR": str(tmp_path)})
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_a_newline_at_the_end_of_a_variable_does_not_count_and_one_within_is_refused_without_repeating_it(
+    name: str,
+) -> None:
+    keys = {**KEYS, "AWS_SESSION_TOKEN": "token"}
+    assert Access.from_environment({**keys, name: f"{keys[name]}\n"}) == Access.from_environment(keys)
+    for value in ("s3cr3t\nmore", "s3cr3t\u00fc"):
+        with pytest.raises(StoreRefused, match=f"{name} must be printable ASCII in one line") as caught:
+            Access.from_environment({**keys, name: value})
+        assert "s3cr3t" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "endpoint",
     [

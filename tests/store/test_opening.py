@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from minio.helpers import check_bucket_name
 from tests.minio_server import MinioServer
 
 from tunewright.errors import InputError, StoreRefused
@@ -43,7 +44,21 @@ def test_an_unknown_scheme_is_refused_without_repeating_a_password(address: str)
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["s3:", "s3://", "s3:bucket", "s3:///prefix", "s3://UPPER", "s3://a", "s3://-ab"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3:",
+        "s3://",
+        "s3:bucket",
+        "s3:///prefix",
+        "s3://UPPER",
+        "s3://a",
+        "s3://-ab",
+        "s3://a..b",
+        "s3://a.-b",
+        "s3://192.168.1.1",
+    ],
+)
 def test_a_bucket_address_must_have_its_form(address: str) -> None:
     with pytest.raises(InputError, match="must be s3://bucket or s3://bucket/prefix"):
         open_store(address)
@@ -52,6 +67,34 @@ def test_a_bucket_address_must_have_its_form(address: str) -> None:
 def test_credentials_in_an_address_are_refused_without_repeating_them() -> None:
     with pytest.raises(InputError, match="must hold no credentials") as caught:
         open_store("s3://me:hunter2@bucket/prefix")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_bucket_of_an_address_is_one_that_the_client_takes() -> None:
+    for name in ("a.b-c.d", "a--b", "192.168.1", "1.2.3.4.5"):
+        assert split_bucket(f"s3://{name}") == (name, "")
+        check_bucket_name(name, True)
+
+
+def test_a_home_that_is_nobodys_is_refused() -> None:
+    with pytest.raises(InputError, match="must name a user of this machine, got '~nosuchuser/x'"):
+        open_store("~nosuchuser/x")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("TUNEWRIGHT_S3_ENDPOINT", "https://mybucket.s3.amazonaws.com"), ("TUNEWRIGHT_S3_REGION", "-")],
+)
+def test_a_server_that_the_client_does_not_take_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "TUNEWRIGHT_S3_CREDENTIALS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match="must name a server, not a bucket, and its region") as caught:
+        open_store("s3://bucket")
     assert "hunter2" not in str(caught.value)
 
 

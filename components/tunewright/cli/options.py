@@ -34,10 +34,17 @@ def ledger_of(study: str, store: str) -> Ledger:
 
 def name_of(study: str) -> str:
     """The name of a study given by its name or by its file. Raises InputError."""
-    if study.endswith((".yaml", ".yml", ".json")) or Path(study).is_file():
+    if study.endswith((".yaml", ".yml", ".json")) or _is_file(study):
         from ..study_file import load_study
 
         return load_study(Path(study)).name
     from ..store.opening import check_name
 
     return check_name(study)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # no name that this system's files can have
+        return False

@@ -86,11 +86,15 @@ def _region(region: str) -> str:
 def _credentials(environ: Mapping[str, str]) -> tuple[str, str, str | None]:
     folder = environ.get("TUNEWRIGHT_S3_CREDENTIALS_DIR")
     if folder:
-        access_key, secret_key = _secret(folder, "access-key"), _secret(folder, "secret-key")
-        session_token = _secret(folder, "session-token")
+        names = {name: f"{folder}/{name}" for name in ("access-key", "secret-key", "session-token")}
+        values = [_secret(folder, name) for name in names]
     else:
-        access_key, secret_key = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-        session_token = environ.get("AWS_SESSION_TOKEN")
+        names = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
+        values = [environ.get(name, "").strip() for name in names]  # as of a file: a Secret often ends with a newline
+    for where, value in zip(names.values(), values, strict=True):
+        if value and not (value.isascii() and value.isprintable()):  # never repeat it; http.client would
+            raise StoreRefused(f"{where} must be printable ASCII in one line, and is not; correct it")
+    access_key, secret_key, session_token = values
     if not access_key or not secret_key:
         where = (
             f"files access-key and secret-key in {folder}" if folder else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -21,7 +21,8 @@ from .layout import Prefixed
 from .memory import MemoryStore
 from .port import Store
 
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUCKET = re.compile(r"(?!.*(?:\.\.|\.-|-\.))(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""Of labels joined by dots, none of which begins or ends with a hyphen; no IPv4 address."""
 
 _MEMORY = MemoryStore()
 
@@ -52,7 +53,7 @@ def split_bucket(address: str) -> tuple[str, str]:
     if not match or not BUCKET.fullmatch(match[1]):
         raise InputError(
             f"a store address must be s3://bucket or s3://bucket/prefix with a bucket of 3 to 63 lower-case letters, "
-            f"digits, dots and hyphens, got {address[:80]!r}; write it so"
+            f"digits, hyphens and single dots, no hyphen beside a dot and no IP address, got {address[:80]!r}; write it so"
         )
     return match[1], match[2] or ""
 
@@ -75,7 +76,18 @@ def _directory(address: str) -> Path:
         raise InputError(
             f"a store address must name a directory, got {address[:80]!r}; use a path such as ./studies or file:///data"
         )
-    return Path(path).expanduser()
+    return home_expanded(path)
+
+
+def home_expanded(path: str) -> Path:
+    """A path with ``~`` and ``~user`` replaced. Raises InputError when there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"a path that begins with ~name must name a user of this machine, got {path[:80]!r}; write it in full, or ./~name for what is "
+            "called so"
+        ) from None
 
 
 def split_study(address: str) -> tuple[str, str]:

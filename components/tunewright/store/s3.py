@@ -25,7 +25,7 @@ from typing import TypeVar
 import urllib3
 from minio import Minio
 
-from ..errors import AlreadyExists, Conflict, NotFound, StoreUnavailable
+from ..errors import AlreadyExists, Conflict, InputError, NotFound, StoreUnavailable
 from .access import Access
 from .layout import begins_keys, check_key
 from .port import Entry, Stored
@@ -68,15 +68,21 @@ class S3Store:
         self._http = urllib3.PoolManager(
             maxsize=CONNECTIONS, timeout=TIMEOUT, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=access.ca_bundle
         )
-        self._client = Minio(
-            endpoint=access.host,
-            access_key=access.access_key,
-            secret_key=access.secret_key,
-            session_token=access.session_token,
-            secure=access.secure,
-            region=access.region,
-            http_client=self._http,
-        )
+        try:
+            self._client = Minio(
+                endpoint=access.host,
+                access_key=access.access_key,
+                secret_key=access.secret_key,
+                session_token=access.session_token,
+                secure=access.secure,
+                region=access.region,
+                http_client=self._http,
+            )
+        except ValueError as error:  # of host or region alone
+            raise InputError(
+                f"TUNEWRIGHT_S3_ENDPOINT and TUNEWRIGHT_S3_REGION must name a server, not a bucket, and its region, got {access.host!r} and "
+                f"{access.region!r} ({error}); for AWS leave the endpoint unset"
+            ) from None
 
     def get(self, key: str) -> Stored:
         check_key(key)

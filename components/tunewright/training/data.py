@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from ..errors import DataInvalid
+from ..errors import DataInvalid, InputError
+from ..store.opening import home_expanded
 from ..study import Data
 
 SKLEARN = ("breast_cancer", "diabetes", "digits", "iris", "wine")
@@ -41,7 +42,7 @@ def identify(data: Data, base: Path) -> Data:
     """
     source = data.source
     if sklearn_name(data) is None and not source.startswith("s3://"):
-        source = str((base / Path(source).expanduser()).resolve())
+        source = str((base / _home_expanded(source)).resolve())
     digest = _digest(data, source)
     if data.sha256 not in (None, digest):
         raise DataInvalid(
@@ -49,6 +50,13 @@ def identify(data: Data, base: Path) -> Data:
             "restore the file or start a study under a new name"
         )
     return data.model_copy(update={"source": source, "sha256": digest})
+
+
+def _home_expanded(source: str) -> Path:
+    try:
+        return home_expanded(source)
+    except InputError as error:
+        raise DataInvalid(f"data.source: {error}") from None
 
 
 def local(data: Data, directory: Path) -> Data:
