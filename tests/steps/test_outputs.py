@@ -9,8 +9,15 @@ import pytest
 from tests.steps.studies import shell_study
 
 from tunewright.steps.__main__ import run, write_outputs
-from tunewright.steps.open import most_rounds, session_id
-from tunewright.study import Budget
+from tunewright.steps.evaluate import evaluate
+from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import most_rounds, open_session, session_id
+from tunewright.steps.propose import propose
+from tunewright.steps.train import train
+from tunewright.steps.update_policy import update_policy
+from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store.opening import open_store, study_store
+from tunewright.training.local import LocalRunner
 
 
 def opened(tmp_path: Path, *more: str, session: str = "one", trials: int = 6) -> int:
@@ -73,6 +80,34 @@ def test_turns_follow_the_budget_with_which_the_session_was_opened(tmp_path: Pat
     ("trials", "parallel", "rounds", "expected"), [(1, 4, 80, 1), (8, 4, 80, 2), (9, 4, 80, 3), (100, 1, 80, 80)]
 )
 def test_a_session_has_as_many_rounds_as_its_trials_fill_and_no_more_than_it_may(
-    trials: int, parallel: int, rounds: int, expected: int
+    tmp_path: Path, trials: int, parallel: int, rounds: int, expected: int
 ) -> None:
-    assert most_rounds(Budget(trials=trials, parallel_trials=parallel, rounds=rounds)) == expected
+    budget = {"trials": trials, "parallel_trials": parallel, "rounds": rounds}
+    ledger = session_of(tmp_path, "one", budget)
+    assert most_rounds(ledger, "one") == expected
+    propose(ledger, "one")
+    assert most_rounds(ledger, "one") == expected, "asked again"
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), [(2, 8, 3), (8, 2, 5), (4, 4, 4)])
+def test_a_round_that_another_session_has_planned_may_be_narrower(
+    tmp_path: Path, before: int, after: int, expected: int
+) -> None:
+    propose(session_of(tmp_path, "one", {"trials": 16, "parallel_trials": before}), "one")
+    ledger = session_of(tmp_path, "two", {"trials": 16, "parallel_trials": after})
+    assert most_rounds(ledger, "two") == expected
+    for _ in range(expected):
+        place = propose(ledger, "two")
+        for slot in place["slots"]:
+            train(ledger, "two", place["round"], slot, runner=LocalRunner())
+            evaluate(ledger, "two", place["round"], slot, runner=LocalRunner())
+        update_surrogate(ledger, "two", place["round"])
+        update_policy(ledger, "two", place["round"])
+    assert most_rounds(ledger, "two") == expected
+    assert ledger.head()[0].finished == "16 trials, budget.trials is 16"
+
+
+def session_of(tmp_path: Path, session: str, budget: dict[str, int]) -> Ledger:
+    store, study = str(tmp_path / "store"), shell_study(budget=budget)
+    open_session(store, study, session, base=tmp_path, now=0.0)
+    return Ledger(study_store(open_store(store), study.name))

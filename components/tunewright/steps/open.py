@@ -15,7 +15,7 @@ from ..preset import AgentSettings
 from ..store import layout
 from ..store.opening import open_store, study_store
 from ..store.probe import require_atomic
-from ..study import Budget, Study
+from ..study import Study
 from ..study_file import parse_study
 from ..training.data_check import check_data
 from ..training.parameters import check_parameters, parameter_mistakes
@@ -34,13 +34,16 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     session = session_id(session)
     single = os.environ.get(SINGLE_WRITER) == "1"
     head = open_session(store, study, session, base=Path.cwd(), now=time.time(), single_writer=single)
-    turns = most_rounds(Ledger.at(address).session(session).budget)
+    turns = most_rounds(Ledger.at(address), session)
     return {"study": address, "session": session, "turns": list(range(turns)), "done": head.finished is not None}
 
 
-def most_rounds(budget: Budget) -> int:
-    """Rounds that a session can have: every one but the last is full."""
-    return min(budget.rounds, math.ceil(budget.trials / budget.parallel_trials))
+def most_rounds(ledger: Ledger, session: str) -> int:
+    """Rounds that a session can have: every one is full but the last, and the first where a session before has planned it."""
+    record = ledger.session(session)
+    budget, plan = record.budget, ledger.plan(record.first_round)
+    left = budget.trials - (budget.parallel_trials if plan is None else len(plan.slots))
+    return min(budget.rounds, 1 + math.ceil(max(0, left) / budget.parallel_trials))
 
 
 def session_id(text: str) -> str:
