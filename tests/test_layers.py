@@ -16,7 +16,7 @@ PACKAGE = ROOT / "components" / "tunewright"
 
 VOCABULARY = {
     "errors", "parameter", "constraint", "space", "rules", "preset", "early", "quantity", "pod", "container", "study", "trial",
-    "diagnosis", "study_file", "schema",
+    "diagnosis", "study_file", "schema", "parts",
 }  # fmt: skip
 SCREEN = {"progress", "display", "termination"}  #: what a person sees and how a process ends
 

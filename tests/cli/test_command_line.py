@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import json
 import subprocess
 import time
@@ -306,7 +307,43 @@ def test_a_study_that_is_not_there_is_named(place: Path, capsys: pytest.CaptureF
 
 
 def test_a_bad_study_name_never_becomes_a_path(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "must be lower-case" in say(capsys, "status", "../../etc", code=2)
+    for name in ("../../etc", "x" * 300):
+        assert "must be lower-case" in say(capsys, "status", name, code=2)
+
+
+def test_a_part_that_is_not_installed_is_named_before_a_study_takes_its_name(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "altair" else there(name))
+    said = say(capsys, "run", "study.yaml", code=2)
+    assert "tunewright[report], of which altair is not installed; pip install 'tunewright[report]'" in said
+    assert not (place / "tunewright-store").exists()
+
+
+def test_a_page_without_what_draws_it_is_no_defect(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_session("tunewright-store", shell_study(), "001", base=place, now=time.time())
+
+    def draw(*_: object, **__: object) -> str:
+        raise ModuleNotFoundError("No module named 'altair'", name="altair")
+
+    monkeypatch.setattr("tunewright.steps.report.draw", draw)
+    said = say(capsys, "report", "toy", "-o", "page.html", code=2)
+    assert "pip install 'tunewright[report]'" in said
+    assert "defect" not in said
+
+
+def test_a_home_that_is_nobodys_is_a_mistake_of_the_study(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "trees.yaml").write_text(
+        "name: trees\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: ~nosuchuser/t.csv, target: y}\n"
+    )
+    for verb in ("validate", "run"):
+        said = say(capsys, verb, "trees.yaml", code=2)
+        assert "data.source" in said
+        assert "must name a user of this machine, got '~nosuchuser/t.csv'" in said
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.steps.studies import shell_study
 
 from tunewright.embedded.__main__ import run
+from tunewright.embedded.loop import run_study
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
@@ -19,6 +20,15 @@ from tunewright.store.opening import open_store, study_store
 from tunewright.training import job
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Runner
+from tunewright.trial import Status
+
+
+def test_a_lane_imports_nothing_from_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "queue.py").write_text("raise SystemExit('this is mine')")
+    (tmp_path / "psutil.py").write_text("raise SystemExit('this is mine')")
+    found = run_study(shell_study(), store="store", session="one")
+    assert [result.status for result in found.trials] == [Status.COMPLETE] * 6
 
 
 def test_a_lane_asks_who_runs_trials_here_and_who_scores_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..errors import EXIT_BUG, TunewrightError
+from ..errors import EXIT_BUG, EXIT_INPUT, TunewrightError
+from ..parts import part_of
 from ..termination import Terminated, leave, raise_on_signals
 
 #: verb: one line of help, so that --help imports no verb
@@ -108,7 +109,12 @@ def run(arguments: list[str]) -> int:
     except Terminated as end:
         click.echo(f"terminated; {_goes_on(arguments)}", err=True)
         return end.exit_code
-    except Exception:
+    except Exception as error:
+        part = part_of(error.name) if isinstance(error, ModuleNotFoundError) else None
+        if part is not None:
+            needed = f"this needs tunewright[{part}], {error}; pip install 'tunewright[{part}]'"
+            click.secho(f"error: {needed}", fg="red", err=True)
+            return EXIT_INPUT
         import traceback
 
         traceback.print_exc()

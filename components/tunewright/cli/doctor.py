@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
 
 import click
 
+from ..parts import PARTS, missing
 from . import options
-
-PARTS = {
-    "agent": ("torch", "gpytorch", "safetensors"),
-    "trainer": ("xgboost", "sklearn", "pandas", "pyarrow", "torch", "safetensors"),
-    "report": ("altair", "vl_convert", "jinja2"),
-}
 
 
 @click.command()
@@ -30,13 +24,13 @@ def command(store: str, create_bucket: bool, gpu: bool) -> int:
         f"tunewright {importlib.metadata.version('tunewright')}, Python {platform.python_version()}, {platform.platform()}"
     )
     good = True
-    for part, modules in PARTS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        good &= not missing
+    for part in PARTS:
+        absent = missing(part)
+        good &= not absent
         _line(
             f"packages of tunewright[{part}]",
-            not missing,
-            f"missing {', '.join(missing)}; pip install 'tunewright[{part}]'" if missing else "installed",
+            not absent,
+            f"missing {', '.join(absent)}; pip install 'tunewright[{part}]'" if absent else "installed",
         )
     if gpu:
         _gpu()

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from ..errors import EXIT_INPUT, EXIT_OK, EXIT_TRANSIENT, InputError, TransientError
+from ..parts import require
 from ..progress import Progress, Quiet
 from ..space import Configuration
 from ..steps.ledger import Clock, Ledger
@@ -18,7 +19,7 @@ from ..steps.update_policy import update_policy
 from ..steps.update_surrogate import update_surrogate
 from ..store import layout
 from ..store.opening import check_name, open_store, study_store
-from ..study import Study
+from ..study import CommandTrial, Study
 from ..trial import Champion, Head, Plan, PolicyRecord, Result, SessionRecord, Slot, Status, SurrogateRecord, of_default
 from .workers import Ended, Workers
 
@@ -102,6 +103,9 @@ def run_study(
         raise InputError(
             "a run needs a store that its trials' processes reach too, got 'memory:'; use a directory or s3://bucket/prefix"
         )
+    require(
+        "agent", "report", *([] if isinstance(study.trial, CommandTrial) else ["trainer"])
+    )  # before the name is taken
     progress, base = progress or Quiet(), base or Path.cwd()
     session = choose_session(store, study.name, session)
     try:

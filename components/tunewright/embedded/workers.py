@@ -50,7 +50,15 @@ class _Lane:
         self.work: _Work | None = None
         self._said = b""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tunewright.embedded", study, session, str(folder)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "tunewright.embedded",
+                study,
+                session,
+                str(folder),
+            ],  # -P: the folder is the user's
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,  # no file: a lane tells of a full disk too

@@ -1,0 +1,38 @@
+"""The optional parts of the package, and what each needs: a command line alone needs none of them."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from .errors import InputError
+
+PARTS = {
+    "agent": ("torch", "gpytorch", "scipy", "safetensors"),
+    "trainer": ("xgboost", "sklearn", "pandas", "pyarrow", "torch", "safetensors"),
+    "report": ("altair", "vl_convert", "jinja2"),
+}
+"""Modules by the name of the extra that installs them."""
+
+
+def missing(part: str) -> list[str]:
+    """Modules of a part that are not installed."""
+    return [module for module in PARTS[part] if importlib.util.find_spec(module) is None]
+
+
+def require(*parts: str) -> None:
+    """Raises InputError when a part is not installed whole."""
+    absent = [part for part in parts if missing(part)]
+    if absent:
+        named, modules = (
+            ",".join(absent),
+            ", ".join(dict.fromkeys(module for part in absent for module in missing(part))),
+        )
+        raise InputError(
+            f"this needs tunewright[{named}], of which {modules} is not installed; pip install 'tunewright[{named}]'"
+        )
+
+
+def part_of(module: str | None) -> str | None:
+    """The part that a module belongs to, None for one of no part."""
+    top = (module or "").partition(".")[0]
+    return next((part for part, modules in PARTS.items() if top in modules), None)
