@@ -10,6 +10,7 @@ import pytest
 from tests.training.trials import TRIAL
 
 from tunewright.store import layout
+from tunewright.store.layout import Prefixed
 from tunewright.store.memory import MemoryStore
 from tunewright.training import keeping
 from tunewright.training.keeping import files_below, keep_model, read_below
@@ -54,6 +55,16 @@ def test_a_folder_that_is_renamed_while_it_is_looked_through_is_not_there(
     store = MemoryStore()
     model, left_out = keep_model(store, TRIAL, 1, tmp_path / "output")
     assert (list(model), left_out) == (["kept"], [])
+
+
+def test_a_name_that_is_too_long_below_the_studys_prefix_is_left_out(tmp_path: Path) -> None:
+    short, long = (f"{'d' * 200}/{'e' * 200}/{'f' * count}" for count in (10, 60))
+    for name in (short, long):
+        (tmp_path / "output" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "output" / name).write_text("w")
+    layout.attempt(TRIAL, 1, f"model/{long}")  # without the prefix it is a key
+    model, left_out = keep_model(Prefixed(MemoryStore(), "p" * 40), TRIAL, 1, tmp_path / "output")
+    assert (list(model), left_out) == ([short], [long])
 
 
 @pytest.mark.parametrize("most", [0, keeping.MAX_FILE])

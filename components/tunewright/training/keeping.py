@@ -12,7 +12,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from ..errors import InputError
+from ..errors import InputError, StoreRefused
 from ..store import layout
 from ..store.port import Store
 
@@ -32,14 +32,16 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
         try:
             key = layout.attempt(trial, attempt, f"model/{name}")
             data = read_below(folder, name, MAX_FILE + 1)
+            if len(data) <= MAX_FILE:
+                store.put(key, data)  # below its prefix the key may be too long for the store
+                model[name] = hashlib.sha256(data).hexdigest()
+            else:
+                left_out.append(_readable(name))
+        except StoreRefused:
+            raise
         except (InputError, OSError):
             left_out.append(_readable(name))
             continue
-        if len(data) > MAX_FILE:
-            left_out.append(_readable(name))
-        else:
-            store.put(key, data)
-            model[name] = hashlib.sha256(data).hexdigest()
         del data  # before the next is read: two large ones are too much for the container that stores them
     return model, left_out
 
