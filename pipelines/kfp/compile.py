@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kfp import compiler
+from tunewright.errors import InputError
 from tunewright.steps.definition import COMMANDS, Step
 
 from .component import component
@@ -134,7 +135,7 @@ def _children(node: Any) -> list[Any]:
 @click.option(
     "--jobs",
     is_flag=True,
-    help="For studies whose trials run as Jobs: these wait in the queue, and not their pods too.",
+    help="For studies whose trials run as Jobs: the pods that wait for these need little, and wait in no queue.",
 )
 @click.option("--accelerator", default="", help="Resource of a pod that trains, e.g. nvidia.com/gpu.")
 @click.option("--accelerators", type=click.IntRange(1), default=1, show_default=True, help="How many of it.")
@@ -143,7 +144,10 @@ def main(
 ) -> None:
     """Write components and compiled pipelines."""
     if output is not None:
-        pods = Pods(queue=queue, jobs=jobs, accelerator=accelerator, accelerators=accelerators)
+        try:
+            pods = Pods(queue=queue, jobs=jobs, accelerator=accelerator, accelerators=accelerators)
+        except InputError as error:
+            raise click.UsageError(str(error)) from None
         output.write_text(pipeline(pods, fused=fused))
         return
     if check:

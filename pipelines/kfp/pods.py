@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kfp import kubernetes
+from tunewright.errors import InputError
 from tunewright.steps.definition import HANDLES_JOBS, Step
 from tunewright.study import Study
 from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
@@ -26,10 +27,10 @@ class Pods:
     """Kueue's LocalQueue in which trials wait. Empty: none."""
     jobs: bool = False
     """Trials run as Jobs, which wait themselves: the pods that wait for them do not."""
-    trial_cpu: str = "1"
-    """CPU that a pod that trains requests."""
-    trial_memory: str = "2Gi"
-    """Memory that a pod that trains or scores requests and may use."""
+    trial_cpu: str | None = None
+    """CPU that a pod that trains requests. None: 1, and 100m where it waits for a Job that trains."""
+    trial_memory: str | None = None
+    """Memory that a pod that trains or scores requests and may use. None: 2Gi, and 512Mi where it waits for the Job of a command."""
     accelerator: str = ""
     """Resource that a trial is given, e.g. nvidia.com/gpu. Empty: none."""
     accelerators: int = 1
@@ -38,10 +39,19 @@ class Pods:
     """Other pods for a task that failed, after 10 s, 20 s, … 5 min: long enough for a dead trainer's lease to run out. Kubeflow Pipelines
     cannot choose by exit code, so that bad input is tried again as well."""
 
+    def __post_init__(self) -> None:
+        if self.jobs and self.accelerator:  # it would be held by the pod that waits
+            raise InputError(
+                f"trials that run as Jobs say themselves what they need, got {self.accelerators} {self.accelerator} for the pods that wait "
+                f"for them; write 'job: {{gpus: {self.accelerators}}}' below trial"
+            )
+
     def of(self, study: Study) -> Pods:
-        """The same for the trials of a study."""
+        """The same for the trials of a study. Raises InputError for accelerators that would be held while waiting."""
         retries = max(self.retries, study.trial.limits.attempts + 3)
-        return replace(self, jobs=study.as_jobs, retries=retries)
+        waits = study.as_jobs and study.trial.kind == "command"  # a built-in model is scored in the pod of the step
+        memory = self.trial_memory or ("512Mi" if waits else None)
+        return replace(self, jobs=study.as_jobs, retries=retries, trial_memory=memory)
 
     def settle(self, task: Any, step: Step) -> Any:
         """Give a task of ``step`` all of this; returns the task."""
@@ -63,9 +73,10 @@ class Pods:
     def _resources(self, task: Any, step: Step) -> None:
         """As on Argo: what a trial is given it requests; the agent's steps are small, and may grow."""
         has_trial = step.name in ("train", "evaluate", "search")
-        task.set_cpu_request(self.trial_cpu if has_trial else "100m")
-        task.set_memory_request(self.trial_memory if has_trial else "768Mi")
-        task.set_memory_limit(self.trial_memory if has_trial else AGENT_MEMORY)
+        memory = self.trial_memory or "2Gi"
+        task.set_cpu_request(self.trial_cpu or ("100m" if self.jobs else "1") if has_trial else "100m")
+        task.set_memory_request(memory if has_trial else "768Mi")
+        task.set_memory_limit(memory if has_trial else AGENT_MEMORY)
         if step.name in ("train", "search"):
             self._train(task)
 

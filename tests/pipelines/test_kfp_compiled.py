@@ -17,7 +17,9 @@ from pipelines.kfp.pods import Pods
 from tests.steps.studies import shell_study
 
 from kfp import components
+from tunewright.errors import InputError
 from tunewright.steps.definition import COMMANDS, SEARCH, Step
+from tunewright.study import Study
 
 LOOPS = ["tunewright.yaml", "tunewright-fused.yaml"]
 PIPELINES = [*LOOPS, "example.yaml"]
@@ -242,6 +244,45 @@ def test_every_pod_requests_what_it_needs_and_has_a_limit_of_memory() -> None:
     assert {tuple(found[name][key] for key in keys) for name in found if name != "exec-train"} == {
         ("100m", "768Mi", "3Gi")
     }
+
+
+@pytest.mark.parametrize(
+    ("study", "given", "expected"),
+    [
+        ({"kind": "command", "command": ["true"]}, {}, ("100m", "512Mi")),
+        ({"kind": "command", "command": ["true"]}, {"trial_cpu": "2", "trial_memory": "4Gi"}, ("2", "4Gi")),
+        ({"kind": "xgboost", "job": {}}, {}, ("100m", "2Gi")),
+        ({"kind": "xgboost"}, {}, ("1", "2Gi")),
+    ],
+)
+def test_a_pod_that_waits_for_a_job_holds_no_place_of_a_trial(
+    study: dict[str, Any], given: dict[str, str], expected: tuple[str, str]
+) -> None:
+    made = study_of(study)
+    pipeline, _ = documents(generated.pipeline(Pods(**given).of(made)))
+    for name in ("exec-train", "exec-evaluate"):
+        resources = pipeline["deploymentSpec"]["executors"][name]["container"]["resources"]
+        assert (resources["resourceCpuRequest"], resources["resourceMemoryRequest"]) == expected
+
+
+def study_of(trial: dict[str, Any]) -> Study:
+    if trial["kind"] == "command":
+        return shell_study(trial=trial)
+    return shell_study(
+        trial=trial,
+        space={"max_depth": {"type": "int", "low": 1, "high": 4}},
+        objective={"metric": "accuracy"},
+        data={"source": "s3://bucket/table.csv", "target": "y"},
+    )
+
+
+def test_accelerators_that_would_be_held_while_waiting_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"write 'job: {gpus: 2}' below trial"):
+        Pods(accelerator="nvidia.com/gpu", accelerators=2).of(study_of({"kind": "command", "command": ["true"]}))
+    arguments = ["--output", str(tmp_path / "mine.yaml"), "--jobs", "--accelerator", "nvidia.com/gpu"]
+    refused = CliRunner().invoke(generated.main, arguments)
+    assert refused.exit_code == 2
+    assert "write 'job: {gpus: 1}' below trial" in refused.output
 
 
 def test_a_pipeline_for_another_cluster_is_written_where_it_is_wanted(tmp_path: Path) -> None:
