@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -30,10 +31,11 @@ from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
+from tunewright.termination import Terminated
 from tunewright.training import local
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
-from tunewright.trial import Plan, Result, Slot, Status, trial_id
+from tunewright.trial import AttemptStart, Plan, Result, Slot, Status, trial_id
 
 SOURCE = """
 import json, os, pathlib, sys, time
@@ -212,6 +214,43 @@ class Elsewhere(LocalRunner):
         (job.directory / "output").mkdir()
         resumed = job.resumes.attempt if job.resumes else 0
         return Finished(state="TRAINED", metrics={"score": 0.9, "resumed": resumed}, log_tail=" ".join(found))
+
+
+class GoesOn(Elsewhere):
+    """A runner whose trial goes on elsewhere, at a step, while the process that waits for it is replaced."""
+
+    def __init__(self, step: int, until: Callable[[], bool], ending: BaseException | None = None) -> None:
+        self._step, self._until, self._ending = step, until, ending
+
+    def goes_on(self, trial: str, attempt: int) -> bool:
+        return True
+
+    def run(self, job: Job, beat: Callable[[], None]) -> Finished:
+        rows = [json.dumps({"step": step, "score": 0.01 * step}) for step in range(1, self._step + 1)]
+        (job.directory / "metrics.jsonl").write_text("\n".join(rows) + "\n")
+        while not self._until():
+            beat()
+            time.sleep(0.02)
+        if self._ending is not None:
+            raise self._ending
+        (job.directory / "output").mkdir()
+        return Finished(state="TRAINED", metrics={"score": 0.1}, log_tail="")
+
+
+def test_a_trial_that_went_on_while_nobody_waited_is_not_judged_again_where_it_was_judged(tmp_path: Path) -> None:
+    ledger = opened(tmp_path, slow_study(tmp_path, pause=0.01), [0.9, 0.2])
+    key = layout.attempt(ledger.slot(0, 1).trial, 1, "metrics.jsonl")
+    kept = GoesOn(5, lambda: bool(list(ledger.store.list(key))), Terminated())
+    with pytest.raises(Terminated):
+        train(ledger, "one", 0, 1, runner=kept)  # the first to come to step 3
+    start = layout.attempt(ledger.slot(0, 1).trial, 1, "start.json")
+    dead = layout.read(ledger.store, AttemptStart, start).model_copy(update={"process_started": 1.0})
+    ledger.store.put(start, layout.encode(dead))
+    assert run_slot(ledger, 0, 0).status is Status.COMPLETE
+    end = time.monotonic() + 0.5
+    outcome = train(ledger, "one", 0, 1, runner=GoesOn(6, lambda: time.monotonic() > end))
+    assert outcome is not None
+    assert (outcome.attempt, outcome.state) == (1, "TRAINED")
 
 
 def test_who_waits_for_a_trial_elsewhere_brings_its_stream_and_no_checkpoint(tmp_path: Path) -> None:

@@ -310,6 +310,26 @@ def test_the_log_that_is_kept_is_that_of_the_node_which_failed(
     assert finished.reason.startswith("exit code 3 of node 1")
 
 
+def test_a_job_that_is_put_back_into_its_queue_begins_again_as_another_attempt(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path
+):
+    made = Pods(store, 1000)
+
+    def pods() -> list[dict[str, Any]]:
+        jobs = [found for path, found in cluster.api.objects.items() if "/jobs/" in path]
+        if looks.pop(0) if len(looks) > 1 else looks[0]:
+            jobs[-1]["spec"]["suspend"] = False
+            return made()
+        jobs[-1]["spec"]["suspend"] = True  # Kueue has preempted it, and its pod was gone before the next look
+        return []
+
+    looks = [False, True, True, False]
+    cluster.api.pods = pods
+    with pytest.raises(AttemptLost, match="put back into its queue; it is tried again"):
+        run(cluster, tmp_path)
+    assert cluster.api.deleted, "its next pod would begin from the checkpoint from which this attempt began"
+
+
 def test_a_trial_that_has_ended_is_stopped_too_late(cluster: FakeCluster, store: Refusing, tmp_path: Path):
     cluster.api.pods = Pods(store, 2)
 

@@ -22,7 +22,7 @@ from ..training.stream import Growing, kept
 from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
 from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
-from .peers import Peers
+from .peers import Peers, stream_of
 from .watch import Rule, Watch
 
 
@@ -123,10 +123,12 @@ def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None, *, he
         with suppress(NotFound):
             stream = store.get(layout.attempt(found.trial, found.attempt, STREAM)).data
             (job.directory / STREAM).write_bytes(stream)
-    curve = Growing(job.directory / STREAM, job.study.objective.metric)
+    metric = job.study.objective.metric
+    curve = Growing(job.directory / STREAM, metric)
     curve.look()
+    own = stream_of(store, job.trial, job.attempt, metric)  # of a Job that went on while nobody waited for it
     stopped = layout.find(store, Result, layout.result(place.resumes)) if place.resumes else None
-    return max([*curve.points, *(step for step, _ in (stopped.curve if stopped else []))], default=0)
+    return max([*curve.points, *own, *(step for step, _ in (stopped.curve if stopped else []))], default=0)
 
 
 def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path, now: float) -> Outcome:

@@ -363,6 +363,8 @@ class _Watch:
         if isinstance(state, Lost):
             raise self._lost(state.reason)
         if isinstance(state, Waiting):
+            if state.queued and self._since:  # its next pod would begin from what this attempt began from
+                raise self._lost("its pod was ended and its Job put back into its queue")
             self._wait(state, pod)
             return None
         assert pod is not None  # noqa: S101 - nothing runs or has ended without one
