@@ -63,6 +63,29 @@ def test_elapsed_time_leaves_out_the_days_between_sessions() -> None:
     assert list(by_session.values()) == sorted(by_session.values())
 
 
+def test_a_round_that_a_later_session_took_over_ran_in_both() -> None:
+    made = histories.history(rounds=6, sessions=2)  # a round a minute, three a night
+    first, second = made.rounds[0].plan.session, made.rounds[-1].plan.session
+    began = {first: histories.BEGIN, second: histories.BEGIN + 86400}
+    before = {trial.id: trial.elapsed for trial in number(replace(made, began=began))}
+    taken = made.rounds[2]
+    late = [
+        result and result.model_copy(update={"started": began[second] + 1, "ended": began[second] + 41})
+        for result in taken.results[1:]
+    ]
+    rounds = [*made.rounds[:2], replace(taken, results=[taken.results[0], *late]), *made.rounds[3:]]
+    after = {trial.id: trial.elapsed for trial in number(replace(made, rounds=rounds, began=began))}
+    assert max(elapsed or 0 for elapsed in after.values()) < 3600
+    assert [after[slot.trial] for each in made.rounds[:2] for slot in each.plan.slots] == [
+        before[slot.trial] for each in made.rounds[:2] for slot in each.plan.slots
+    ]
+    ended = [after[slot.trial] or 0 for slot in taken.plan.slots]
+    last = max(
+        after[slot.trial] or 0 for each in rounds[:3] for slot in each.plan.slots[: 1 if each is rounds[2] else 4]
+    )
+    assert ended[1:] == [pytest.approx(last + 41)] * 3, "night 1 was over with the last of its own trials"
+
+
 def test_counts_costs_and_origins_add_up_over_all_trials() -> None:
     made = histories.history(rounds=12, sessions=3)
     facts = gather(made)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import vl_convert
 from tests.report import histories
 
 from tunewright.report import figures
-from tunewright.report.page import VEGA_LITE
+from tunewright.report.page import VEGA_LITE, render
 from tunewright.report.pictures import draw
 from tunewright.report.pictures.picture import DARK, LIGHT, PAGE
 from tunewright.report.tables import build
+from tunewright.trial import Status
 
 STUDY = histories.study()
 HISTORY = histories.history(STUDY)
@@ -55,6 +59,37 @@ def test_a_history_with_too_little_to_show_still_gives_charts(made: histories.St
     ):
         vl_convert.vegalite_to_svg(each(made).to_dict(validate=True), vl_version=VEGA_LITE)
     assert figures.slices(made) == {}
+
+
+def test_the_axis_of_learning_curves_is_that_of_the_curves_where_no_trial_has_a_value() -> None:
+    study = histories.study(objective={"metric": "rmse", "direction": "minimize"})
+    curve = [(step, 3000.0 / 2**step) for step in range(6)]
+    for statuses in ([Status.FAILED], [Status.COMPLETE, Status.FAILED]):
+        made = histories.history(study, rounds=1, size=len(statuses), statuses=statuses)
+        results = [result and result.model_copy(update={"curve": curve}) for result in made.rounds[0].results]
+        made = replace(made, rounds=[replace(made.rounds[0], results=results)])
+        low, high = axis_of(figures.learning_curves(made))
+        assert low <= curve[-1][1] < curve[3][1] <= high < curve[0][1]
+
+
+def test_the_largest_number_as_a_penalty_is_drawn_at_the_end_of_an_axis_that_has_one() -> None:
+    made = histories.history(rounds=1, size=4, statuses=[Status.COMPLETE] * 4)
+    for worst in (-sys.float_info.max, sys.float_info.max):
+        results = [*made.rounds[0].results[:3], made.rounds[0].results[3].model_copy(update={"objective": worst})]
+        penalised = replace(made, rounds=[replace(made.rounds[0], results=results)])
+        assert all(np.isfinite(axis_of(figures.incumbent_over_trials(penalised))))
+        render(penalised, None, generated=histories.BEGIN)
+
+
+def axis_of(chart: Any) -> list[float]:
+    """Ends of the axis of the objective, the same in all layers."""
+    layers = chart.to_dict(validate=True)["layer"]
+    (ends,) = {
+        tuple(layer["encoding"]["y"]["scale"]["domain"])
+        for layer in layers
+        if "domain" in str(layer["encoding"].get("y"))
+    }
+    return list(ends)
 
 
 def test_pictures_differ_between_light_dark_and_page_in_their_colours_only() -> None:

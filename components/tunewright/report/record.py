@@ -38,3 +38,4 @@ class StudyHistory:
     rounds: Sequence[RoundHistory]  #: all rounds of the study, of all sessions, in order
     taken_over: bool = False  #: whether the session's first round is one that a session before it had planned
     champion: Champion | None = None
+    began: Mapping[str, float] = field(default_factory=dict)  #: UTC seconds at which each session was opened, by its id

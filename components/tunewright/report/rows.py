@@ -6,6 +6,7 @@ on the parallel axis at position ``i`` in ``u_i``.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeGuard
@@ -28,6 +29,9 @@ MOST_BARS = 20  #: importances that are drawn
 MOST_OTHERS = 300  #: lines of trials that are not among the best quarter
 MOST_CURVES = 100  #: learning curves that are drawn
 MOST_KL = 3000  #: updates whose KL is drawn
+MOST = (
+    sys.float_info.max / 4
+)  #: that an axis reaches, so that its length is finite: some programs return the largest number as a penalty
 
 
 def numeric(parameter: Parameter) -> TypeGuard[FloatParameter | IntParameter]:
@@ -110,11 +114,23 @@ def domain(trials: Sequence[Trial], objective: Objective) -> tuple[float, float]
 
     Values that are worse than the best by more than three times what the worst quarter is lie beyond the end.
     """
-    values = sorted(
-        (trial.objective for trial in trials if trial.objective is not None), key=objective.reward, reverse=True
-    )
-    if not values:
+    return _ends([trial.objective for trial in trials if trial.objective is not None], objective)
+
+
+def curve_domain(curves: Sequence[Row], trials: Sequence[Trial], objective: Objective) -> tuple[float, float]:
+    """The same of learning curves: of all values, and of the later half of every curve, which shows how it came there."""
+    by_trial: dict[int, list[float]] = {}
+    for row in curves:
+        by_trial.setdefault(row["number"], []).append(row["value"])
+    later = [value for values in by_trial.values() for value in values[len(values) // 2 :]]
+    return _ends([*later, *(trial.objective for trial in trials if trial.objective is not None)], objective)
+
+
+def _ends(found: Sequence[float], objective: Objective) -> tuple[float, float]:
+    if not found:
         return 0.0, 1.0
+    within_reach = (min(max(value, -MOST), MOST) for value in found)
+    values = sorted(within_reach, key=objective.reward, reverse=True)
     top, worst = values[0], values[-1]
     if len(values) >= 8:
         reach = 3 * abs(values[3 * len(values) // 4] - top)

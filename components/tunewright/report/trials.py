@@ -5,9 +5,8 @@ The incumbent is the best objective of the trials that are COMPLETE; a STOPPED t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from ..space import Configuration
 from ..study import Objective
@@ -84,17 +83,29 @@ def number(history: StudyHistory) -> list[Trial]:
 
 def _elapsed(planned: list[Trial], history: StudyHistory) -> dict[str, float]:
     """Seconds of running until each trial ended, by trial id; trials without times (LOST) are absent."""
+    began = {**history.began, history.session.id: history.session.started}
+    groups: dict[str, list[Result]] = {}
+    for trial in planned:
+        if trial.result and trial.result.ended > 0:
+            groups.setdefault(_ran_in(trial.session, trial.result, began), []).append(trial.result)
     times: dict[str, float] = {}
     offset = 0.0
-    for session, group in groupby(planned, key=lambda trial: trial.session):
-        results = [trial.result for trial in group if trial.result and trial.result.ended > 0]
-        starts = [result.started for result in results if result.started > 0]
+    for session, results in sorted(groups.items(), key=lambda group: min(result.ended for result in group[1])):
+        starts = [max(result.started, began.get(session, 0.0)) for result in results if result.started > 0]
         if session == history.session.id:
             starts.append(history.session.started)
-        if not results or not starts:
+        if not starts:
             continue
         first = min(starts)
         for result in results:
             times[result.trial] = offset + max(result.ended - first, 0.0)
         offset += max(max(result.ended for result in results) - first, 0.0)
     return times
+
+
+def _ran_in(planned_by: str, result: Result, began: Mapping[str, float]) -> str:
+    """The session in which a trial ended: a later one may have taken over the round."""
+    if planned_by not in began:
+        return planned_by
+    later = [session for session, at in began.items() if began[planned_by] <= at <= result.ended]
+    return max(later, key=lambda session: began[session], default=planned_by)

@@ -19,7 +19,18 @@ from ..store import layout
 from ..study import CommandTrial, Study
 from ..training.patience import AWAY
 from ..training.runner import TrialFailed
-from ..trial import Champion, Head, Outcome, Plan, PolicyRecord, Result, SealedRound, Slot, SurrogateRecord
+from ..trial import (
+    Champion,
+    Head,
+    Outcome,
+    Plan,
+    PolicyRecord,
+    Result,
+    SealedRound,
+    SessionRecord,
+    Slot,
+    SurrogateRecord,
+)
 from .evaluate import score
 from .ledger import Clock, Ledger
 from .leftovers import discard_unfinished
@@ -89,7 +100,14 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
         rounds=rounds,
         taken_over=first != seen.id and ledger.session(first).epoch < seen.epoch,
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
+        began=_began(ledger),
     )
+
+
+def _began(ledger: Ledger) -> dict[str, float]:
+    keys = [entry.key for entry in ledger.store.list("sessions/") if entry.key.endswith("/session.json")]
+    found = layout.find_all(ledger.store, SessionRecord, keys)
+    return {session.id: session.started for session in found if session is not None}
 
 
 def _running(ledger: Ledger, plan: Plan, results: Sequence[Result | None]) -> dict[str, list[tuple[int, float]]]:

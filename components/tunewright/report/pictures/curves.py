@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
+from ..rows import curve_domain
 from ..tables import Tables
 from .picture import Palette, Picture, layered, objective_axis, over, statuses
 
@@ -24,7 +25,7 @@ def curves(tables: Tables, palette: Palette) -> Picture:
         scale=scale,
         axis=alt.Axis(grid=False, format="~s", tickMinStep=1),
     )
-    y = objective_axis(tables, "value")
+    y = objective_axis(tables, "value", ends=curve_domain(rows, tables.facts.trials, tables.objective))
     look = statuses(tables, palette)
     lines = (
         over("curves")

@@ -128,8 +128,8 @@ def objective_title(objective: Objective) -> str:
 
 
 def objective_axis(tables: Tables, field_: str = "objective", **more: Any) -> alt.Y:
-    """The objective upwards; values beyond `domain` are drawn at its end."""
-    low, high = domain(tables.facts.trials, tables.objective)
+    """The objective upwards; values beyond the ends, of `domain` if none are given, are drawn there."""
+    low, high = more.pop("ends", None) or domain(tables.facts.trials, tables.objective)
     return alt.Y(
         field=field_, type="quantitative", title=more.pop("title", objective_title(tables.objective)),
         scale=alt.Scale(domain=[low, high], nice=False, zero=False, clamp=True),
