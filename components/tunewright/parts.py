@@ -23,13 +23,11 @@ def require(*parts: str) -> None:
     """Raises InputError when a part is not installed whole."""
     absent = [part for part in parts if missing(part)]
     if absent:
-        named, modules = (
-            ",".join(absent),
-            ", ".join(dict.fromkeys(module for part in absent for module in missing(part))),
+        whole, modules = (
+            f"tunewright[{','.join(absent)}]",
+            dict.fromkeys(name for part in absent for name in missing(part)),
         )
-        raise InputError(
-            f"this needs tunewright[{named}], of which {modules} is not installed; pip install 'tunewright[{named}]'"
-        )
+        raise InputError(f"this needs {whole}, of which {', '.join(modules)} is not installed; pip install '{whole}'")
 
 
 def part_of(module: str | None) -> str | None:

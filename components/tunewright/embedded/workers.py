@@ -49,16 +49,9 @@ class _Lane:
     def __init__(self, study: str, session: str, folder: Path) -> None:
         self.work: _Work | None = None
         self._said = b""
+        program = [sys.executable, "-P", "-m", "tunewright.embedded"]  # -P: the working directory is the user's
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "tunewright.embedded",
-                study,
-                session,
-                str(folder),
-            ],  # -P: the folder is the user's
+            [*program, study, session, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,  # no file: a lane tells of a full disk too

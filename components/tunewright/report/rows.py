@@ -29,9 +29,8 @@ MOST_BARS = 20  #: importances that are drawn
 MOST_OTHERS = 300  #: lines of trials that are not among the best quarter
 MOST_CURVES = 100  #: learning curves that are drawn
 MOST_KL = 3000  #: updates whose KL is drawn
-MOST = (
-    sys.float_info.max / 4
-)  #: that an axis reaches, so that its length is finite: some programs return the largest number as a penalty
+MOST = sys.float_info.max / 4
+"""That an axis reaches, so that its length is finite: some programs return the largest number as a penalty."""
 
 
 def numeric(parameter: Parameter) -> TypeGuard[FloatParameter | IntParameter]:
