@@ -366,6 +366,13 @@ def test_all_mistakes_are_told_at_once_each_with_its_line():
         ),
         (
             "kind: xgboost",
+            'kind: command, command: ["echo {}"]',
+            7,
+            "trial.command.0",
+            "got {}; known are",
+        ),
+        (
+            "kind: xgboost",
             'kind: command, command: [a], environment: {A: "{rte}"}',
             7,
             "trial.environment.A",

@@ -263,7 +263,7 @@ def _placeholder_problems(text: str, known: list[str], has: Mapping[str, bool]) 
     problems = []
     for match in _TOKEN.finditer(text):
         name = match[1]
-        if match[0] in "{}":
+        if match[0] in ("{", "}"):
             problems.append(f"a brace must close a placeholder, got {text!r:.80}; write {match[0] * 2} for a brace")
         elif not has.get(name or "", True):
             problems.append(f"{{{name}}} needs {_NEEDED[str(name)]}")

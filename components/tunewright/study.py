@@ -211,7 +211,7 @@ class CommandTrial(_Template):
     command: list[str] = Field(min_length=1)
     """Program and arguments. `{name}` is replaced by the parameter's value, `{params}` by the path of a JSON file with all of them,
     `{output}` by a directory whose files are kept as the model, `{data}` by the data's source, `{files}` by the directory of `files`. `{{` and
-    `}}` are braces."""
+    `}}` are braces. Where a parameter is not active, its argument is left out, and with `{name}` alone the flag before it too."""
     image: str | None = Field(default=None, pattern=IMAGE)
     """On a cluster: the container image that the command runs in, which needs nothing of tunewright. Default is the trainer's own image, with
     Python, XGBoost, scikit-learn and torch. A run on one machine starts the command there."""

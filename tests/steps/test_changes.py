@@ -24,6 +24,8 @@ def two(*names: str, **changes: Any) -> Study:
     ("change", "told"),
     [
         ({"trial": {"kind": "command", "command": ["true"], "limits": {"time": "2h"}}}, "trial.limits.time was 3600.0, now 7200.0"),
+        ({"trial": {"kind": "command", "command": ["false"]}}, "trial.command.0 was 'true', now 'false'"),
+        ({"trial": {"kind": "command", "command": ["true", "x"]}}, "trial.command was ['true'], now ['true', 'x']"),
         ({"objective": {"metric": "loss"}}, "objective.metric was 'score', now 'loss'"),
         ({"constraints": ["a < b"]}, "constraints was [], now ['a < b']"),
         ({"data": {"source": "t.csv"}}, "data was nothing, now {"),
@@ -44,6 +46,18 @@ def test_a_changed_study_is_refused_by_field_and_says_how_to_go_on(
     assert f"but {told}" in str(caught.value)
     assert "another name, or remove everything below " in str(caught.value)
     assert f"{tmp_path / 'store' / 'toy'}: it has no result yet" in str(caught.value)
+
+
+def test_of_long_texts_the_place_is_shown_where_they_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = "import json, os\n" * 20
+    trial = {"kind": "command", "command": ["python", "{files}/train.py"]}
+    opened("store", two("a", trial={**trial, "files": {"train.py": f"{before}C = 1\n"}}))
+    with pytest.raises(StudyChanged) as caught:
+        opened("store", two("a", trial={**trial, "files": {"train.py": f"{before}C = 2\n"}}), "two")
+    assert r"trial.files.train.py was '…import json, os\nC = 1\n', now '…import json, os\nC = 2\n'; give" in str(
+        caught.value
+    )
 
 
 def test_a_study_with_results_is_never_to_be_removed(tmp_path: Path) -> None:

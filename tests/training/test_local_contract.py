@@ -49,10 +49,10 @@ def test_an_argument_of_an_inactive_parameter_is_left_out(tmp_path: Path) -> Non
     source = "import json, os, sys; json.dump({'accuracy': len(sys.argv)}, open(os.environ['TUNEWRIGHT_METRICS'], 'w'))"
     path = tmp_path / "count.py"
     path.write_text(source)
-    command = [sys.executable, str(path), "{kernel}", "--degree={degree}"]
+    command = [sys.executable, str(path), "{kernel}", "--degree={degree}", "--degree", "{degree}", "-d", "{degree}"]
     tested = study({"kind": "command", "command": command}, space=space)
     assert run(tested, tmp_path / "a", {"kernel": "rbf"}).metrics == {"accuracy": 2.0}
-    assert run(tested, tmp_path / "b", {"kernel": "poly", "degree": 3}).metrics == {"accuracy": 3.0}
+    assert run(tested, tmp_path / "b", {"kernel": "poly", "degree": 3}).metrics == {"accuracy": 7.0}
 
 
 def test_credentials_of_the_store_do_not_reach_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

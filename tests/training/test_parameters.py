@@ -147,6 +147,26 @@ def test_pooling_is_written_in_words_or_as_in_the_paper(parameter: dict[str, Any
         check_parameters(read)
 
 
+def test_two_names_of_one_parameter_are_refused() -> None:
+    rate: dict[str, Any] = {"type": "float", "low": 0.01, "high": 1.0}
+    same = "is the same as learning_rate, which is given too; leave one of them out"
+    assert mistakes({"eta": rate, "learning_rate": rate}, {}) == [("space.eta", same)]
+    assert mistakes({"eta": rate}, {"learning_rate": 0.1}) == [("space.eta", same)]
+    assert mistakes({"learning_rate": rate}, {"eta": 0.1}) == [("trial.fixed.eta", same)]
+    assert mistakes({"eta": rate, "reg_lambda": rate}, {"alpha": 0.1}) == []
+
+
+def test_every_trial_of_a_network_needs_every_parameter() -> None:
+    study = load_study(STUDIES / "cnn-paper.yaml")
+    raw = study.model_dump()
+    raw["space"]["pool1_kernel"]["when"] = {"pool1_type": study.space["pool1_type"].choices[0]}
+    conditional = study.space["pool1_kernel"].model_copy(update={"when": raw["space"]["pool1_kernel"]["when"]})
+    found = parameter_mistakes(raw, {**study.space, "pool1_kernel": conditional})
+    assert found == [
+        (("space", "pool1_kernel", "when"), "cnn needs pool1_kernel in every trial, got a condition; leave it out")
+    ]
+
+
 def test_what_is_sound_of_a_broken_study_is_checked() -> None:
     raw = {
         "space": {"max_depht": 3, "subsample": {"type": "float", "low": 0, "high": 2}, "gamma": {"type": "flaot"}},

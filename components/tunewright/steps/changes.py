@@ -10,6 +10,7 @@ from ..rules import Place
 from ..study import Study
 from ..trial import SessionRecord
 
+BEFORE = 20  #: characters that are shown before the first that differs
 #: where a session's settings stand in the study
 _PLACES: dict[str, Place] = {
     "budget": ("budget",),
@@ -50,9 +51,16 @@ def _changes(old: Any, new: Any, place: Place = ()) -> Iterator[tuple[Place, Any
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
             yield from _changes(old.get(key), new.get(key), (*place, key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, pair in enumerate(zip(old, new, strict=True)):
+            yield from _changes(*pair, (*place, index))
     elif old != new:
         yield place, old, new
 
 
 def _told(place: Place, old: Any, new: Any) -> str:
+    if isinstance(old, str) and isinstance(new, str):
+        differs = (i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
+        same = next(differs, min(len(old), len(new))) - BEFORE
+        old, new = (f"…{text[same:]}" if same > 0 else text for text in (old, new))
     return f"{dotted(place)} was {shown(old)}, now {shown(new)}"

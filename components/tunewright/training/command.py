@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePath
 
 from ..study import CommandTrial
@@ -16,6 +18,8 @@ METRICS = "metrics.json"
 FILES = "files"
 REQUEST = "request.json"  #: of a built-in trainer's process
 ERROR = "error.json"  #: what such a process found wrong with study or data
+VALUE = re.compile(r"\{[^{}]*\}")  #: an argument that is a placeholder alone
+FLAG = re.compile(r"--?[A-Za-z_][^={}\s]*")  #: an argument that names the next one
 WORKER = ("-P", "-m", "tunewright.training.worker")  #: arguments of Python for such a process
 
 
@@ -37,12 +41,23 @@ def user_command(job: Job, trial: CommandTrial, place: PurePath, data: str | Non
     if job.scores:
         values["model"] = known["TUNEWRIGHT_MODEL"] = str(place / MODEL)
     inactive = job.study.space.keys() - job.configuration.keys()
-    rendered = [render(part, values, inactive) for part in trial.command]
     chosen = {name: render(value, values, inactive) for name, value in trial.environment.items()}
     return Command(
-        arguments=[part for part in rendered if part is not None],
+        arguments=_arguments(trial.command, values, inactive),
         environment={name: value for name, value in chosen.items() if value is not None} | known,
     )
+
+
+def _arguments(command: Sequence[str], values: Mapping[str, str], inactive: set[str]) -> list[str]:
+    """The parts filled in, without those that name an inactive parameter, and without the flag before one that is nothing but its value."""
+    arguments: list[str] = []
+    for before, part in pairwise(["", *command]):
+        filled = render(part, values, inactive)
+        if filled is not None:
+            arguments.append(filled)
+        elif VALUE.fullmatch(part) and FLAG.fullmatch(before):
+            arguments.pop()
+    return arguments
 
 
 def variables(place: PurePath, seed: int) -> Mapping[str, str]:

@@ -18,6 +18,10 @@ METRICS = {
 """What the built-in trainers compute, and which way is better."""
 
 
+ALIASES = (("eta", "learning_rate"), ("lambda", "reg_lambda"), ("alpha", "reg_alpha"), ("min_split_loss", "gamma"))
+"""Names of one parameter of XGBoost. Given both, it takes one and says nothing."""
+
+
 def check_parameters(study: Study) -> None:
     """Raise StudyInvalid with every mistake that `parameter_mistakes` finds."""
     mistakes = parameter_mistakes(study.model_dump(), study.space)
@@ -48,7 +52,19 @@ def parameter_mistakes(raw: Mapping[str, Any], parameters: Mapping[str, Paramete
         if name not in domains
     ]
     mistakes += _value_mistakes(domains, parameters, fixed)
+    if kind == "xgboost":
+        mistakes += [
+            ((*place, alias), f"is the same as {name}, which is given too; leave one of them out")
+            for alias, name in ALIASES
+            for place, names in ((("space",), space), (("trial", "fixed"), fixed))
+            if alias in names and (name in space or name in fixed)
+        ]
     if kind == "cnn":
+        mistakes += [
+            (("space", name, "when"), f"cnn needs {name} in every trial, got a condition; leave it out")
+            for name, parameter in parameters.items()
+            if parameter.when and name in domains
+        ]
         mistakes += [
             (("space",), f"cnn with {layers} layers needs {name}, got none; add it to space or trial.fixed")
             for name in domains
