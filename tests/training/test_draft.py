@@ -43,6 +43,20 @@ def test_the_target_is_found_by_its_name_and_identifiers_are_dropped(tmp_path: P
     assert study.data.validation == KFold(folds=5)
 
 
+@pytest.mark.parametrize("name", ["2023", "null", "true", "007", "1e5", "0x10", "yes"])
+def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path, name: str) -> None:
+    frame = rows().rename(columns={"age": "a\x85b\x7f😀'\"", "Label": name})
+    frame.to_parquet(tmp_path / f"{name}.parquet")
+    study = parse_study(draft_study(tmp_path / f"{name}.parquet", None, name), "study.yaml")
+    assert study.data is not None
+    assert (study.name, study.data.target) == (name, name)
+    frame = frame.rename(columns={"customer_id": "id\x85"}).assign(**{"id\x85": [f"{i}" for i in range(40)]})
+    frame.to_parquet(tmp_path / f"{name}.parquet")
+    study = parse_study(draft_study(tmp_path / f"{name}.parquet", None, name), "study.yaml")
+    assert study.data is not None
+    assert study.data.drop == ["id\x85"]
+
+
 def test_the_last_column_is_the_target_when_no_name_says_so(tmp_path: Path) -> None:
     study = draft(rows().rename(columns={"Label": "kind: of"}), tmp_path)
     assert study.data is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from tunewright.errors import DataInvalid
 from tunewright.study import Data
+from tunewright.study_file import parse_study
+from tunewright.training.draft import draft_study
 from tunewright.training.table import Table, load_table
 
 
@@ -70,6 +73,37 @@ def test_a_target_of_many_numbers_is_a_regression_unless_told_otherwise(tmp_path
 def test_columns_can_be_dropped(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": [1, 2], "leak": [0, 1], "y": [0, 1]})
     assert list(table(frame, tmp_path, drop=["leak"]).features) == ["a"]
+
+
+def test_decimals_are_numbers_and_a_column_without_a_value_is_missing(tmp_path: Path) -> None:
+    prices = [Decimal(cents) / 100 for cents in range(60)]
+    frame = pd.DataFrame({"price": [None, *prices[1:]], "nothing": [None] * 60, "y": prices})
+    frame.to_parquet(tmp_path / "t.parquet")
+    found = load_table(Data(source=str(tmp_path / "t.parquet"), target="y"))
+    assert found.task == "regression"
+    assert [str(kind) for kind in found.features.dtypes] == ["float64", "float64"]
+    assert found.features["price"].to_list()[1:] == [float(price) for price in prices[1:]]
+    assert found.features.isna().sum().to_list() == [1, 60]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [([1.0, 2.0], "ndarray"), ({"a": 1}, "dict"), (b"\xff\xfe", "bytes that are not UTF-8")]
+)
+def test_values_of_which_a_model_can_make_nothing_are_refused_by_column(
+    tmp_path: Path, value: object, told: str
+) -> None:
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"a": range(40), "e": [value] * 40, "y": [0, 1] * 20}).to_parquet(path)
+    with pytest.raises(
+        DataInvalid, match=f"column e must hold numbers, text or dates, got {told}; name it in data.drop"
+    ):
+        load_table(Data(source=str(path), target="y"))
+    assert list(load_table(Data(source=str(path), target="y", drop=["e"])).features.columns) == ["a"]
+    with pytest.raises(DataInvalid, match=f"e must hold numbers or text, got {told}; choose another target"):
+        load_table(Data(source=str(path), target="e"))
+    drafted = parse_study(draft_study(path, None, "odd"), "study.yaml").data
+    assert drafted is not None
+    assert drafted.drop == ["e"]
 
 
 def test_infinite_features_count_as_missing(tmp_path: Path) -> None:

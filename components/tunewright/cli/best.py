@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
@@ -29,7 +28,7 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     eval "python train.py $(tunewright best my-study --format flags)"
     """
     from ..embedded.loop import result_of
-    from ..report.configuration import as_flags
+    from ..report.configuration import as_flags, as_yaml
 
     ledger = options.ledger_of(study, store)
     record = ledger.record()
@@ -53,7 +52,5 @@ def command(study: str, store: str, format_: str, only: bool) -> int:
     if format_ == "json":
         click.echo(json.dumps(content, indent=2))
     else:
-        from ruamel.yaml import YAML
-
-        YAML().dump(content, sys.stdout)
+        click.echo(as_yaml(content))
     return 0

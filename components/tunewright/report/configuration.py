@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -25,14 +27,15 @@ def as_json(configuration: Configuration) -> str:
     return json.dumps(configuration, indent=2, ensure_ascii=False)
 
 
-def as_yaml(configuration: Configuration) -> str:
-    """YAML mapping, one parameter a line, all digits."""
+def as_yaml(content: Mapping[str, Any]) -> str:
+    """YAML mapping, one parameter a line, all digits. YAML 1.1 and 1.2 read the same: ``on``, ``12:30`` and the like are quoted."""
     stream = io.StringIO()
     yaml = YAML()
+    yaml.version = (1, 1)
     yaml.default_flow_style = False
     yaml.width = 10_000
-    yaml.dump(configuration, stream)
-    return stream.getvalue().rstrip("\n")
+    yaml.dump(content, stream)
+    return stream.getvalue().removeprefix("%YAML 1.1\n---\n").rstrip("\n")
 
 
 def as_flags(configuration: Configuration) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from ..errors import DataInvalid
 from ..schema import DIRECTORY
 from ..study import Data, HoldOut, KFold
 from .split import parts
-from .table import Table, load_table, read_frame
+from .table import Table, load_table, odd, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,19 +49,24 @@ def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path |
     parts(Data(source=str(csv), validation=validation), table.target, stratified=table.classes is not None)
     return _TEMPLATE.format(
         schema=(DIRECTORY / "study.schema.json").as_uri(),
-        name=name,
+        name=_quoted(name),
         rows=len(frame),
         columns=len(table.features.columns),
         metric=metric,
         direction=direction,
         why=why,
-        source=json.dumps(_seen_from(csv, relative_to), ensure_ascii=False),
-        target=json.dumps(column, ensure_ascii=False),
+        source=_quoted(_seen_from(csv, relative_to)),
+        target=_quoted(column),
         guessed="" if target is not None else "  # guessed: check it",
-        drop=json.dumps(drop, ensure_ascii=False),
+        drop=f"[{', '.join(map(_quoted, drop))}]",
         task=table.task,
         validation=json.dumps(validation.model_dump()).replace('"', ""),
     )
+
+
+def _quoted(text: str) -> str:
+    """A text that YAML takes for that text, whatever it spells: quoted, with what a YAML file may not hold escaped."""
+    return re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _validation(table: Table) -> KFold | HoldOut:
@@ -84,6 +90,8 @@ def _guess(columns: list[str]) -> str:
 
 def _identifies(column: pd.Series, name: str) -> bool:
     """True for a column that names its row: different everywhere, and text or called an id."""
+    if odd(column):  # nothing that a model could read
+        return True
     if len(column) < 20 or column.nunique() < len(column):
         return False
     return column.dtype.kind not in "biufM" or name.lower() == "id" or name.lower().endswith(("_id", "id_"))

@@ -103,6 +103,8 @@ def read_frame(path: Path) -> pd.DataFrame:
             f"data.source: must be a readable {suffix[1:]} file, got {path} ({str(error)[:200]})"
         ) from error
     frame.columns = frame.columns.map(str)
+    decimals = [name for name in frame if pd.api.types.infer_dtype(frame[name], skipna=True) == "decimal"]
+    frame = frame.astype(dict.fromkeys(decimals, "float64"))
     other = re.search(r"[;,\t|]", frame.columns[0]) if separator and len(frame.columns) == 1 else None
     if other:
         raise DataInvalid(
@@ -146,6 +148,8 @@ def encode_target(
         raise DataInvalid(
             f"data.target: {target.name} must have a value in every row, got {missing} missing; drop those rows"
         )
+    if strange := odd(target):
+        raise DataInvalid(f"data.target: {target.name} must hold numbers or text, got {strange}; choose another target")
     is_number = pd.api.types.is_numeric_dtype(target)
     if task == "regression" or (task == "auto" and is_number and target.nunique() > MAX_CLASSES):
         values = pd.to_numeric(target, errors="coerce").to_numpy(dtype=np.float64)
@@ -168,15 +172,44 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
     """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; infinity is missing."""
     import pandas as pd
 
+    wrong = [
+        f"data.source: column {name} must hold numbers, text or dates, got {strange}; name it in data.drop or make columns of it"
+        for name, column in features.items()
+        if (strange := odd(column))
+    ]
+    if wrong:
+        raise DataInvalid(*wrong)
     columns = {}
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
             columns[name] = column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column) else column
         elif pd.api.types.is_datetime64_any_dtype(column):
             columns[name] = column.astype("int64").where(column.notna()).astype("float64") / 1e9
+        elif column.isna().all():
+            columns[name] = column.astype("float64")
         else:
             columns[name] = column.astype("string").astype("category")
     return pd.DataFrame(columns).rename(columns=_feature_name)
+
+
+def odd(column: pd.Series[Any]) -> str | None:
+    """The type of a value that is neither a number nor text nor a date, None when there is none."""
+    if column.dtype != object:
+        return None
+    for value in column:
+        if isinstance(value, list | tuple | dict | set | np.ndarray):
+            return type(value).__name__
+        if isinstance(value, bytes) and not _is_text(value):
+            return "bytes that are not UTF-8"
+    return None
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _feature_name(name: str) -> str:
