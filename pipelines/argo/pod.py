@@ -33,9 +33,9 @@ QUEUED: Final = {"{{workflow.parameters.queue-label}}": "{{workflow.parameters.q
 NO_QUEUE: Final = "tunewright/queue"
 """The label of a pod that waits in no queue: Kueue refuses its own without a value, so that it is the label which changes."""
 
-LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED)
+LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED, 255)
 """Exit codes of failed nodes that are worth another pod: none (the pod was lost), 0 (it was lost after its step had ended well), Argo's executor
-failed, transient, killed, terminated."""
+failed, transient, killed, terminated, unknown (its node has started again)."""
 
 TMP: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
 

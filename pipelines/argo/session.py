@@ -157,12 +157,15 @@ def _nodes(state: dict[str, Any]) -> list[dict[str, Any]]:
 def logs_command(name: str, *, namespace: Namespace, step: str | None = None, follow: bool = False) -> list[str]:
     """The kubectl call that prints the logs of a Workflow's pods, each line with the name of its pod.
 
+    One that has not started is named and passed over.
     Pods of steps that succeeded are gone after half a minute; what a trial printed is in the store.
     """
     component = f",app.kubernetes.io/component={step}" if step else ""
     selector = f"{WORKFLOW_LABEL}={name}{component}"
     more = ["--follow", "--max-log-requests=64"] if follow else []
-    return namespace.command("logs", "--selector", selector, "--container", "main", "--prefix", "--tail=-1", *more)
+    return namespace.command(
+        "logs", "--selector", selector, "--container", "main", "--prefix", "--tail=-1", "--ignore-errors", *more
+    )
 
 
 def cancel(

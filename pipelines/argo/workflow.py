@@ -11,14 +11,18 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+from tunewright.container import JobSettings
 from tunewright.errors import InputError
 from tunewright.store import layout
-from tunewright.study import Study
+from tunewright.study import CommandTrial, Study
 
 from ..submission import bad_schedule, checked, quantity
 from .pod import NO_QUEUE
 from .template import DAY, NAME, Shape
 
+UNPRINTED: Final = re.compile(
+    "[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+)  #: what YAML does not take, or not as it is
 SLACK: Final = 3600  #: seconds that a session may take besides its trials
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
 MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
@@ -41,8 +45,11 @@ class Options:
 def fitting(text: str) -> Study:
     """The study, when it can be given to a pod as an argument. Raises as `checked`, and InputError when it is too long."""
     study = checked(text)
-    if len(text.encode()) > MAX_TEXT:
-        raise InputError(f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {len(text.encode())}")
+    size = len(literal(text, study).encode())
+    if size > MAX_TEXT:
+        raise InputError(
+            f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {size} as it is sent; make it shorter"
+        )
     return study
 
 
@@ -154,9 +161,12 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
 
 def _longer_than_a_day(study: Study) -> int | None:
     """The seconds that a session may take whose study allows more than the template's day; None for the others."""
-    last = study.trial.limits.time + (study.trial.job.start if study.trial.job is not None else 0.0)
+    waits = (study.trial.job or JobSettings()).start if study.as_jobs else 0.0
+    last = study.trial.limits.time + waits
+    if isinstance(study.trial, CommandTrial) and study.trial.evaluate is not None:
+        last += study.trial.evaluate.limits.time + waits
     allowed = math.ceil((study.budget.wall_time or 0.0) + last) + SLACK
-    return allowed if allowed > DAY + SLACK else None
+    return allowed if allowed > DAY else None
 
 
 def literal(text: str, study: Study) -> str:
@@ -166,6 +176,9 @@ def literal(text: str, study: Study) -> str:
     """
     if "{{" not in text and "$" not in text:
         return text
-    plain = json.dumps(study.model_dump(mode="json", exclude_unset=True))
+    plain = json.dumps(
+        study.model_dump(mode="json", exclude_unset=True), ensure_ascii=False
+    )  # a letter is not six bytes
+    plain = UNPRINTED.sub(lambda m: f"\\u{ord(m[0]):04x}", plain)
     quoted = re.compile(r'"(?:[^"\\]|\\.)*"')
     return quoted.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

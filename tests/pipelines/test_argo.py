@@ -106,7 +106,7 @@ def test_bad_input_is_never_retried_and_lost_pods_are():
         expression = templates()[name]["retryStrategy"]["expression"]
         codes = set(json.loads(expression.split(" in ")[1]))
         assert EXIT_INPUT not in codes
-        assert {EXIT_TRANSIENT, 137, 143, -1, 0} <= codes
+        assert {EXIT_TRANSIENT, 137, 143, 255, -1, 0} <= codes
 
 
 def test_no_step_runs_as_root_or_writes_to_its_image():
@@ -313,13 +313,32 @@ def test_a_study_with_dates_and_dollars_arrives_as_it_left():
     assert parse_study(sent, "sent").digest() == parse_study(text, "here").digest()
 
 
+def test_letters_of_any_alphabet_count_as_they_are_sent():
+    letters = f"{COMMAND}  files: {{train.py: '{'ж' * 20_000}\u200b\ufffd'}}\n"
+    sent = literal(letters, parse_study(letters, "here"))
+    assert parse_study(sent, "sent") == parse_study(letters, "here")
+    assert len(sent.encode()) < len(letters.encode()) + 200
+    dollars = f'{COMMAND}  files: {{train.py: "{"$" * 20_000}{chr(92)}x7f{chr(92)}x85{chr(92)}u2028"}}\n'
+    assert parse_study(literal(dollars, parse_study(dollars, "here")), "sent") == parse_study(dollars, "here")
+    with pytest.raises(InputError, match=r"at most 98304 bytes on a cluster, got 120\d{3} as it is sent"):
+        workflow(dollars, "one", Options())
+
+
+SCORED = "kind: command, command: [a], evaluate: {command: [b], limits: {time: 2h}}"
+
+
 @pytest.mark.parametrize(
     ("changes", "seconds"),
     [
         ("", None),
         ("budget: {wall_time: 3d}", 3 * 86400 + 3600 + 3600),
         ("trial: {kind: xgboost, limits: {time: 40h}}", 40 * 3600 + 3600),
+        ("trial: {kind: xgboost, limits: {time: 22h}}", None),
         ("trial: {kind: xgboost, limits: {time: 23h}}", None),
+        ("trial: {kind: xgboost, limits: {time: 24h}}", 25 * 3600),
+        ("trial: {kind: xgboost, limits: {time: 23.5h}}", 24.5 * 3600),
+        (f"trial: {{{SCORED}, limits: {{time: 20h}}}}", None),
+        (f"trial: {{{SCORED}, limits: {{time: 22h}}}}", 26 * 3600),
     ],
 )
 def test_a_session_may_take_what_its_study_allows(changes: str, seconds: int | None):
