@@ -33,7 +33,7 @@ def loop(pods: Pods, *, fused: bool = False) -> Any:
     """The pipeline as the SDK's compiler takes it. ``fused`` runs all that follows training in one container."""
 
     def task(step: Step, **arguments: Any) -> Any:
-        return pods.settle(component(step)(**arguments), step)
+        return pods.settle(component(step, arguments)(**arguments), step)
 
     @pipeline(name="round")
     def one_round(study: str, session: str, round: int, slots: list[int], done: str) -> None:  # noqa: A002

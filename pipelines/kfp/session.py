@@ -173,7 +173,7 @@ def cancel(run: str, *, server: Server) -> None:
 def logs_command(run: str, *, server: Server, follow: bool = False) -> list[str]:
     """The kubectl call that prints the logs of a run's pods, each line with the name of its pod: the API has no logs."""
     more = ["--follow", "--max-log-requests=64"] if follow else []
-    selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1"]
+    selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1", "--ignore-errors"]
     return ["kubectl", "--namespace", server.namespace or "kubeflow", "logs", *selector, *more]
 
 

@@ -49,7 +49,12 @@ def test_a_compiled_night_is_a_cron_workflow_that_forbids_overlap(
     assert document["spec"]["timezone"] == "UTC"
 
 
-def test_a_compiled_pipeline_is_the_committed_one(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_compiled_pipeline_is_the_committed_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(tmp_path / "trees.yaml")
+    Path(study).write_text(
+        "name: trees\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: 'sklearn:iris'}\n"
+    )
     folder = Path(__file__).parents[2] / "pipelines" / "kfp"
     assert said(capsys, "compile", study, "--backend", "kfp") == (folder / "tunewright-fused.yaml").read_text()
     text = said(capsys, "compile", study, "--backend", "kfp", "--shape", "separate")

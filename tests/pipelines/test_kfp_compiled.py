@@ -246,6 +246,14 @@ def test_every_pod_requests_what_it_needs_and_has_a_limit_of_memory() -> None:
     }
 
 
+def test_the_loops_hand_no_server_an_optional_input_to_resolve() -> None:
+    for name in LOOPS:
+        pipeline, _ = committed(name)
+        assert "IfPresent" not in str(pipeline["deploymentSpec"])
+    args = committed("tunewright-fused.yaml")[0]["deploymentSpec"]["executors"]["exec-advance"]["container"]["args"]
+    assert args[args.index("--round") + 1] == "{{$.inputs.parameters['round']}}"
+
+
 @pytest.mark.parametrize(
     ("study", "given", "expected"),
     [

@@ -25,6 +25,13 @@ from tunewright.errors import InputError, StudyInvalid, TransientError
 
 NOW = datetime(2026, 1, 18, 2, 0, tzinfo=UTC)
 TEXT = shell_study().model_dump_json(exclude_unset=True)
+BUILT_IN = """
+name: trees
+space: {max_depth: {type: int, low: 1, high: 9}}
+objective: {metric: accuracy}
+trial: {kind: xgboost}
+data: {source: "sklearn:breast_cancer"}
+"""
 SERVER = Server(host="http://kfp.example", namespace="team")
 
 
@@ -98,7 +105,7 @@ def test_the_shape_and_the_cluster_are_compiled_into_what_is_sent(
     monkeypatch: pytest.MonkeyPatch, fused: bool, step: str
 ) -> None:
     client = recorded(monkeypatch)
-    submit(TEXT, server=SERVER, now=NOW, fused=fused, pods=Pods(accelerator="nvidia.com/gpu"))
+    submit(BUILT_IN, server=SERVER, now=NOW, fused=fused, pods=Pods(accelerator="nvidia.com/gpu"))
     executors = next(iter(yaml.safe_load_all(client.packages[0])))["deploymentSpec"]["executors"]
     assert step in executors
     assert executors["exec-train"]["container"]["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
@@ -172,6 +179,7 @@ def test_a_run_is_cancelled_by_its_id_and_its_logs_are_those_of_its_pods(monkeyp
     command = " ".join(logs_command("run-1", server=SERVER, follow=True))
     assert command.startswith("kubectl --namespace team logs --selector pipeline/runid=run-1 ")
     assert "--follow" in command
+    assert "--ignore-errors" in command, "one that has not started would end it"
 
 
 @pytest.mark.parametrize(
