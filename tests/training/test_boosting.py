@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import xgboost
-from tests.training.test_xgboost import xgboost_study
+from sklearn.datasets import load_diabetes
+from tests.training.test_xgboost import SPACE, xgboost_study
+from tests.training.trials import study
 
 from tunewright.space import Configuration
 from tunewright.study import Study
@@ -16,8 +18,10 @@ from tunewright.training import checkpoint
 from tunewright.training import xgboost as trainer
 from tunewright.training.boosting import curve_steps, saved_steps
 from tunewright.training.evaluation import evaluate
+from tunewright.training.split import parts
 
 SAMPLED: Configuration = {"max_depth": 4, "n_estimators": 60, "subsample": 0.6}
+LINEAR: Configuration = {"n_estimators": 60}
 RANDOM: dict[str, Any] = {"colsample_bytree": 0.7, "colsample_bylevel": 0.7}
 
 
@@ -58,9 +62,11 @@ class Killed(BaseException):
     [
         ({"fixed": RANDOM}, SAMPLED),
         ({"fixed": {**RANDOM, "booster": "dart", "rate_drop": 0.2}}, SAMPLED),
+        ({"fixed": {"booster": "gblinear", "learning_rate": 0.05, "lambda": 5.0}}, LINEAR),
+        ({"fixed": {"tree_method": "approx"}}, SAMPLED),
         ({"early_stopping_rounds": 8, "fixed": {**RANDOM, "learning_rate": 0.1}}, {**SAMPLED, "n_estimators": 300}),
     ],
-    ids=["sampled", "dart", "early-stopping"],
+    ids=["sampled", "dart", "linear", "approx", "early-stopping"],
 )
 @pytest.mark.parametrize("lives", [1, 3])
 @pytest.mark.filterwarnings(
@@ -93,6 +99,41 @@ def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
     assert 0 < updates[0] < 2 * configuration["n_estimators"], "it did not begin anew"  # type: ignore[operator]
     points = {point["step"]: point["accuracy"] for point in curve(tmp_path / "broken")}
     assert points == {point["step"]: point["accuracy"] for point in curve(tmp_path / "whole")}
+
+
+def test_a_linear_booster_keeps_its_learning_rate_and_penalties(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"booster": "gblinear", "learning_rate": 0.05, "lambda": 5.0, "updater": "coord_descent"}
+    of = study_of("sklearn:diabetes", "rmse", settings)
+    train(of, tmp_path, LINEAR)
+    x, y = load_diabetes(return_X_y=True)
+    (part, _) = parts(of.data, y, stratified=False) if of.data else ()
+    expected = xgboost.train(settings, xgboost.DMatrix(x[part.train], y[part.train]), 60)
+    found = xgboost.Booster(model_file=tmp_path / "output" / "fold-0.ubj")
+    matrix = xgboost.DMatrix(x[part.score])
+    found.feature_names = None
+    assert found.predict(matrix) == pytest.approx(expected.predict(matrix), rel=1e-4)
+
+
+def test_cuts_that_were_drawn_from_a_sample_are_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = study_of("sklearn:diabetes", "rmse", {"tree_method": "approx"})  # a constant hessian: XGBoost keeps its cuts
+    whole, write = train(of, tmp_path / "whole"), checkpoint.write
+
+    def dies(*arguments: Any) -> None:
+        write(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "SECONDS", 0.0)
+        patched.setattr(checkpoint, "write", dies)
+        with pytest.raises(Killed):
+            train(of, tmp_path / "broken")
+    assert train(of, tmp_path / "broken") == whole
+
+
+def study_of(source: str, metric: str, fixed: dict[str, Any]) -> Study:
+    trial = {"kind": "xgboost", "fixed": fixed}
+    direction = {"metric": metric, "direction": "minimize"}
+    return study(trial, space=SPACE, data={"source": source, "validation": {"folds": 2}}, objective=direction)
 
 
 def test_a_checkpoint_of_another_trial_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

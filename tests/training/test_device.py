@@ -27,7 +27,9 @@ def test_the_device_follows_what_is_there(requested: str, built: bool, devices: 
     assert choose(requested, built=built, devices=lambda: devices) == expected  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("built", "devices", "found"), [(True, 0, "no GPU"), (False, 1, "a build without CUDA")])
+@pytest.mark.parametrize(
+    ("built", "devices", "found"), [(True, 0, "no GPU"), (False, 1, "a build without CUDA or for a newer driver")]
+)
 def test_cuda_that_cannot_be_had_is_refused(built: bool, devices: int, found: str) -> None:
     with pytest.raises(
         InputError, match=rf"cuda needs a GPU and a library built for it, got {found}; use device: auto"

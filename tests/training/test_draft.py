@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from tunewright.errors import DataInvalid
-from tunewright.study import KFold, Study
+from tunewright.study import HoldOut, KFold, Study
 from tunewright.study_file import parse_study
+from tunewright.training.data_check import check_data
 from tunewright.training.draft import draft_study
 from tunewright.training.parameters import check_parameters
 
@@ -55,6 +56,17 @@ def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path, nam
     study = parse_study(draft_study(tmp_path / f"{name}.parquet", None, name), "study.yaml")
     assert study.data is not None
     assert study.data.drop == ["id\x85"]
+
+
+def test_every_class_of_a_large_table_scores(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": np.linspace(20, 60, 2400), "label": ["a"] * 2398 + ["b"] * 2})
+    study = draft(frame, tmp_path)
+    assert study.data is not None
+    assert (study.objective.metric, study.data.validation) == ("roc_auc", KFold(folds=2))
+    check_data(study)
+    held_out = study.data.model_copy(update={"validation": HoldOut(holdout=0.25)})
+    with pytest.raises(DataInvalid, match="every class must be among the rows that score for roc_auc, but 'b' is not"):
+        check_data(study.model_copy(update={"data": held_out}))
 
 
 def test_the_last_column_is_the_target_when_no_name_says_so(tmp_path: Path) -> None:

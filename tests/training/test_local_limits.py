@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.training.trials import TRIAL, job, marked, run, script, shell
+from tests.training.trials import TRIAL, job, marked, run, script, shell, study
 
 from tunewright.errors import AttemptLost
 from tunewright.training import local
@@ -41,6 +41,22 @@ def test_a_trial_that_hangs_is_ended_at_its_time_limit(tmp_path: Path) -> None:
     assert finished.reason.endswith("raise trial.limits.time, under a new study name")
     assert finished.log_tail == "begun"
     assert time.monotonic() - begun < 10
+
+
+def test_what_a_program_had_printed_when_it_was_ended_is_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "t.py"
+    path.write_text("import time\nprint('begun')\nprint('accuracy=0.5')\ntime.sleep(60)\n")
+    trial = {"kind": "command", "command": [sys.executable, str(path)], "limits": {"time": 1.5}}
+    finished = run(study(trial), tmp_path / "job")
+    assert (finished.state, finished.log_tail) == ("FAILED", "begun\naccuracy=0.5")
+
+
+@pytest.mark.parametrize("ending", ["\\n", "\\r\\n"])
+def test_a_pattern_of_whole_lines_finds_them_among_others(tmp_path: Path, ending: str) -> None:
+    command = ["printf", f"begun{ending}accuracy=0.5{ending}over{ending}"]
+    pattern = r"^(?P<name>\w+)=(?P<value>[\d.]+)$"
+    trial = {"kind": "command", "command": command, "stdout_pattern": pattern}
+    assert run(study(trial), tmp_path / "job").metrics == {"accuracy": 0.5}
 
 
 def test_a_trial_that_ignores_sigterm_and_closes_its_output_is_ended_all_the_same(tmp_path: Path) -> None:

@@ -147,6 +147,16 @@ def test_pooling_is_written_in_words_or_as_in_the_paper(parameter: dict[str, Any
         check_parameters(read)
 
 
+def test_what_stops_early_has_trees_that_can_be_cut_off() -> None:
+    study = study_from(
+        {**BOOSTED, "space": {"booster": {"type": "categorical", "choices": ["gbtree", "gblinear"]}},
+         "trial": {"kind": "xgboost", "early_stopping_rounds": 5}}
+    )  # fmt: skip
+    (found,) = parameter_mistakes(study.model_dump(), study.space)
+    assert found[0] == ("trial", "early_stopping_rounds")
+    assert "gblinear has none" in found[1]
+
+
 def test_two_names_of_one_parameter_are_refused() -> None:
     rate: dict[str, Any] = {"type": "float", "low": 0.01, "high": 1.0}
     same = "is the same as learning_rate, which is given too; leave one of them out"

@@ -24,6 +24,18 @@ def test_points_are_read_as_they_come_and_a_line_counts_when_it_is_whole(tmp_pat
     assert curve.points == {1: 0.5, 2: 0.25}
 
 
+def test_a_lower_step_that_comes_later_stands_before_the_higher_one(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 10, "accuracy": 0.9}\n')
+    curve = Growing(path, "accuracy")
+    assert curve.look()
+    with path.open("a") as file:
+        file.write('{"step": 5, "accuracy": 0.1}\n')
+    assert curve.look()
+    assert list(curve.points.items()) == [(5, 0.1), (10, 0.9)]
+    assert not curve.look()
+
+
 def test_of_a_step_that_comes_again_the_last_line_counts() -> None:
     assert points([b'{"step": 2, "a": 1}', b'{"step": 1, "a": 2}', b'{"step": 2, "a": 3}'], "a") == {1: 2.0, 2: 3.0}
 

@@ -106,6 +106,19 @@ def test_values_of_which_a_model_can_make_nothing_are_refused_by_column(
     assert drafted.drop == ["e"]
 
 
+def test_dates_and_durations_are_numbers(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=40)
+    frame = pd.DataFrame({"at": days, "day": days.date, "took": days - days[0], "y": [0, 1] * 20})
+    frame.loc[3, ["at", "day", "took"]] = None
+    frame.to_parquet(tmp_path / "t.parquet")
+    found = load_table(Data(source=str(tmp_path / "t.parquet"), target="y")).features
+    assert [str(kind) for kind in found.dtypes] == ["float64"] * 3
+    assert (
+        found.drop(index=3).rank() == pd.DataFrame({name: range(1, 40) for name in found}, found.index.drop(3))
+    ).all(axis=None)
+    assert found.isna().sum().to_list() == [1, 1, 1]
+
+
 def test_infinite_features_count_as_missing(tmp_path: Path) -> None:
     loaded = table(pd.DataFrame({"a": [1.0, np.inf, -np.inf], "y": [0, 1, 0]}), tmp_path, "parquet")
     assert loaded.features["a"].isna().tolist() == [False, True, True]

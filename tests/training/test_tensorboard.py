@@ -46,6 +46,31 @@ def test_scalars_of_files_below_the_folder_become_a_stream(tmp_path: Path) -> No
     assert events.last == {"accuracy": 0.875, "val/loss": 0.25}
 
 
+@pytest.mark.parametrize("folders", [("train", "val"), ("test", "train"), ("a", "b/c")])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_tag_of_several_folders_is_a_metric_of_each_and_of_none_alone(
+    tmp_path: Path, folders: tuple[str, str], at_once: bool
+) -> None:
+    events = EventFiles(tmp_path, tmp_path / "metrics.jsonl")
+    for value, folder in enumerate(folders):
+        written(tmp_path / folder, {1: value / 4, 2: value / 2})
+        if not at_once:
+            events.look()
+    events.look()
+    assert events.last == {f"{folder}/accuracy": value / 2 for value, folder in enumerate(folders)}
+    assert lines(tmp_path / "metrics.jsonl")[-1] == {"step": 2, f"{folders[1]}/accuracy": 0.5}
+
+
+def test_the_tag_of_the_folder_itself_is_the_metric_of_its_name(tmp_path: Path) -> None:
+    written(tmp_path / "below", {1: 0.25})
+    events = EventFiles(tmp_path, tmp_path / "metrics.jsonl")
+    events.look()
+    assert lines(tmp_path / "metrics.jsonl") == [{"step": 1, "accuracy": 0.25}]
+    written(tmp_path, {1: 0.5})
+    events.look()
+    assert events.last == {"accuracy": 0.5, "below/accuracy": 0.25}
+
+
 def test_a_record_is_read_once_and_only_when_it_is_whole(tmp_path: Path) -> None:
     written(tmp_path / "whole", {1: 0.5, 2: 0.75})
     (source,) = (tmp_path / "whole").iterdir()
@@ -94,14 +119,14 @@ def test_a_folder_that_is_renamed_while_it_is_looked_through_is_read_at_the_next
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written(tmp_path / "output" / "a", {1: 0.5})
-    written(tmp_path / "output" / "b", {2: 0.75})
+    written(tmp_path / "output" / "b", {2: 0.75}, "loss")
     moved_when_entered(monkeypatch, tmp_path / "output" / "b")
     events = EventFiles(tmp_path / "output", tmp_path / "s")
     events.look()
     assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}]
     (tmp_path / "b moved").rename(tmp_path / "output" / "c")
     events.look()
-    assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}, {"step": 2, "accuracy": 0.75}]
+    assert lines(tmp_path / "s") == [{"step": 1, "accuracy": 0.5}, {"step": 2, "loss": 0.75}]
 
 
 def test_a_file_that_goes_before_it_is_read_takes_nothing_of_the_others_with_it(

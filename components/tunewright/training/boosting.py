@@ -39,20 +39,24 @@ def saved_steps(rounds: int) -> list[int]:
 class Fold:
     """One booster in training."""
 
-    train: xgboost.DMatrix
+    make: Callable[[], xgboost.DMatrix]  #: what it is trained on
     watched: xgboost.DMatrix | None  #: decides when to stop; None: never
     patience: int
+    train: xgboost.DMatrix = field(init=False)
     booster: xgboost.Booster = field(init=False)
     metric: str = ""  #: watched
     history: list[float] = field(default_factory=list)  #: of it, a value a round
     over: bool = False
     _rule: EarlyStopping = field(init=False, repr=False)
+    _parameters: dict[str, Value] = field(init=False, repr=False)
 
     def begin(self, parameters: Mapping[str, Value], saved: bytes | None = None) -> None:
         """Start from nothing, or from a saved booster whose ``history`` was given back before."""
-        self.booster = xgboost.Booster(dict(parameters), [self.train])
+        self.train, self._parameters = self.make(), dict(parameters)
+        self.booster = xgboost.Booster(self._parameters, [self.train])
         if saved is not None:
             self.booster.load_model(bytearray(saved))
+            self._remind()
         if self.watched is not None:
             self._rule = EarlyStopping(rounds=self.patience)
             for number in range(len(self.history)):
@@ -71,8 +75,19 @@ class Fold:
                 self.over = self._ask(number)
 
     def renew(self) -> None:
-        """Build XGBoost's updaters anew, as loading a saved booster does, but keep the predictions that it would make again."""
+        """Build XGBoost's updaters anew, as loading a saved booster does, but keep the predictions that it would make again.
+
+        Not those of `approx`: cuts that it has drawn from a sample of rows stay with the matrix.
+        """
+        if self._parameters.get("tree_method") == "approx":
+            self.train = self.make()
         self.booster.load_config(self.booster.save_config())
+        self._remind()
+
+    def _remind(self) -> None:
+        """A linear booster forgets its learning rate and penalties with its configuration."""
+        if self._parameters.get("booster") == "gblinear":
+            self.booster.set_param(self._parameters)
 
     def _ask(self, number: int) -> bool:
         """What XGBoost's own rule says after a round; it marks the best round in the booster."""

@@ -63,7 +63,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     layout = plan(values, trial.layers, _shape(images), len(images.classes))
     torch.set_num_threads(trial.threads)
     torch.backends.cudnn.deterministic = True
-    where = device.choose(trial.device, built=torch.version.cuda is not None)
+    where = device.choose(trial.device, built=torch.version.cuda is not None and torch.cuda.is_available())
     device.note(where, output)
     folds = [
         _fold(images, part, layout, float(values["learning_rate"]), (seed + number) % 2**63, where)

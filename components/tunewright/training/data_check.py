@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 from pydantic import ValidationError
 
 from ..errors import DataInvalid
@@ -71,15 +72,27 @@ def _check(data: Data, base: Path, kind: Any, metric: Any) -> None:
         raise DataInvalid(*found)
 
 
+def _split(data: Data, target: npt.NDArray[Any], classes: list[str] | None, metric: Any) -> None:
+    """Raises DataInvalid when the data cannot be split, or when the metric cannot be computed of a part."""
+    from .split import parts
+
+    for part in parts(data, target, stratified=classes is not None):
+        absent = set(range(len(classes or ()))) - set(target[part.score].tolist())
+        if classes is not None and absent and metric == "roc_auc":
+            raise DataInvalid(
+                f"data.validation: every class must be among the rows that score for roc_auc, but {classes[min(absent)]!r} is not; "
+                "use folds, a larger holdout, or another metric such as log_loss"
+            )
+
+
 def _read(data: Data, kind: Any, metric: Any) -> list[str]:
     from .images import load_images
     from .metrics import check_objective
-    from .split import parts
     from .table import load_table
 
     read = load_images(data) if kind == "cnn" else load_table(data)
     regression = read.classes is None
-    checks: list[Callable[[], object]] = [partial(parts, data, read.target, stratified=not regression)]
+    checks: list[Callable[[], object]] = [partial(_split, data, read.target, read.classes, metric)]
     if isinstance(metric, str) and metric in METRICS:
         checks.append(
             partial(check_objective, Objective(metric=metric), "regression" if regression else "classification")

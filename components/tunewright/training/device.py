@@ -32,7 +32,7 @@ def choose(
 
     Args:
         requested: the study's wish.
-        built: whether the library was built with CUDA.
+        built: whether the library was built with CUDA, for a driver that is there if it asks one itself.
         devices: counts GPUs.
 
     Raises:
@@ -43,7 +43,7 @@ def choose(
     if built and devices() > 0:
         return "cuda"
     if requested == "cuda":
-        found = "no GPU" if built else "a build without CUDA"
+        found = "no GPU" if built else "a build without CUDA or for a newer driver"
         raise InputError(f"trial.device: cuda needs a GPU and a library built for it, got {found}; use device: auto")
     return "cpu"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TARGET_NAMES = ("target", "class", "label", "y")
+HELD_OUT = 0.25  #: share of a large table that scores
 FEW_ROWS = 2000  #: below this, scores of a single hold-out are too noisy to compare trials
 RARE = 0.1  #: with a class below this share, accuracy rewards ignoring it
 
@@ -71,9 +72,9 @@ def _quoted(text: str) -> str:
 
 def _validation(table: Table) -> KFold | HoldOut:
     """Five folds of a small table, fewer where its rarest class has fewer rows; a part held out of a large one."""
-    if len(table.target) >= FEW_ROWS:
-        return HoldOut(holdout=0.25)
     rarest = len(table.target) if table.classes is None else int(np.bincount(table.target).min())
+    if len(table.target) >= FEW_ROWS and rarest * HELD_OUT >= 1:  # of every class a row scores
+        return HoldOut(holdout=HELD_OUT)
     return KFold(folds=max(2, min(5, rarest)))
 
 

@@ -158,6 +158,7 @@ def _worker_command(job: Job) -> _Command:
 
 def _environment(job: Job, command: _Command, mark: str) -> dict[str, str]:
     return {
+        "PYTHONUNBUFFERED": "1",  # what it prints is its stream, and its log when it is ended
         **processes.environment(os.environ),
         **command.environment,
         MARKER: mark,
@@ -198,7 +199,7 @@ def _supervise(job: Job, command: _Command, pulse: _Pulse) -> End:
 def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _Pulse) -> str | None:
     """Read output until the process ends; the limit it broke, if any."""
     limits = job.study.trial.limits
-    most = limits.memory or processes.container_memory()
+    most = min(filter(None, (limits.memory, processes.container_memory())), default=None)
     begun = polled = beaten = time.monotonic()
     while process.poll() is None:
         _read(process, output, READ_SECONDS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..diagnosis import dotted
 from ..errors import Problem, StudyInvalid, nearest
-from ..parameter import Parameter
+from ..parameter import CategoricalParameter, OrdinalParameter, Parameter, Value
 from ..rules import Mistake
 from ..study import CNNTrial, Study
 from .domains import XGBOOST, Domain, cnn
@@ -53,6 +53,10 @@ def parameter_mistakes(raw: Mapping[str, Any], parameters: Mapping[str, Paramete
     ]
     mistakes += _value_mistakes(domains, parameters, fixed)
     if kind == "xgboost":
+        linear = "gblinear" in (fixed.get("booster"), *_values_of(parameters.get("booster")))
+        if linear and trial.get("early_stopping_rounds") is not None:
+            message = "needs boosters of which trees can be cut off, and gblinear has none; leave out one of the two"
+            mistakes.append((("trial", "early_stopping_rounds"), message))
         mistakes += [
             ((*place, alias), f"is the same as {name}, which is given too; leave one of them out")
             for alias, name in ALIASES
@@ -71,6 +75,10 @@ def parameter_mistakes(raw: Mapping[str, Any], parameters: Mapping[str, Paramete
             if name not in space and name not in fixed
         ]
     return mistakes + objective
+
+
+def _values_of(parameter: Parameter | None) -> Sequence[Value]:
+    return parameter.choices if isinstance(parameter, CategoricalParameter | OrdinalParameter) else ()
 
 
 def _value_mistakes(

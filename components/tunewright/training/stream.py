@@ -24,14 +24,14 @@ class Growing:
     """The objective's metric by step, in a file that another process appends to."""
 
     def __init__(self, path: Path, metric: str) -> None:
-        self.points: dict[int, float] = {}
+        self.points: dict[int, float] = {}  #: ascending by step
         self._path = path
         self._metric = metric
         self._offset = 0
 
     def look(self) -> bool:
         """Read the lines that were completed since the last look; True when they changed a point."""
-        before = dict(self.points)
+        before = self.points
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
@@ -40,7 +40,7 @@ class Growing:
             return False
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        self.points.update(points(whole.splitlines(), self._metric))
+        self.points = dict(sorted({**self.points, **points(whole.splitlines(), self._metric)}.items()))
         return self.points != before
 
 
@@ -103,7 +103,9 @@ class Printed:
         """More output; whole lines of it are looked at."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._rest = self._rest[-MAX_LINE:]
-        entries = [entry for line in lines for entry in self._found(line.decode("utf-8", errors="replace"))]
+        entries = [
+            entry for line in lines for entry in self._found(line.removesuffix(b"\r").decode("utf-8", errors="replace"))
+        ]
         if entries:
             with self._stream.open("a") as stream:
                 stream.writelines(json.dumps(entry) + "\n" for entry in entries)

@@ -103,8 +103,12 @@ def read_frame(path: Path) -> pd.DataFrame:
             f"data.source: must be a readable {suffix[1:]} file, got {path} ({str(error)[:200]})"
         ) from error
     frame.columns = frame.columns.map(str)
-    decimals = [name for name in frame if pd.api.types.infer_dtype(frame[name], skipna=True) == "decimal"]
-    frame = frame.astype(dict.fromkeys(decimals, "float64"))
+    objects = {name: column for name, column in frame.items() if column.dtype == object}
+    kinds = {name: pd.api.types.infer_dtype(column, skipna=True) for name, column in objects.items()}
+    frame = frame.astype({name: "float64" for name, kind in kinds.items() if kind == "decimal"})
+    frame = frame.assign(
+        **{name: pd.to_datetime(frame[name], errors="coerce") for name, kind in kinds.items() if kind == "date"}
+    )
     other = re.search(r"[;,\t|]", frame.columns[0]) if separator and len(frame.columns) == 1 else None
     if other:
         raise DataInvalid(
@@ -183,7 +187,7 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
             columns[name] = column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column) else column
-        elif pd.api.types.is_datetime64_any_dtype(column):
+        elif pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
             columns[name] = column.astype("int64").where(column.notna()).astype("float64") / 1e9
         elif column.isna().all():
             columns[name] = column.astype("float64")

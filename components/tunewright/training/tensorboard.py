@@ -33,14 +33,24 @@ _FLOAT, _DOUBLE = 1, 2  #: TensorFlow's DataType
 
 
 class EventFiles:
-    """Event files anywhere below a folder; what they say goes to a stream. A trial that writes its stream itself is left alone."""
+    """Event files anywhere below a folder; what they say goes to a stream. A trial that writes its stream itself is left alone.
+
+    A tag is a metric of its name: that of the folder itself, or of the only folder below that has it. Where several have it, training and
+    validation, nobody knows which one is meant, and each is ``FOLDER/TAG``.
+    """
 
     def __init__(self, folder: Path, stream: Path) -> None:
-        self.last: dict[str, float] = {}  #: the last finite value of every tag
-        self._folder = folder
-        self._stream = stream
+        self._folder, self._stream = folder, stream
+        self._tags: dict[str, dict[str, float]] = {}  #: the last finite value of every tag by folder
         self._offsets: dict[Path, int] = {}
         self._written = self._size()
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The last finite value of every metric."""
+        return finite(
+            {self._name(folder, tag): value for tag, found in self._tags.items() for folder, value in found.items()}
+        )
 
     def look(self) -> None:
         """Read the records that were completed since the last look."""
@@ -58,14 +68,21 @@ class EventFiles:
         return self._stream.stat().st_size if self._stream.is_file() else 0
 
     def _read(self, path: Path) -> Iterator[tuple[int, dict[str, float]]]:
+        place = path.parent.relative_to(self._folder).as_posix()
         with suppress(OSError), path.open("rb") as file:  # it may be gone by now; what others say still counts
             file.seek(self._offsets.get(path, 0))
             for record in _records(file, path.stat().st_size):
                 self._offsets[path] = file.tell()
-                step, values = scalars(record)
-                self.last.update(values)
+                step, found = scalars(record)
+                for tag, value in found.items():
+                    self._tags.setdefault(tag, {})[place] = value
+                values = finite({self._name(place, tag): value for tag, value in found.items()})
                 if values:
                     yield step, values
+
+    def _name(self, folder: str, tag: str) -> str:
+        """The metric that a tag of a folder is, by what is known of the other folders."""
+        return tag if folder == "." or len(self._tags[tag]) == 1 else f"{folder}/{tag}"
 
 
 def _records(file: BinaryIO, end: int) -> Iterator[bytes]:

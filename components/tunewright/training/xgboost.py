@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,10 +179,10 @@ def _fold(table: Table, rows: Rows, trial: XGBoostTrial) -> Fold:
     from .boosting import Fold
 
     if trial.early_stopping_rounds is None:
-        return Fold(train=_matrix(table, rows, trial.threads), watched=None, patience=0)
+        return Fold(make=partial(_matrix, table, rows, trial.threads), watched=None, patience=0)
     part = watch_rows(rows)
     return Fold(
-        train=_matrix(table, part.train, trial.threads),
+        make=partial(_matrix, table, part.train, trial.threads),
         watched=_matrix(table, part.score, trial.threads),
         patience=trial.early_stopping_rounds,
     )
