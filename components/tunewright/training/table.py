@@ -106,9 +106,8 @@ def read_frame(path: Path) -> pd.DataFrame:
     objects = {name: column for name, column in frame.items() if column.dtype == object}
     kinds = {name: pd.api.types.infer_dtype(column, skipna=True) for name, column in objects.items()}
     frame = frame.astype({name: "float64" for name, kind in kinds.items() if kind == "decimal"})
-    frame = frame.assign(
-        **{name: pd.to_datetime(frame[name], errors="coerce") for name, kind in kinds.items() if kind == "date"}
-    )
+    for name in (name for name, kind in kinds.items() if kind == "date"):
+        frame[name] = pd.to_datetime(frame[name], errors="coerce")
     other = re.search(r"[;,\t|]", frame.columns[0]) if separator and len(frame.columns) == 1 else None
     if other:
         raise DataInvalid(
