@@ -72,6 +72,22 @@ def test_the_axis_of_learning_curves_is_that_of_the_curves_where_no_trial_has_a_
         assert low <= curve[-1][1] < curve[3][1] <= high < curve[0][1]
 
 
+def test_curves_of_trials_that_run_have_a_colour() -> None:
+    made = histories.history(rounds=2, size=2, statuses=[Status.COMPLETE, None])
+    running = {slot.trial: [(1, 0.5), (2, 0.6)] for slot in made.rounds[1].plan.slots}
+    made = replace(made, rounds=[made.rounds[0], replace(made.rounds[1], running=running)])
+    text = str(figures.learning_curves(made).to_dict(validate=True))
+    assert "'domain': ['COMPLETE', 'PENDING']" in text
+    assert "PENDING" not in str(figures.learning_curves(histories.history(rounds=2)).to_dict()["layer"])
+
+
+def test_the_ring_of_a_slice_lies_where_its_trial_does() -> None:
+    chart = figures.slices(HISTORY, histories.belief(STUDY))["booster"].to_dict(validate=True)
+    points, ring = chart["layer"][-2:]
+    assert ring["encoding"]["xOffset"] == points["encoding"]["xOffset"]
+    assert {"calculate": "(datum.number * 0.618034) % 1", "as": "jitter"} in ring["transform"]
+
+
 def test_the_largest_number_as_a_penalty_is_drawn_at_the_end_of_an_axis_that_has_one() -> None:
     made = histories.history(rounds=1, size=4, statuses=[Status.COMPLETE] * 4)
     for worst in (-sys.float_info.max, sys.float_info.max):

@@ -63,6 +63,18 @@ def test_noise_explains_nothing() -> None:
     assert sum(row.clear for row in found.importances) <= 1
 
 
+def test_more_features_than_trials_are_not_taken_for_an_explanation() -> None:
+    many = Space({f"p{index}": FloatParameter(type="float", low=0, high=1) for index in range(12)})
+    clear, explained = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(100 + seed)
+        found = rank(many, trials(many, lambda _, rng=rng: float(rng.normal()), 24, seed=seed), MAXIMIZE)  # type: ignore[misc]
+        clear.append(np.mean([row.clear for row in found.importances]))
+        explained.append(found.explained)
+    assert np.mean(explained) < 0.2
+    assert np.mean(clear) < 0.4
+
+
 def test_directions_mirror_each_other_and_the_scale_of_the_metric_does_not_matter() -> None:
     up = rank(SPACE, trials(SPACE, bowl, 50), MAXIMIZE)
     down = rank(

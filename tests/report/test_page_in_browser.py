@@ -200,6 +200,8 @@ status.value = "FAILED"; status.dispatchEvent(new Event("change")); say.failed =
 rows()[0].querySelector(".expand").click(); say.log = document.querySelector("#listing pre").textContent;
 status.value = ""; status.dispatchEvent(new Event("change"));
 const find = document.getElementById("find");
+const bins = head("bins").parentElement.cellIndex;
+head("bins").click(); say.bins = [...new Set(cells(bins))].filter((one) => !isNaN(parseInt(one)));
 find.value = "GBLINEAR"; find.dispatchEvent(new Event("input")); say.found = rows().length;
 document.body.dataset.say = JSON.stringify(say);
 """
@@ -219,6 +221,7 @@ def test_the_table_sorts_filters_and_opens_a_failed_trials_log(tmp_path: Path) -
         "sorted": "descending",
         "failed": 10,
         "log": 'Traceback (most recent call last):\n  File "train.py", line 41\nValueError: Input contains NaN',
+        "bins": ["64", "128", "256", "512"],
         "found": sum(slot.configuration["booster"] == "gblinear" for slot in slots),
     }
 

@@ -153,16 +153,16 @@ def _features(parameter: Parameter, u: Floats) -> Floats:
 
 
 def _ridge(x: Floats, y: Floats) -> tuple[float, float, Floats]:
-    """Penalty by leave-one-out error; the share of variance it explains; residuals, inflated to the noise's size."""
+    """Penalty by leave-one-out error; the share of variance it explains; the errors at trials left out."""
     centred = x - x.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     found: list[tuple[float, float, Floats]] = []
     for strength in np.logspace(-2, 4, 19):
         shrink = singular**2 / (singular**2 + strength)
-        leverage = np.minimum((left**2) @ shrink + 1 / len(y), 0.99)
+        leverage = np.minimum((left**2) @ shrink + 1 / len(y), 1 - 1e-9)
         residuals = y - left @ (shrink * (left.T @ y))
-        explained = 1 - float(np.mean((residuals / (1 - leverage)) ** 2))
-        found.append((float(strength), explained, residuals / np.sqrt(1 - leverage.mean())))
+        left_out = residuals / (1 - leverage)
+        found.append((float(strength), 1 - float(np.mean(left_out**2)), left_out))
     return max(found, key=lambda one: one[1])
 
 

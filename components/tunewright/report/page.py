@@ -19,7 +19,9 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
+from ..parameter import OrdinalParameter
 from . import sections, summary, words
+from .configuration import label
 from .pictures import draw
 from .pictures.picture import PAGE, Picture, theme
 from .record import Belief, StudyHistory
@@ -142,7 +144,15 @@ def _columns(tables: Tables) -> list[Row]:
         ("objective", tables.objective.metric, True), ("origin", "origin", False), ("seconds", "seconds", True),
     ]  # fmt: skip
     given = [(f"p_{name}", name, numeric(parameter)) for name, parameter in tables.space]
-    return [{"field": field, "title": title, "number": number} for field, title, number in [*first, *given]]
+    orders = {
+        f"p_{name}": [label(choice) for choice in p.choices]
+        for name, p in tables.space
+        if isinstance(p, OrdinalParameter)
+    }
+    return [
+        {"field": field, "title": title, "number": number, **({"order": orders[field]} if field in orders else {})}
+        for field, title, number in [*first, *given]
+    ]
 
 
 def _details(tables: Tables, budget: int) -> dict[str, Row]:

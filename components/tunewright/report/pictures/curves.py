@@ -6,6 +6,7 @@ import altair as alt
 
 from ..rows import curve_domain
 from ..tables import Tables
+from ..trials import PENDING
 from .picture import Palette, Picture, layered, objective_axis, over, statuses
 
 HEIGHT = 300
@@ -26,7 +27,7 @@ def curves(tables: Tables, palette: Palette) -> Picture:
         axis=alt.Axis(grid=False, format="~s", tickMinStep=1),
     )
     y = objective_axis(tables, "value", ends=curve_domain(rows, tables.facts.trials, tables.objective))
-    look = statuses(tables, palette)
+    look = statuses(tables, palette, running=any(row["status"] == PENDING for row in rows))
     lines = (
         over("curves")
         .mark_line(strokeWidth=1.2, opacity=0.55, clip=True)

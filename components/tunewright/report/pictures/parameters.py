@@ -197,7 +197,8 @@ def slice_(name: str, tables: Tables, palette: Palette) -> Picture:
             **look, **offset,
         )
     )  # fmt: skip
-    layers = [*_belief(at, parameter, name, tables, palette), without, points, *_centre(x, name, tables, palette)]
+    ring = _centre(trials, x, name, tables, palette, **offset)
+    layers = [*_belief(at, parameter, name, tables, palette), without, points, *ring]
     return Picture(
         name=f"slice-{tables.slice_names.index(name)}",
         title=name,
@@ -218,16 +219,15 @@ def _through(name: str, tables: Tables) -> str:
     return f"Not active in the best trial; the slice runs through trial {centre.number}."
 
 
-def _centre(x: alt.X, name: str, tables: Tables, palette: Palette) -> list[alt.Chart]:
+def _centre(trials: alt.Chart, x: alt.X, name: str, tables: Tables, palette: Palette, **offset: Any) -> list[alt.Chart]:
     """A ring around the trial that the slice runs through."""
     trial = tables.slices.through.get(name)
     if trial is None:
         return []
     return [
-        over("trials")
-        .transform_filter(f"datum.number === {trial.number}")
+        trials.transform_filter(f"datum.number === {trial.number}")
         .mark_point(filled=False, size=130, strokeWidth=2, color=palette.orange)
-        .encode(x=x, y=objective_axis(tables, ticks=4, title=tables.objective.metric))
+        .encode(x=x, y=objective_axis(tables, ticks=4, title=tables.objective.metric), **offset)
     ]
 
 

@@ -14,6 +14,7 @@ from ...study import Objective
 from ...trial import Status
 from ..rows import domain
 from ..tables import Tables
+from ..trials import PENDING
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart
 
@@ -94,8 +95,12 @@ def theme(palette: Palette) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def statuses(tables: Tables, palette: Palette) -> dict[str, Any]:
-    """Colour and shape of the statuses that occur, as keyword arguments of an encoding."""
+def statuses(tables: Tables, palette: Palette, *, running: bool = False) -> dict[str, Any]:
+    """Colour and shape of the statuses that occur, as keyword arguments of an encoding.
+
+    Args:
+        running: whether trials are drawn that have none yet.
+    """
     looks = {
         Status.COMPLETE: (palette.blue, "circle"),
         Status.STOPPED: (palette.green, "diamond"),
@@ -104,20 +109,23 @@ def statuses(tables: Tables, palette: Palette) -> dict[str, Any]:
         Status.LOST: (palette.grey, "square"),
     }
     there = [status for status in looks if status.value in tables.facts.counts] or [Status.COMPLETE]
+    colours, shapes = ([looks[status][part] for status in there] for part in (0, 1))
     names = [status.value for status in there]
-    legend = alt.Legend(title=None) if len(there) > 1 else None
+    if running:
+        names, colours, shapes = [*names, PENDING], [*colours, palette.muted], [*shapes, "circle"]
+    legend = alt.Legend(title=None) if len(names) > 1 else None
     return {
         "color": alt.Color(
             field="status",
             type="nominal",
             legend=legend,
-            scale=alt.Scale(domain=names, range=[looks[s][0] for s in there]),
+            scale=alt.Scale(domain=names, range=colours),
         ),
         "shape": alt.Shape(
             field="status",
             type="nominal",
             legend=legend,
-            scale=alt.Scale(domain=names, range=[looks[s][1] for s in there]),
+            scale=alt.Scale(domain=names, range=shapes),
         ),
     }
 

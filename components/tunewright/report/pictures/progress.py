@@ -41,6 +41,7 @@ def over_time(tables: Tables, palette: Palette) -> Picture:
         scale=alt.Scale(domain=[0, longest * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
     )  # fmt: skip
     pauses = " Pauses between sessions are left out." if tables.facts.sessions > 1 else ""
+    pauses += " A pause in which a session was broken off counts."
     layers = [*_levels(tables, palette), *_points(tables, palette, x, "elapsed", "incumbent_then")]
     return Picture(
         name="over-time",

@@ -76,7 +76,9 @@
     const [x, y] = [a[state.by], b[state.by]];
     const [noX, noY] = [x === null || x === undefined, y === null || y === undefined];
     if (noX || noY) return noX - noY || b.number - a.number; // trials without a value stand last either way
-    const order = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y));
+    const places = page.table.find((column) => column.field === state.by)?.order; // of an ordinal
+    const numbers = [x, y].every((value) => typeof value === "number" || (value.trim() !== "" && !Number.isNaN(Number(value))));
+    const order = places ? places.indexOf(x) - places.indexOf(y) : numbers ? x - y : String(x).localeCompare(String(y));
     return (state.descending ? -order : order) || b.number - a.number;
   }
 
