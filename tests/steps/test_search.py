@@ -43,6 +43,23 @@ def test_the_best_configuration_and_its_own_model_come_out_and_come_out_again(tm
     assert json.loads((tmp_path / "outputs" / "best").read_text()) == best
 
 
+def test_a_session_that_failed_hands_out_no_model_of_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken"
+    command = [
+        "sh",
+        "-c",
+        f'test ! -e {broken} && echo "{{{{\\"score\\": {{x}}}}}}" > "$TUNEWRIGHT_METRICS" && echo 1 > {{output}}/w',
+    ]
+    budget = {"trials": 2, "parallel_trials": 2, "failed_trials": 1}
+    study = shell_study(command=command, budget=budget, agent={"reward_model": "none"})
+    assert search(tmp_path, study) == 0
+    broken.touch()
+    assert search(tmp_path, study, "two") == 2
+    assert "must end well, but 2 trials failed, budget.failed_trials is 1; see" in capsys.readouterr().err
+
+
 def test_a_study_whose_trials_all_fail_has_nothing_to_hand_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

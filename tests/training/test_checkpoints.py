@@ -108,10 +108,37 @@ def test_only_the_newest_is_kept_and_it_comes_back_with_its_folders(tmp_path: Pa
     keeper = keeper_of(store, folder)
     for content in (b"1", b"2", b"3"):
         (folder / "deep" / "state of it.pt").write_bytes(content)
-        (folder / ".hidden").write_bytes(b"temporary")
+        (folder / ".checkpoint.zip").write_bytes(b"temporary")
         keeper.look(ended=True)
     assert files(store) == [b"3"]
     assert restored(store, tmp_path / "new") == {"deep/state of it.pt": b"3"}
+
+
+def test_files_that_begin_with_a_dot_belong_to_it(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "checkpoint"
+    (folder / "step3").mkdir(parents=True)
+    keeper = keeper_of(store, folder)
+    (folder / "step3" / ".metadata").write_bytes(b"of torch.distributed.checkpoint")
+    (folder / "step3" / "__0_0.distcp").write_bytes(b"weights")
+    keeper.look(ended=True)
+    assert set(restored(store, tmp_path / "new")) == {"step3/.metadata", "step3/__0_0.distcp"}
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_kept_and_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, asked = MemoryStore(), []
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"12345")
+
+    def read(folder: Path, name: str, most: int) -> bytes:
+        asked.append(most)
+        return b"x" * most
+
+    monkeypatch.setattr(checkpoints, "read_below", read)
+    assert not keeper.look(ended=True)
+    assert asked == [6]
+    assert latest(store, TRIAL) is None
 
 
 def test_a_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:

@@ -137,7 +137,8 @@ def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     assert body["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
     assert spec["tolerations"] == OVERLAY["spec"]["tolerations"]
     assert (spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]) == (1000, 10001)
-    assert containers["save"]["securityContext"]["runAsUser"] == 10001
+    users = {name: containers[name]["securityContext"]["runAsUser"] for name in ("load", "save")}
+    assert users == {"load": 10001, "save": 1000}, "only the trial's own user can store what it has closed to others"
     mounts = {mount["mountPath"]: mount["readOnly"] for mount in trial["volumeMounts"] if "readOnly" in mount}
     assert mounts == {"/data": True, "/words": True}
     variables = {entry["name"]: entry for entry in trial["env"]}

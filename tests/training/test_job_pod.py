@@ -91,6 +91,38 @@ def test_the_model_that_is_scored_is_there_and_damage_is_no_fault_of_the_study(t
         prepare(told(tmp_path / "b", model=model), tmp_path / "b", store)
 
 
+def test_the_folder_of_a_model_without_a_file_is_there(tmp_path: Path):
+    store = MemoryStore()
+    place = tmp_path / "place"
+    outcome = Outcome(
+        trial=TRIAL, attempt=1, state="TRAINED", metrics={}, model={}, log_tail="", started=1.0, ended=2.0
+    )
+    layout.create(store, outcome, layout.attempt(TRIAL, 1, "outcome.json"))
+    prepare(told(place, model={"trial": TRIAL, "attempt": 1}), place, store)
+    assert list((place / "model").iterdir()) == []
+
+
+def test_a_long_stream_is_not_stored_whole_for_every_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, puts = MemoryStore(), []
+    put = store.put
+    monkeypatch.setattr(store, "put", lambda key, data: (puts.append((key, len(data))), put(key, data))[1])
+    monkeypatch.setitem(job_pod.SMALL, "metrics.jsonl", 4000)
+    monkeypatch.setattr(job_pod, "STREAM_BYTES", 1)
+    prepare(told(tmp_path), tmp_path, store)
+    keeper = job_pod._Keeper(store, TRIAL, 1, tmp_path, layout.POD)
+    sizes = []
+    for _ in range(300):
+        with (tmp_path / "metrics.jsonl").open("a") as stream:
+            stream.write('{"step": 1, "a": 1}\n')
+        keeper.look()
+        sizes = [size for key, size in puts if key.endswith("metrics.jsonl")]
+    assert sizes[-1] == 4000, "all that is kept of it"
+    assert len(sizes) < 100
+    assert len(sizes) == len(set(sizes)), "nothing that was stored is stored again"
+    keeper.look(last=True)
+    assert [size for key, size in puts if key.endswith("metrics.jsonl")] == sizes
+
+
 def test_what_scores_stores_its_metrics_apart_and_no_checkpoint(tmp_path: Path):
     store = MemoryStore()
     prepare(told(tmp_path), tmp_path, MemoryStore())

@@ -59,6 +59,13 @@ def test_a_pattern_of_whole_lines_finds_them_among_others(tmp_path: Path, ending
     assert run(study(trial), tmp_path / "job").metrics == {"accuracy": 0.5}
 
 
+def test_a_match_without_a_name_is_no_metric(tmp_path: Path) -> None:
+    pattern = r"Epoch (?P<step>\d+)|(?P<name>accuracy): (?P<value>[\d.]+)"
+    command = ["printf", "Epoch 1\\naccuracy: 0.5\\nEpoch 2\\n"]
+    trial = {"kind": "command", "command": command, "stdout_pattern": pattern}
+    assert run(study(trial), tmp_path / "job").metrics == {"accuracy": 0.5}
+
+
 def test_a_trial_that_ignores_sigterm_and_closes_its_output_is_ended_all_the_same(tmp_path: Path) -> None:
     source = "import os, signal, time; signal.signal(15, signal.SIG_IGN); os.close(1); os.close(2); time.sleep(300)"
     finished = run(script(source, limits={"time": 0.6}), tmp_path / "job")

@@ -22,7 +22,7 @@ def main(*, store: str, study_text: str, session: str = "") -> dict[str, Any]:
     """Entry point of the step.
 
     Raises:
-        InputError: the study or the store is wrong, or no trial of the study has completed with a model that scores again.
+        InputError: the study or the store is wrong, the session has failed, or no trial of the study has completed with a model that scores again.
     """
     study = parse_study(study_text, "study.yaml")
     result = run_study(study, store=store, session=session_id(session) or None, base=Path.cwd(), progress=Lines())
@@ -31,6 +31,8 @@ def main(*, store: str, study_text: str, session: str = "") -> dict[str, Any]:
             f"study {study.name!r} must have a completed trial whose model scores again, got none of {len(result.trials)} ({result.reason}); "
             f"see {result.report}"
         )
+    if result.failed:
+        raise InputError(f"the session of study {study.name!r} must end well, but {result.reason}; see {result.report}")
     return {
         "objective": result.champion.objective,
         "best": json.dumps(result.champion.configuration),

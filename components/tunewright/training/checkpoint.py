@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 NAME = "checkpoint.zip"
+UNFINISHED = f".{NAME}"  #: while it is written
 SECONDS = 1.0  #: between two checkpoints; less is not worth one
 _OWNER = "owner"
 
@@ -40,7 +41,7 @@ def write(folder: Path, owner: str, files: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in {**files, _OWNER: owner.encode()}.items():
             archive.writestr(zipfile.ZipInfo(name), data)  # without the time: same state, same bytes
-    temporary = folder / f".{NAME}"
+    temporary = folder / UNFINISHED
     temporary.write_bytes(stream.getvalue())
     os.replace(temporary, folder / NAME)  # noqa: PTH105 - the same
 

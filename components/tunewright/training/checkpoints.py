@@ -16,13 +16,15 @@ from ..errors import ArtifactCorrupt, NotFound, SchemaUnknown
 from ..store import layout
 from ..store.port import Store
 from ..trial import Checkpoint
+from .checkpoint import UNFINISHED
 from .keeping import files_below, read_below
 
 LOG = logging.getLogger(__name__)
 NAME = "checkpoint.json"
 FOLDER = "checkpoint"
 REST_SECONDS = 0.5  #: without a change; a trial that writes one every second never looks the same twice
-MOST_BYTES = 2**31  #: of one checkpoint; a larger one is not kept
+MOST_BYTES = 2**31 - 2**28
+"""Of one checkpoint; a larger one is not kept. A file is read whole, by containers that may use 2 GiB."""
 
 
 class CheckpointKeeper:
@@ -58,7 +60,7 @@ class CheckpointKeeper:
                 state = path.stat()
             except (OSError, UnicodeEncodeError):
                 continue
-            if not any(part.startswith(".") for part in PurePosixPath(name).parts):
+            if path.name != UNFINISHED:
                 found[name] = (state.st_size, state.st_mtime_ns)
         return found
 
@@ -76,8 +78,10 @@ class CheckpointKeeper:
         digests = {}
         for name in files:
             try:
-                data = read_below(self._folder, name)
+                data = read_below(self._folder, name, files[name][0] + 1)
             except OSError:
+                return False
+            if len(data) != files[name][0]:  # it is being written
                 return False
             digests[name] = hashlib.sha256(data).hexdigest()
             self._store.put(self._key(digests[name]), data)

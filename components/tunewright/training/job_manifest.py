@@ -151,7 +151,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
                 _own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site), ensure_ascii=False)}, [])
             ],
             "containers": [
-                _own(SAVE, site, {}, _to_save(job, site)),
+                _own(SAVE, site, {}, _to_save(job, site), settings.pod.spec.securityContext.runAsUser),
                 _trial(job, site, settings, limits),
             ],
             "volumes": [
@@ -176,8 +176,10 @@ def _labels(job: Job, site: Site) -> dict[str, str]:
     }
 
 
-def _own(name: str, site: Site, values: Mapping[str, str], arguments: list[str]) -> dict[str, Any]:
-    """One of the two containers that may reach the store."""
+def _own(
+    name: str, site: Site, values: Mapping[str, str], arguments: list[str], user: int | None = None
+) -> dict[str, Any]:
+    """One of the two containers that may reach the store. What a trial has closed to others only its own user can store."""
     return {
         "name": name,
         "image": site.image,
@@ -188,7 +190,7 @@ def _own(name: str, site: Site, values: Mapping[str, str], arguments: list[str])
             "requests": {"cpu": "50m", "memory": "128Mi", DISK: "0"},
             "limits": {"memory": "2Gi", DISK: SPACE},  # a pod may use the sum, which holds the shared folder too
         },
-        "securityContext": {**CONFINED, "readOnlyRootFilesystem": True, "runAsUser": USER, "runAsGroup": USER},
+        "securityContext": {**CONFINED, "readOnlyRootFilesystem": True, "runAsUser": user or USER, "runAsGroup": USER},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "shared", "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}, CA_MOUNT],  # noqa: S108
     }

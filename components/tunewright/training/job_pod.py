@@ -48,6 +48,8 @@ from .tensorboard import EventFiles
 T = TypeVar("T")
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"  #: Kubernetes numbers the nodes of a trial
 POLL_SECONDS = 1.0
+STREAM_BYTES = 2**20  #: of a stream that are stored in a second, about
+GROWN = 17 / 16  #: times its size, and a stream is stored at once
 KEEP_SECONDS = 5.0  #: between two checkpoints in the store, at least
 KEEP_SHARE = 10.0  #: the same in times of what storing one took
 LAST_SECONDS = 4.0  #: of the pod's grace, for the checkpoint of a trial that is stopped while it writes
@@ -101,6 +103,7 @@ def prepare(told: dict[str, Any], place: Path, store: Store) -> None:
     if (scored := told["model"]) is not None:
         trial, attempt = scored["trial"], scored["attempt"]
         try:
+            (place / MODEL).mkdir(exist_ok=True)  # there may be no file
             outcome = layout.read(store, Outcome, layout.attempt(trial, attempt, "outcome.json"))
             fetch_model(store, trial, attempt, outcome.model, place / MODEL)
         except (ArtifactCorrupt, NotFound) as error:  # no fault of the study: not to be refused like wrong data
@@ -196,6 +199,7 @@ class _Keeper:
     def __init__(self, store: Store, trial: str, attempt: int, place: Path, folder: str) -> None:
         self._store, self._trial, self._attempt, self._place, self._folder = store, trial, attempt, place, folder
         self._sent: dict[str, tuple[int, int]] = {}
+        self._stream_due = 0.0  #: when the stream may be stored again unless it has grown much
         self._due = 0.0  #: when the next checkpoint may be stored
         self._events = EventFiles(place / OUTPUT, place / STREAM)
         # the trial may be quicker than this container, so what lies there now may be its own
@@ -207,7 +211,7 @@ class _Keeper:
         """While the trial runs. Returns whether its newest checkpoint is kept. Raises StoreUnavailable, StoreRefused."""
         with suppress(OSError):  # of files that a trial of another user has closed to others
             self._events.look()
-        self._send(STREAM)
+        self._send_stream(last=last)
         if not last and time.monotonic() < self._due:
             return False
         began = time.monotonic()
@@ -233,11 +237,19 @@ class _Keeper:
     def _box(self, name: str) -> str:
         return box(self._trial, self._attempt, name, self._folder)
 
+    def _send_stream(self, *, last: bool) -> None:
+        """Store the stream: a long one, which is stored whole, less often while the trial runs."""
+        size, _ = self._sent.get(STREAM, (0, 0))
+        if last or time.monotonic() >= self._stream_due or _size(self._place / STREAM) > size * GROWN:
+            self._send(STREAM)
+            self._stream_due = time.monotonic() + self._sent.get(STREAM, (0, 0))[0] / STREAM_BYTES
+
     def _send(self, name: str) -> None:
         path = self._place / name
         try:
             state = path.lstat()
-            now = (state.st_size, state.st_mtime_ns)
+            whole = state.st_size < SMALL[name]  # of more nothing that is new is stored
+            now = (state.st_size, state.st_mtime_ns) if whole else (SMALL[name], 0)
             if self._sent.get(name) == now:
                 return
             data = read_below(self._place, name, SMALL[name])
@@ -245,6 +257,13 @@ class _Keeper:
             return
         self._store.put(self._box(name), data)
         self._sent[name] = now
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def run(arguments: list[str]) -> int:

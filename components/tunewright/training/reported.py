@@ -87,7 +87,9 @@ def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
     matches."""
     text = output.decode("utf-8", errors="replace").replace("\r\n", "\n")
-    found = {match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE)}
+    found = {
+        match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
+    }
     return Reported(metrics=finite(found), written=found) if found else None
 
 
