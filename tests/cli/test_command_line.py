@@ -246,7 +246,7 @@ def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixtur
     say(capsys, "init", "my table.csv", "-o", "made.yaml")
     assert parse_study((place / "made.yaml").read_text(), "made.yaml").name == "my-table"
     (place / "Packed.CSV.gz").write_bytes(gzip.compress((place / "my table.csv").read_bytes()))
-    assert "\nname: packed " in say(capsys, "init", "Packed.CSV.gz")
+    assert '\nname: "packed" ' in say(capsys, "init", "Packed.CSV.gz")
     assert "must name a new file" in say(capsys, "init", "my table.csv", "-o", "made.yaml", code=2)
     told = say(capsys, "init", "my table.csv", "-o", "made.yaml/study.yaml", code=2)
     assert "--output must name a new file, got made.yaml/study.yaml below made.yaml, which is no folder" in told
