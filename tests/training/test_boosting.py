@@ -21,6 +21,10 @@ from tunewright.training.evaluation import evaluate
 from tunewright.training.split import parts
 
 SAMPLED: Configuration = {"max_depth": 4, "n_estimators": 60, "subsample": 0.6}
+DEPRECATED = pytest.mark.filterwarnings(
+    r"ignore:(.|\s)*booster=(dart|gblinear)", r"ignore:(.|\s)*_log_callback:pytest.PytestUnraisableExceptionWarning"
+)
+"""Boosters that XGBoost warns of since 3.4, which Python 3.12 brings."""
 LINEAR: Configuration = {"n_estimators": 60}
 RANDOM: dict[str, Any] = {"colsample_bytree": 0.7, "colsample_bylevel": 0.7}
 
@@ -69,9 +73,7 @@ class Killed(BaseException):
     ids=["sampled", "dart", "linear", "approx", "early-stopping"],
 )
 @pytest.mark.parametrize("lives", [1, 3])
-@pytest.mark.filterwarnings(
-    "ignore:.*booster=dart:UserWarning"
-)  # deprecated since XGBoost 3.4, which Python 3.12 brings
+@DEPRECATED
 def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: dict[str, Any], configuration: Configuration, lives: int
 ) -> None:
@@ -101,6 +103,7 @@ def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
     assert points == {point["step"]: point["accuracy"] for point in curve(tmp_path / "whole")}
 
 
+@DEPRECATED
 def test_a_linear_booster_keeps_its_learning_rate_and_penalties(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"booster": "gblinear", "learning_rate": 0.05, "lambda": 5.0, "updater": "coord_descent"}
     of = study_of("sklearn:diabetes", "rmse", settings)
