@@ -21,13 +21,11 @@ def missing(part: str) -> list[str]:
 
 def require(*parts: str) -> None:
     """Raises InputError when a part is not installed whole."""
-    absent = [part for part in parts if missing(part)]
+    absent = {part: modules for part in parts if (modules := missing(part))}
     if absent:
-        whole, modules = (
-            f"tunewright[{','.join(absent)}]",
-            dict.fromkeys(name for part in absent for name in missing(part)),
-        )
-        raise InputError(f"this needs {whole}, of which {', '.join(modules)} is not installed; pip install '{whole}'")
+        whole = f"tunewright[{','.join(absent)}]"
+        names = ", ".join(dict.fromkeys(name for modules in absent.values() for name in modules))
+        raise InputError(f"this needs {whole}, of which {names} is not installed; pip install '{whole}'")
 
 
 def part_of(module: str | None) -> str | None:

@@ -7,6 +7,7 @@ do not.
 from __future__ import annotations
 
 import io
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,9 @@ MAX_BYTES = 2**20
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
 MAX_DEPTH = 32
 MAX_BRACKETS = 250
+
+UNPRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+"""What YAML does not take, or not as it is."""
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {"null", "bool", "int", "float"}  #: scalars that are not text
@@ -74,6 +78,11 @@ def placed(path: Path) -> Iterator[None]:
         raise StudyInvalid(
             _sorted(replace(one, file=str(path), line=nearest_line(_place(one.field), lines)) for one in error.problems)
         ) from error
+
+
+def quoted(value: Any) -> str:
+    """JSON that YAML reads as the same value, whatever its texts spell; letters stay as they are."""
+    return UNPRINTED.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def dump_study(study: Study) -> str:

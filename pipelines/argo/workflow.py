@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -15,14 +14,12 @@ from tunewright.container import JobSettings
 from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import CommandTrial, Study
+from tunewright.study_file import quoted
 
 from ..submission import bad_schedule, checked, quantity
 from .pod import NO_QUEUE
 from .template import DAY, NAME, Shape
 
-UNPRINTED: Final = re.compile(
-    "[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
-)  #: what YAML does not take, or not as it is
 SLACK: Final = 3600  #: seconds that a session may take besides its trials
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
 MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
@@ -176,9 +173,6 @@ def literal(text: str, study: Study) -> str:
     """
     if "{{" not in text and "$" not in text:
         return text
-    plain = json.dumps(
-        study.model_dump(mode="json", exclude_unset=True), ensure_ascii=False
-    )  # a letter is not six bytes
-    plain = UNPRINTED.sub(lambda m: f"\\u{ord(m[0]):04x}", plain)
-    quoted = re.compile(r'"(?:[^"\\]|\\.)*"')
-    return quoted.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)
+    plain = quoted(study.model_dump(mode="json", exclude_unset=True))
+    texts = re.compile(r'"(?:[^"\\]|\\.)*"')
+    return texts.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

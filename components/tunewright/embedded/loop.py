@@ -103,9 +103,8 @@ def run_study(
         raise InputError(
             "a run needs a store that its trials' processes reach too, got 'memory:'; use a directory or s3://bucket/prefix"
         )
-    require(
-        "agent", "report", *([] if isinstance(study.trial, CommandTrial) else ["trainer"])
-    )  # before the name is taken
+    trainer = [] if isinstance(study.trial, CommandTrial) else ["trainer"]
+    require("agent", *trainer, "report")  # before the name is taken
     progress, base = progress or Quiet(), base or Path.cwd()
     session = choose_session(store, study.name, session)
     try:

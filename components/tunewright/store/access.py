@@ -86,15 +86,14 @@ def _region(region: str) -> str:
 def _credentials(environ: Mapping[str, str]) -> tuple[str, str, str | None]:
     folder = environ.get("TUNEWRIGHT_S3_CREDENTIALS_DIR")
     if folder:
-        names = {name: f"{folder}/{name}" for name in ("access-key", "secret-key", "session-token")}
-        values = [_secret(folder, name) for name in names]
-    else:
-        names = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
-        values = [environ.get(name, "").strip() for name in names]  # as of a file: a Secret often ends with a newline
-    for where, value in zip(names.values(), values, strict=True):
+        given = [(f"{folder}/{name}", _secret(folder, name)) for name in ("access-key", "secret-key", "session-token")]
+    else:  # stripped as those of files are: a Secret often ends with a newline
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        given = [(name, environ.get(name, "").strip()) for name in names]
+    for where, value in given:
         if value and not (value.isascii() and value.isprintable()):  # never repeat it; http.client would
             raise StoreRefused(f"{where} must be printable ASCII in one line, and is not; correct it")
-    access_key, secret_key, session_token = values
+    access_key, secret_key, session_token = (value for _, value in given)
     if not access_key or not secret_key:
         where = (
             f"files access-key and secret-key in {folder}" if folder else "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

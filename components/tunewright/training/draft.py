@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import numpy as np
 from ..errors import DataInvalid
 from ..schema import DIRECTORY
 from ..study import Data, HoldOut, KFold
+from ..study_file import quoted
 from .split import parts
 from .table import Table, load_table, odd, read_frame
 
@@ -50,24 +50,19 @@ def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path |
     parts(Data(source=str(csv), validation=validation), table.target, stratified=table.classes is not None)
     return _TEMPLATE.format(
         schema=(DIRECTORY / "study.schema.json").as_uri(),
-        name=_quoted(name),
+        name=quoted(name),
         rows=len(frame),
         columns=len(table.features.columns),
         metric=metric,
         direction=direction,
         why=why,
-        source=_quoted(_seen_from(csv, relative_to)),
-        target=_quoted(column),
+        source=quoted(_seen_from(csv, relative_to)),
+        target=quoted(column),
         guessed="" if target is not None else "  # guessed: check it",
-        drop=f"[{', '.join(map(_quoted, drop))}]",
+        drop=quoted(drop),
         task=table.task,
         validation=json.dumps(validation.model_dump()).replace('"', ""),
     )
-
-
-def _quoted(text: str) -> str:
-    """A text that YAML takes for that text, whatever it spells: quoted, with what a YAML file may not hold escaped."""
-    return re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _validation(table: Table) -> KFold | HoldOut:

@@ -29,21 +29,30 @@ def keep_model(store: Store, trial: str, attempt: int, folder: Path) -> tuple[di
     model, left_out = {}, []
     for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
-        try:
-            key = layout.attempt(trial, attempt, f"model/{name}")
-            data = read_below(folder, name, MAX_FILE + 1)
-            if len(data) <= MAX_FILE:
-                store.put(key, data)  # below its prefix the key may be too long for the store
-                model[name] = hashlib.sha256(data).hexdigest()
-            else:
-                left_out.append(_readable(name))
-        except StoreRefused:
-            raise
-        except (InputError, OSError):
+        digest = _keep(store, trial, attempt, folder, name)
+        if digest is None:
             left_out.append(_readable(name))
-            continue
-        del data  # before the next is read: two large ones are too much for the container that stores them
+        else:
+            model[name] = digest
     return model, left_out
+
+
+def _keep(store: Store, trial: str, attempt: int, folder: Path, name: str) -> str | None:
+    """Store one file; its SHA-256, None when it cannot be kept.
+
+    Its bytes are gone before the next is read: two large ones are too much for the container that stores them.
+    """
+    try:
+        key = layout.attempt(trial, attempt, f"model/{name}")
+        data = read_below(folder, name, MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            return None
+        store.put(key, data)  # below its prefix the key may be too long for the store
+    except StoreRefused:
+        raise
+    except (InputError, OSError):
+        return None
+    return hashlib.sha256(data).hexdigest()
 
 
 def _readable(name: str) -> str:

@@ -31,7 +31,6 @@ class Growing:
 
     def look(self) -> bool:
         """Read the lines that were completed since the last look; True when they changed a point."""
-        before = self.points
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
@@ -39,8 +38,11 @@ class Growing:
         except OSError:
             return False
         whole = data[: data.rfind(b"\n") + 1]
+        if not whole:
+            return False
         self._offset += len(whole)
-        self.points = dict(sorted({**self.points, **points(whole.splitlines(), self._metric)}.items()))
+        before = self.points
+        self.points = dict(sorted({**before, **points(whole.splitlines(), self._metric)}.items()))
         return self.points != before
 
 

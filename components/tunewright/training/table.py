@@ -197,8 +197,10 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
 
 def odd(column: pd.Series[Any]) -> str | None:
     """The type of a value that is neither a number nor text nor a date, None when there is none."""
-    if column.dtype != object:
-        return None
+    import pandas as pd
+
+    if column.dtype != object or pd.api.types.infer_dtype(column, skipna=True) == "string":
+        return None  # without a look at every value, which large tables would pay in every trial
     for value in column:
         if isinstance(value, list | tuple | dict | set | np.ndarray):
             return type(value).__name__
