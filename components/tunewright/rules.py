@@ -9,12 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from .constraint import Constraint
 from .errors import nearest
 from .parameter import BoolParameter, Configuration, IntParameter, Parameter, Value
-from .space import FEASIBILITY_DRAWS, Space
+from .space import FEASIBILITY_DRAWS, Space, feasibility_draws
 
 PARAMETER_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 PLACEHOLDERS = ("params", "output", "data", "files")
@@ -168,17 +166,16 @@ def _unsatisfied(constraint: Constraint, draws: _Draws) -> str:
 
 
 class _Draws:
-    """Random configurations, the same ones every time; drawn only as far as somebody looks."""
+    """Random configurations, the same ones every time; decoded only as far as somebody looks."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._rng = np.random.default_rng(0)
         self._drawn: list[Configuration] = []
 
     def __iter__(self) -> Iterator[Configuration]:
-        for index in range(FEASIBILITY_DRAWS):
+        for index, u in enumerate(feasibility_draws(len(self._space))):
             if index == len(self._drawn):
-                self._drawn.append(self._space.decode(self._rng.random(len(self._space))))
+                self._drawn.append(self._space.decode(u))
             yield self._drawn[index]
 
 

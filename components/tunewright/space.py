@@ -45,6 +45,11 @@ MAX_PARAMETERS = 200
 FEASIBILITY_DRAWS = 4096
 
 
+def feasibility_draws(count: int) -> npt.NDArray[np.float64]:
+    """Unit coordinates ``(FEASIBILITY_DRAWS, count)``, the same every time: constraints can be satisfied if one of these satisfies them."""
+    return np.random.default_rng(0).random((FEASIBILITY_DRAWS, count))
+
+
 class Space:
     """Ordered parameters with conditions and constraints. Build it with :meth:`Study.search_space` or directly.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import differential_evolution
 from tests.agent.spaces import observed, unit
 
-from tunewright.agent import competition
+from tunewright.agent import competition, learner
 from tunewright.agent.acquisition import log_expected_improvement
-from tunewright.agent.grid import Array, Grid
+from tunewright.agent.grid import Array, Grid, Seen
 from tunewright.agent.surrogate import model
-from tunewright.agent.verbs import fit, propose
+from tunewright.agent.verbs import Observation, fit, propose
 from tunewright.preset import AgentSettings
-from tunewright.space import Configuration
+from tunewright.space import CategoricalParameter, Configuration, Space
 
 DIMENSIONS = 8
 
@@ -57,3 +59,56 @@ def test_the_wide_search_comes_close_to_the_largest_expected_improvement(
         ]  # fmt: skip
         missed.append(-found.fun - value(grid.encode(proposed)))
     assert least < np.mean(missed) < most, np.round(missed, 3)
+
+
+CHOICE = Space({"kind": CategoricalParameter(type="categorical", choices=["a", "b", "c"]), **unit(count=4).parameters})
+
+
+def by_kind(c: Configuration) -> float:
+    """``b`` is best, at 0.1, but near a corner; ``c``, in the middle, looks better at random and ends at -0.05."""
+    place = {"a": 0.2, "b": 0.8, "c": 0.5}[str(c["kind"])]
+    top = {"a": 0.0, "b": 0.1, "c": -0.05}[str(c["kind"])]
+    return top - sum((float(c[f"x{index}"]) - place) ** 2 for index in range(4))
+
+
+@pytest.mark.parametrize(("space", "least", "most"), [(CHOICE, 0.08, 0.17), (unit(count=3), 0.0, 0.0)])
+def test_an_eighth_of_the_choices_is_chance_where_values_have_no_order(
+    space: Space, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, settings = Grid(space), AgentSettings(candidates=64, policy_share=0.0)
+    history = observed(space, lambda c: float(c["x0"]), 12)
+    x = grid.encode(observation.configuration for observation in history)
+    rewards = model.rewards_of([observation.reward for observation in history])
+    belief = model.fit(x, rewards, grid, settings, None, 0)
+    assert belief is not None
+    climb, climbed = competition._climb, list[int]()
+
+    def counted(*given: Any) -> Any:
+        climbed.append(1)
+        return climb(*given)
+
+    monkeypatch.setattr(competition, "_climb", counted)
+    policy = learner.restore(grid, settings, None)[0].policy
+    made = [competition.compete(grid, settings, belief, policy, x, rewards, Seen(x), 8, seed) for seed in range(40)]
+    drawn = sum(len(rows) for rows in made)
+    assert drawn == 320
+    assert least <= 1 - len(climbed) / drawn <= most
+
+
+def test_the_search_does_not_stay_with_the_first_value_of_a_choice_that_it_has_learnt_to_use() -> None:
+    best = []
+    for seed in range(3):
+        settings, history = AgentSettings(candidates=128, policy_share=0.0, seed=seed), list[Observation]()
+        weights = None
+        for step in range(20):
+            at = seed * 1000 + step
+            proposed = propose(
+                space=CHOICE, settings=settings, history=history, pending=[], policy=None, surrogate=weights, count=4, seed=at
+            )  # fmt: skip
+            history += [
+                Observation(configuration=s.configuration, reward=by_kind(s.configuration), round=step)
+                for s in proposed
+            ]
+            weights = fit(space=CHOICE, settings=settings, history=history, previous=weights, seed=at).weights
+        best.append(max(observation.reward or -1.0 for observation in history))
+    assert np.median(best) > 0.05, best

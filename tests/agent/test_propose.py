@@ -72,6 +72,35 @@ def test_a_finite_space_is_tried_to_the_last_configuration_and_then_repeats(pres
     assert len(history) == 10
 
 
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [
+        (
+            Space(
+                {f"k{index}": IntParameter(type="int", low=0, high=12) for index in range(4)},
+                ["k0 == k1 and k1 == k2 and k2 == k3"],
+            ),
+            13,
+        ),
+        (Space({f"x{index}": FloatParameter(type="float", low=0, high=1) for index in range(3)}, ["x0 < 0.001"]), 16),
+    ],
+    ids=["finite", "continuous"],
+)
+def test_a_narrow_feasible_region_is_found_in_every_round_and_is_not_repeated(space: Space, count: int) -> None:
+    """Chance alone finds a configuration in 2,197 here, and one in 1,000."""
+    for seed in range(3):
+        agent = AgentSettings(**SMALL, seed=seed)
+        history = search(space, agent, lambda c: float(next(iter(c.values()))), rounds=4, count=4, seed=seed)
+        assert all(space.feasible(observation.configuration) for observation in history)
+        assert len({key(observation.configuration) for observation in history}) == count
+
+
+def test_the_design_is_kept_where_constraints_leave_little() -> None:
+    space = Space({f"x{index}": FloatParameter(type="float", low=0, high=1) for index in range(4)}, ["x0 <= 0.03"])
+    origins = [suggestion.origin for suggestion in suggest(space, AgentSettings(initial_trials=4), count=4)]
+    assert origins == ["initial"] * 4
+
+
 def test_one_call_for_more_than_there_is_returns_as_many_as_asked() -> None:
     space = Space({"a": BoolParameter(type="bool")})
     suggestions = suggest(space, AgentSettings(), count=7)

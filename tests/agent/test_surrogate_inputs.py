@@ -10,7 +10,7 @@ from tests.agent.spaces import conditional
 from tunewright.agent.grid import Grid
 from tunewright.agent.surrogate.features import Features
 from tunewright.agent.surrogate.model import rewards_of
-from tunewright.agent.surrogate.targets import scale, stepped
+from tunewright.agent.surrogate.targets import FIRST, scale, stepped
 from tunewright.space import FloatParameter, IntParameter, Space
 
 
@@ -64,6 +64,21 @@ def test_a_diverged_trial_does_not_hide_the_differences_between_good_ones() -> N
     rewards = np.array([0.80, 0.82, 0.84, 0.86, 0.88, -1e6])
     targets, _ = scale(rewards)
     assert targets[4] - targets[0] > 0.5
+
+
+def test_a_steady_unit_keeps_the_slope_among_poor_results_when_many_good_ones_follow() -> None:
+    """The poor ones are another value of a choice, whose own best can still be found."""
+    poor = np.linspace(0.5, 0.7, FIRST)
+    rewards = np.concatenate([poor, np.full(40, 0.9) + 0.001 * np.arange(40)])
+    (moving, _), (steady, scaling) = scale(rewards), scale(rewards, steady=True)
+    slopes = [float(targets[FIRST - 1] - targets[0]) for targets in (moving, steady)]
+    assert slopes[0] < 0.3 < 1.0 < slopes[1]
+    np.testing.assert_allclose(scaling.rewards(steady, np.zeros(len(steady)))[0], rewards)
+
+
+def test_rewards_that_are_all_tiny_are_told_apart() -> None:
+    rewards = 1e-13 * np.array([1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_allclose(scale(rewards)[0], scale(1e13 * rewards)[0])
 
 
 def test_the_deviation_follows_the_slope_of_the_scale() -> None:

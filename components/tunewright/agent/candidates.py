@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..space import FEASIBILITY_DRAWS
+from ..space import FEASIBILITY_DRAWS, feasibility_draws
 from .grid import Array, Grid, Seen
 from .policy import Policy
 
 DRAWS = 20  #: batches of draws before one source of candidates gives up
+BESIDE = 1024  #: neighbours of feasible configurations where chance finds none
 ENUMERATED = 100_000  #: a finite space of at most this size is searched to its last configuration
 
 
@@ -68,26 +69,41 @@ def _collect(draw: Callable[[int], Array], count: int, seen: Seen, grid: Grid) -
     return found[:count]
 
 
-def remaining(grid: Grid, count: int, seen: Seen, rng: np.random.Generator) -> Array:
+def remaining(grid: Grid, count: int, seen: Seen, near: Array, rng: np.random.Generator) -> Array:
     """``count`` feasible configurations when other sources have run dry: new ones while the space has any, then repetitions.
+
+    Where chance finds too few, a finite space is searched to its end, another one beside what is feasible, also of ``near: (N, T)``. The
+    draws that tell whether constraints can be satisfied at all are the last resort: a study that is valid always has a configuration.
 
     Raises:
         InputError: no configuration that satisfies the constraints was found.
     """
     found = at_random(grid, count, seen, rng)
-    drawn = grid.random(FEASIBILITY_DRAWS, rng) if len(found) < count else found
-    feasible = drawn[grid.feasible(drawn)]
-    found = np.concatenate([found, feasible])
-    if len(found) and len(found[seen.new(found)]) < count and grid.size is not None and grid.size <= ENUMERATED:
-        everything = _enumerate(grid, rng)
-        found = np.concatenate([found, everything[grid.feasible(everything)]])
+    if len(found) < count:
+        found = np.concatenate([found, _feasible(grid, grid.random(FEASIBILITY_DRAWS, rng)), _feasible(grid, near)])
+    if not len(found):
+        found = _feasible(grid, grid.snapped(feasibility_draws(len(grid))))
     if not len(found):
         expressions = "; ".join(constraint.expression for constraint in grid.space.constraints)
         raise InputError(
             f"constraints must leave configurations to try, got none in {FEASIBILITY_DRAWS} random draws under {expressions}; loosen them"
         )
+    if len(found[seen.new(found)]) < count:
+        finite = grid.size is not None and grid.size <= ENUMERATED
+        more = _enumerate(grid, rng) if finite else _beside(grid, found, rng)
+        found = np.concatenate([found, _feasible(grid, more)])
     fresh = found[seen.new(found)][:count]
     return np.concatenate([fresh, np.resize(found, (count - len(fresh), len(grid)))])
+
+
+def _feasible(grid: Grid, x: Array) -> Array:
+    return x[grid.feasible(x)]
+
+
+def _beside(grid: Grid, x: Array, rng: np.random.Generator) -> Array:
+    """Neighbours of rows, at all scales."""
+    scale = 10 ** rng.uniform(-3.0, 0.0, BESIDE)
+    return neighbours(np.resize(x, (BESIDE, len(grid))), scale, grid, rng)
 
 
 def _enumerate(grid: Grid, rng: np.random.Generator) -> Array:

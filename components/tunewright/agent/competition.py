@@ -35,6 +35,9 @@ FAR = (0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005)
 WIDE = 0.5
 """Share of choices that are searched by FAR. Where results are mostly chance, more draws beside the best find more than what a model of
 them expects far away; where they follow a slope, only wide steps get to its end."""
+CHANCE = 0.125
+"""Share of choices that are drawn at random where a space has unordered parameters. What a model has seen of one value says little of the
+others, and without it the search stays for good with the first value that it has learnt to use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +71,14 @@ def compete(
         if not fresh.any():
             break
         left = Pool(x=pool.x[fresh], source=pool.source[fresh])
-        row, source, value = _climb(left, model, grid, seen, FAR if rng.random() < WIDE else NEAR, rng)
-        if rng.random() < BOUNDED:
-            row = _to_bounds(row, value, model, grid, seen, rng)
+        by_chance = left.x[left.source == "random"]
+        source: Origin
+        if grid.unordered and rng.random() < CHANCE and len(by_chance):
+            row, source = by_chance[0], "random"
+        else:
+            row, source, value = _climb(left, model, grid, seen, FAR if rng.random() < WIDE else NEAR, rng)
+            if rng.random() < BOUNDED:
+                row = _to_bounds(row, value, model, grid, seen, rng)
         chosen.append((row, source))
         seen.add(row[None])
         model = model.pending(row[None])

@@ -28,6 +28,7 @@ class Grid:
         self.parameters = list(space.parameters.values())
         self.cardinality: list[int | None] = [parameter.cardinality for parameter in self.parameters]
         self.ordered = [parameter.ordered for parameter in self.parameters]
+        self.unordered = not all(self.ordered)  #: whether some choice has no neighbours
         #: for each parameter its parents' columns and the unit coordinates at which they activate it
         self.conditions: list[list[tuple[int, Array]]] = [self._conditions(t) for t in range(len(space))]
 

@@ -10,7 +10,7 @@ from .grid import Array, Grid, Seen
 from .knowledge import POOL, Knowledge
 
 INFORMED = 4  #: opening trials where something is known from other tasks: a portfolio that suits most of them
-ATTEMPTS = 64  #: design points looked at for one that is wanted; constraints reject some
+ATTEMPTS = 64  #: design points looked at for one trial; constraints reject some
 
 
 def opening(
@@ -42,7 +42,7 @@ def opening(
         points = _best_first(points, told, grid)
     known = Seen(first)
     points = points[seen.new(points) & known.new(points)]
-    return first, points[: ATTEMPTS * wanted][grid.feasible(points[: ATTEMPTS * wanted])][:wanted]
+    return first, points[grid.feasible(points)][:wanted]
 
 
 def _best_first(points: Array, told: Knowledge, grid: Grid) -> Array:

@@ -126,7 +126,9 @@ def _proposals(
         belief = model.load(surrogate, grid).pending(under_way)
         rows = competition.compete(grid, settings, belief, policy, known, rewards, seen, count, seed)
     if len(rows) < count:
-        rest = candidates.remaining(grid, count - len(rows), seen, streams.rng(seed, "remaining"))
+        rest = candidates.remaining(
+            grid, count - len(rows), seen, np.concatenate([known, under_way]), streams.rng(seed, "remaining")
+        )
         rows += [(row, "random") for row in rest]
     return rows
 

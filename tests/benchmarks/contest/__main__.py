@@ -16,14 +16,18 @@ from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.runner import run
 from tests.benchmarks.contest.schedule import CONTESTS
 from tests.benchmarks.rivals.methods import METHODS
-from tests.benchmarks.tasks.listing import tasks
+from tests.benchmarks.tasks.listing import families, tasks
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("contest", choices=list(CONTESTS))
     parser.add_argument(
-        "--tasks", nargs="*", choices=[task.name for task in tasks()], metavar="TASK", help="only these"
+        "--tasks",
+        nargs="*",
+        choices=[task.name for task in (*tasks(), *families(tasks()))],
+        metavar="TASK",
+        help="only these",
     )
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), metavar="METHOD", help="only these")
     parser.add_argument("--seeds", nargs="*", type=int, metavar="SEED", help="only these")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import qmc
 from tests.benchmarks.evaluation.evaluator import LIBRARY
+from tests.benchmarks.evaluation.families import FUNCTION
 from tests.benchmarks.evaluation.trial import space_of
 from tests.benchmarks.rivals.methods import METHODS, Method
 from tests.benchmarks.tables import interpolator, store
@@ -53,7 +54,8 @@ class Request:
 
     def version(self) -> str:
         """The release of the method, as far as it counts for this kind of run."""
-        return release(METHODS[self.method], curves=self.kind == "real")
+        ordered = named([self.task])[0].model == "xgboost"
+        return release(METHODS[self.method], curves=self.kind == "real", ordered=ordered)
 
     def function(self) -> str:
         """The objective function: a table grows, and a grown one is another function; real ones are those of the data and of what trains on it."""
@@ -68,7 +70,9 @@ def digest(content: Any) -> str:
 
 def real_function(task: Task, trained_by: str) -> str:
     """The function of real runs. What the first runs were trained by is not part of it, because they were kept before it was."""
-    content = digests()[task.name].content[:16]
+    content = digests()[task.data].content[:16]
+    if task.model == "families":
+        return digest([content, trained_by, FUNCTION])
     return content if trained_by == FIRST_TRAINED_BY[task.model] else digest([content, trained_by])
 
 
@@ -80,21 +84,28 @@ def agent_release() -> str:
     return digest([sources, [hashlib.sha256(path.read_bytes()).hexdigest() for path in learnt]])
 
 
+ALIKE = {"8faffdb12678ed19": "d177ac81c5746222"}
+"""Releases of the agent, and the earlier one whose runs they repeat to the last bit where every parameter has an order, as all of the trees'
+have: what is new in them is for choices without one, for narrow constraints and for rewards below 1e-11. ``contest.replay`` compares."""
+
+
 @cache
 def rule() -> str:
     """The source of what is made of learning curves."""
     return SHORTER.read_text()
 
 
-def release(method: Method, *, curves: bool) -> str:
+def release(method: Method, *, curves: bool, ordered: bool = True) -> str:
     """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in.
 
     Args:
         curves: whether a trial's learning curve is told, which tables do not.
+        ordered: whether every parameter of the space has an order.
     """
     if method.made_by.startswith("ours:"):
         settings = AgentSettings(**method.settings)
-        told = [agent_release(), settings.model_dump(mode="json", exclude={"preset", "curves"})]
+        played = ALIKE.get(agent_release(), agent_release()) if ordered else agent_release()
+        told = [played, settings.model_dump(mode="json", exclude={"preset", "curves"})]
         arranged = [] if method.arrangement is None else [method.arrangement]
         return digest([*told, *arranged, *([rule()] if curves and settings.curves else [])])
     version = locked(method.package) if method.package else "1"
@@ -146,7 +157,7 @@ def problem(request: Request) -> dict[str, Any]:
     """What the method is told at the start."""
     task = named([request.task])[0]
     space = [
-        {"name": name, **parameter.model_dump(include={"type", "low", "high", "choices"})}
+        {"name": name, **parameter.model_dump(include={"type", "low", "high", "choices", "scale", "when"})}
         for name, parameter in space_of(task)
     ]
     return {
@@ -161,4 +172,4 @@ def problem(request: Request) -> dict[str, Any]:
 
 def worst(request: Request, task: Task) -> float:
     """Loss of a configuration that cannot be trained, for methods that know no failures: nothing right, or guessing."""
-    return 1.0 if request.objective == "accuracy" else float(np.log(digests()[task.name].classes))
+    return 1.0 if request.objective == "accuracy" else float(np.log(digests()[task.data].classes))

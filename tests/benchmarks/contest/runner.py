@@ -26,7 +26,7 @@ def do(request: Request) -> str:
     """Play one run in this process and keep it; what became of it, in words."""
     began = time.monotonic()
     try:
-        record = play(request, _client(METHODS[request.method].environment), objective(request), budget(request))
+        record = play(request, client_of(METHODS[request.method].environment), objective(request), budget(request))
         line = runs.line_of(request, record)
     except MethodFailedError as error:
         _CLIENTS.pop(METHODS[request.method].environment).close()
@@ -36,7 +36,8 @@ def do(request: Request) -> str:
     return f"{request.kind} {request.task} {request.method} seed {request.seed}: {words} in {time.monotonic() - began:.0f} s"
 
 
-def _client(environment: str) -> Client:
+def client_of(environment: str) -> Client:
+    """This process's client of an environment."""
     if environment not in _CLIENTS:
         _CLIENTS[environment] = Client(environment)
     return _CLIENTS[environment]

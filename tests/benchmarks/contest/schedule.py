@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tests.benchmarks.contest.request import Request
 from tests.benchmarks.rivals.methods import BLIND, ENTRANT, FOLLOWERS, METHODS, OURS, curves_alone
 from tests.benchmarks.tables.grow import effort
-from tests.benchmarks.tasks.listing import Role, Task, named, of_role
+from tests.benchmarks.tasks.listing import Role, Task, families, named, of_role
 from tests.benchmarks.tasks.prepared import digests
 
 FAST = [
@@ -27,6 +27,9 @@ FIRST = 20  #: cheapest two-class test tasks, on which most releases of the agen
 MET = 42  #: cheapest two-class test tasks, on which earlier releases have met rivals
 BY_LOSS = [OURS, ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random", "TPE, curves", "Optuna GP, curves"]
 BY_COST = [OURS, ENTRANT, BLIND, "TPE", "Hyperband", "random"]
+
+BY_FAMILY = [ENTRANT, "TPE", "Optuna GP", "SMAC3", "random"]
+TUNED_BY_FAMILY = [ENTRANT, "TPE", "random"]
 
 VARYING = (
     "keel-monk-2", "mass-birthwt", "mass-crabs", "hsaur-respiratory", "cardata-womenlf", "vcdextra-icu", "keel-banana", "keel-yeast1",
@@ -95,6 +98,16 @@ def loss() -> list[Request]:
     return requests([*cheapest("test", FIRST), *others()], BY_LOSS, range(1, 4), kind="real", objective="log_loss")
 
 
+def family() -> list[Request]:
+    """Spaces with unordered choices and conditions: families of classifiers, × 2 seeds, real runs, by log-loss, which knows no ties.
+
+    First on development tasks, on which the agent was tuned for such spaces, then on the data of `real`.
+    """
+    dev = requests(families(named(VARYING)), TUNED_BY_FAMILY, range(1, 3), kind="real", objective="log_loss")
+    test = requests(families(cheapest("test", FIRST)), BY_FAMILY, range(1, 3), kind="real", objective="log_loss")
+    return [*dev, *test]
+
+
 def check() -> list[Request]:
     """Whether tables say what real runs say: the methods that answer at once on 8 development tasks × 2 seeds, real runs."""
     return requests(named(CHECKED_TASKS), CHECKED, range(1, 3), kind="real")
@@ -112,6 +125,7 @@ CONTESTS = {
     "fresh": fresh,
     "cost": cost,
     "loss": loss,
+    "families": family,
     "check": check,
     "quick": quick,
 }

@@ -14,10 +14,11 @@ from tests.benchmarks.tasks.prepared import digests
 from tunewright.space import Configuration
 
 if TYPE_CHECKING:
+    from tests.benchmarks.evaluation.families import FamilyEvaluator
     from tests.benchmarks.evaluation.network import NetworkEvaluator
     from tests.benchmarks.evaluation.trees import TreeEvaluator
 
-LIBRARY = {"xgboost": "xgboost", "cnn": "torch"}  #: whose release changes answers
+LIBRARY = {"xgboost": "xgboost", "cnn": "torch", "families": "scikit-learn"}  #: whose release changes answers
 
 
 class Evaluator:
@@ -31,7 +32,7 @@ class Evaluator:
     def __call__(self, configuration: Configuration, replicate: int = 0) -> Answer:
         """The answer, and nothing is trained twice."""
         question = Question(task=self.task.name, seed=self.seed, configuration=configuration, replicate=replicate)
-        name = key(question, digests()[self.task.name].content, self.versions)
+        name = key(question, digests()[self.task.data].content, self.versions)
         known = self.kept.get(name)
         if known is None:
             known = self._compute(question)
@@ -39,11 +40,15 @@ class Evaluator:
         return known
 
     @cached_property
-    def _compute(self) -> TreeEvaluator | NetworkEvaluator:
+    def _compute(self) -> TreeEvaluator | NetworkEvaluator | FamilyEvaluator:
         if self.task.model == "cnn":
             from tests.benchmarks.evaluation.network import NetworkEvaluator
 
             return NetworkEvaluator(self.task, self.seed)
+        if self.task.model == "families":
+            from tests.benchmarks.evaluation.families import FamilyEvaluator
+
+            return FamilyEvaluator(self.task, self.seed)
         from tests.benchmarks.evaluation.trees import TreeEvaluator
 
         return TreeEvaluator(self.task, self.seed)

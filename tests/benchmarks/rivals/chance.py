@@ -20,7 +20,9 @@ class Chance:
         space = self.problem.space
         return [
             Proposal(
-                configuration={p.name: p.value(u) for p, u in zip(space, self.rng.random(len(space)), strict=True)}
+                configuration=self.problem.active(
+                    {p.name: p.value(u) for p, u in zip(space, self.rng.random(len(space)), strict=True)}
+                )
             )
             for _ in range(count)
         ]

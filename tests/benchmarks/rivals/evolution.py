@@ -26,12 +26,17 @@ class Evolution:
     def ask(self, count: int) -> list[Proposal]:
         self.asked = [self.strategy.ask() for _ in range(count)]
         return [
-            Proposal(configuration={p.name: p.value(u) for p, u in zip(self.space, row, strict=True)})
+            Proposal(
+                configuration=self.problem.active({p.name: p.value(u) for p, u in zip(self.space, row, strict=True)})
+            )
             for row in self.asked
         ]
 
     def tell(self, observed: Sequence[Observed]) -> None:
-        foreign = [np.array([p.unit(result.configuration[p.name]) for p in self.space]) for result in observed]
+        foreign = [
+            np.array([p.unit(self.problem.filled(result.configuration)[p.name]) for p in self.space])
+            for result in observed
+        ]
         for row, result in zip(self.asked or foreign, observed, strict=True):
             self.generation.append((row, self.problem.finite(result)))
             if len(self.generation) == self.strategy.population_size:

@@ -14,6 +14,7 @@ from hebo.optimizers.hebo import HEBO
 from .port import Observed, Parameter, Problem, Proposal
 
 TYPES = {"int": "int", "float": "num", "categorical": "cat"}
+LOGARITHMIC = {"int": "pow_int", "float": "pow"}
 
 
 class HeboSearch:
@@ -29,17 +30,23 @@ class HeboSearch:
 
     def ask(self, count: int) -> list[Proposal]:
         rows = self.hebo.suggest(n_suggestions=count).to_dict("records")
-        return [Proposal(configuration={p.name: _plain(p, row[p.name]) for p in self.space}) for row in rows]
+        return [
+            Proposal(configuration=self.problem.active({p.name: _plain(p, row[p.name]) for p in self.space}))
+            for row in rows
+        ]
 
     def tell(self, observed: Sequence[Observed]) -> None:
-        rows = pd.DataFrame([dict(result.configuration) for result in observed])[[p.name for p in self.space]]
+        rows = pd.DataFrame([self.problem.filled(result.configuration) for result in observed])[
+            [p.name for p in self.space]
+        ]
         self.hebo.observe(rows, np.array([[self.problem.finite(result)] for result in observed]))
 
 
 def _dimension(parameter: Parameter) -> dict[str, Any]:
     if parameter.type == "categorical":
         return {"name": parameter.name, "type": "cat", "categories": list(parameter.choices)}
-    return {"name": parameter.name, "type": TYPES[parameter.type], "lb": parameter.low, "ub": parameter.high}
+    kind = LOGARITHMIC if parameter.scale == "log" else TYPES
+    return {"name": parameter.name, "type": kind[parameter.type], "lb": parameter.low, "ub": parameter.high}
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:

@@ -15,17 +15,33 @@ RUNGS = {1: 1 / 9, 3: 1 / 3, 9: 1.0}  #: resource of Hyperband → share of the 
 
 
 class OptunaSearch:
-    """A sampler of Optuna behind ask and tell; trials of a batch run at the same time, as its samplers expect of parallel workers."""
+    """A sampler of Optuna behind ask and tell; trials of a batch run at the same time, as its samplers expect of parallel workers.
 
-    def __init__(self, problem: Problem, sampler: type[optuna.samplers.BaseSampler]) -> None:
+    Args:
+        conditions: whether the sampler is asked for a parameter only where it means something. The Gaussian process draws what is not in
+            every trial at random, so it is asked for all.
+    """
+
+    def __init__(
+        self, problem: Problem, sampler: type[optuna.samplers.BaseSampler], *, conditions: bool = True
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.problem, self.conditions = problem, conditions
         self.distributions = {parameter.name: _distribution(parameter) for parameter in problem.space}
         self.study = optuna.create_study(sampler=sampler(seed=problem.seed))
         self.waiting: list[Trial] = []
 
     def ask(self, count: int) -> list[Proposal]:
-        self.waiting = [self.study.ask(self.distributions) for _ in range(count)]
-        return [Proposal(configuration=dict(trial.params)) for trial in self.waiting]
+        self.waiting = [self._asked() for _ in range(count)]
+        return [Proposal(configuration=self.problem.active(trial.params)) for trial in self.waiting]
+
+    def _asked(self) -> Trial:
+        """A trial with its parameters, asked for one after another as the objective function of a user does."""
+        trial = self.study.ask()
+        for parameter in self.problem.space:
+            if not self.conditions or parameter.active(trial.params):
+                _suggest(trial, parameter)
+        return trial
 
     def tell(self, observed: Sequence[Observed]) -> None:
         if not self.waiting:
@@ -39,9 +55,10 @@ class OptunaSearch:
 
     def _foreign(self, result: Observed) -> optuna.trial.FrozenTrial:
         state = TrialState.FAIL if result.loss is None else TrialState.COMPLETE
-        return create_trial(
-            state=state, value=result.loss, params=dict(result.configuration), distributions=self.distributions
-        )
+        known = result.configuration if self.conditions else self.problem.filled(result.configuration)
+        params = {name: known[name] for name in self.distributions if name in known}
+        distributions = {name: self.distributions[name] for name in params}
+        return create_trial(state=state, value=result.loss, params=params, distributions=distributions)
 
 
 class OptunaHyperband:
@@ -89,13 +106,22 @@ class OptunaHyperband:
         )
 
 
+def _suggest(trial: Trial, parameter: Parameter) -> None:
+    if parameter.type == "categorical":
+        trial.suggest_categorical(parameter.name, parameter.choices)
+    elif parameter.type == "int":
+        trial.suggest_int(parameter.name, int(parameter.low), int(parameter.high), log=parameter.scale == "log")
+    else:
+        trial.suggest_float(parameter.name, parameter.low, parameter.high, log=parameter.scale == "log")
+
+
 def _distribution(parameter: Parameter) -> BaseDistribution:
     if parameter.type == "categorical":
         return CategoricalDistribution(parameter.choices)
     if parameter.type == "int":
-        return IntDistribution(int(parameter.low), int(parameter.high))
-    return FloatDistribution(parameter.low, parameter.high)
+        return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.scale == "log")
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.scale == "log")
 
 
 tpe = partial(OptunaSearch, sampler=optuna.samplers.TPESampler)
-gp = partial(OptunaSearch, sampler=optuna.samplers.GPSampler)
+gp = partial(OptunaSearch, sampler=optuna.samplers.GPSampler, conditions=False)

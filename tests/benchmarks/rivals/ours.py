@@ -82,8 +82,9 @@ def _knowledge(left_out: str | None) -> bytes | None:
 
 
 def _parameter(parameter: Parameter) -> ProductParameter:
+    told = {"type": parameter.type, "when": parameter.when}
     if parameter.type == "categorical":
-        return _PARAMETER.validate_python({"type": "categorical", "choices": list(parameter.choices)})
+        return _PARAMETER.validate_python({**told, "choices": list(parameter.choices)})
     whole = parameter.type == "int"
     low, high = (int(end) if whole else end for end in (parameter.low, parameter.high))
-    return _PARAMETER.validate_python({"type": parameter.type, "low": low, "high": high})
+    return _PARAMETER.validate_python({**told, "low": low, "high": high, "scale": parameter.scale})

@@ -6,8 +6,9 @@ imports nothing of the product's but `ours`, because it runs in two environments
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 Value = int | float | str
@@ -16,19 +17,27 @@ Configuration = dict[str, Value]
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One dimension, on a linear scale."""
+    """One dimension."""
 
     name: str
     type: str  #: int, float or categorical
     low: float = 0.0
     high: float = 1.0
     choices: tuple[str, ...] = ()
+    scale: str = "linear"  #: or log
+    when: Mapping[str, Value] = field(
+        default_factory=dict
+    )  #: values of earlier parameters without which this one means nothing
 
     def value(self, u: float) -> Value:
         """The value at a unit coordinate."""
         u = min(max(u, 0.0), 1.0)
         if self.type == "categorical":
             return self.choices[min(int(u * len(self.choices)), len(self.choices) - 1)]
+        if self.scale == "log":
+            low, high = self._ends()
+            value = math.exp(low + u * (high - low))
+            return int(min(max(round(value), self.low), self.high)) if self.type == "int" else value
         if self.type == "int":
             return int(min(self.low + int(u * (self.high - self.low + 1)), self.high))
         return self.low + u * (self.high - self.low)
@@ -37,9 +46,21 @@ class Parameter:
         """The unit coordinate of a value; the middle of its cell for whole numbers and choices."""
         if self.type == "categorical":
             return (self.choices.index(str(value)) + 0.5) / len(self.choices)
+        if self.scale == "log":
+            low, high = self._ends()
+            return (math.log(float(value)) - low) / (high - low)
         if self.type == "int":
             return (float(value) - self.low + 0.5) / (self.high - self.low + 1)
         return (float(value) - self.low) / (self.high - self.low)
+
+    def _ends(self) -> tuple[float, float]:
+        """Logarithms of the bounds; whole numbers have cells around them."""
+        margin = 0.5 if self.type == "int" else 0.0
+        return math.log(self.low - margin), math.log(self.high + margin)
+
+    def active(self, configuration: Mapping[str, Value]) -> bool:
+        """Whether it means something where the parameters before it are decided."""
+        return all(configuration.get(name) == value for name, value in self.when.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +73,18 @@ class Problem:
     batch: int
     left_out: str | None = None  #: development task whose own table the method must not have learnt from
     worst: float = 1.0  #: loss that a method without failures of its own is told of an infeasible configuration
+
+    def active(self, configuration: Mapping[str, Value]) -> Configuration:
+        """A configuration without what means nothing in it."""
+        kept: Configuration = {}
+        for parameter in self.space:
+            if parameter.active(kept):
+                kept[parameter.name] = configuration[parameter.name]
+        return kept
+
+    def filled(self, configuration: Mapping[str, Value]) -> Configuration:
+        """A configuration for methods that know no conditions: what is left out stands in the middle of its range."""
+        return {p.name: configuration.get(p.name, p.value(0.5)) for p in self.space}
 
     def finite(self, observed: Observed) -> float:
         """A loss for methods that know no failed trials."""

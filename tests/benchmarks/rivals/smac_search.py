@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ConfigSpace import Categorical, Configuration, ConfigurationSpace, Float, Integer
+from ConfigSpace import (
+    AndConjunction,
+    Categorical,
+    Configuration,
+    ConfigurationSpace,
+    EqualsCondition,
+    Float,
+    Integer,
+)
 from smac import HyperparameterOptimizationFacade, Scenario
 from smac.runhistory import StatusType, TrialInfo, TrialValue
 
@@ -24,6 +32,7 @@ class SmacSearch:
         self.folder = tempfile.TemporaryDirectory()
         self.space = ConfigurationSpace(seed=problem.seed)
         self.space.add(*(_dimension(parameter) for parameter in problem.space))
+        self.space.add(*(self._condition(parameter) for parameter in problem.space if parameter.when))
         scenario = Scenario(
             self.space,
             deterministic=True,
@@ -33,6 +42,12 @@ class SmacSearch:
         )
         self.smac = HyperparameterOptimizationFacade(scenario, _never, overwrite=True)
         self.waiting: list[TrialInfo] = []
+
+    def _condition(self, parameter: Parameter) -> Any:
+        equal = [
+            EqualsCondition(self.space[parameter.name], self.space[on], value) for on, value in parameter.when.items()
+        ]
+        return equal[0] if len(equal) == 1 else AndConjunction(*equal)
 
     def ask(self, count: int) -> list[Proposal]:
         self.waiting = [self.smac.ask() for _ in range(count)]
@@ -56,5 +71,5 @@ def _dimension(parameter: Parameter) -> Any:
     if parameter.type == "categorical":
         return Categorical(parameter.name, list(parameter.choices))
     if parameter.type == "int":
-        return Integer(parameter.name, (int(parameter.low), int(parameter.high)))
-    return Float(parameter.name, (parameter.low, parameter.high))
+        return Integer(parameter.name, (int(parameter.low), int(parameter.high)), log=parameter.scale == "log")
+    return Float(parameter.name, (parameter.low, parameter.high), log=parameter.scale == "log")

@@ -37,7 +37,7 @@ class Chunk:
 
 def effort(task: Task) -> float:
     """What orders tasks: trees grow with classes, their cost with the size of the table. Networks come last."""
-    data = digests()[task.name]
+    data = digests()[task.data]
     return data.classes**0.8 * (data.rows * (10 + data.columns)) ** 0.5 * (1000 if task.model == "cnn" else 1)
 
 

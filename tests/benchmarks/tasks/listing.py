@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +12,7 @@ from typing import Literal, get_args
 HERE = Path(__file__).parent
 Role = Literal["dev", "test"]
 ROLES: tuple[Role, ...] = get_args(Role)
+FAMILIES = "families-"  #: names a task on the same data whose space is that of `evaluation.families`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +20,17 @@ class Task:
     """One line of the list."""
 
     name: str
-    model: Literal["xgboost", "cnn"]
+    model: Literal["xgboost", "cnn", "families"]
     role: Role
     package: str  #: where its data comes from
     item: str  #: what it is called there
     target: str  #: column of the class
     drop: tuple[str, ...]  #: leaks that the list itself names
+
+    @property
+    def data(self) -> str:
+        """The task of the list whose data it is."""
+        return self.name.removeprefix(FAMILIES)
 
 
 @cache
@@ -35,12 +41,20 @@ def tasks() -> tuple[Task, ...]:
 
 
 def named(names: Sequence[str]) -> list[Task]:
-    """Tasks by name, in the order of ``names``. Raises ValueError for a name that is not in the list."""
-    known = {task.name: task for task in tasks()}
+    """Tasks by name, in the order of ``names``. Raises ValueError for a name that is not in the list.
+
+    Every table of the list is a second task, with ``families-`` before its name.
+    """
+    known = {task.name: task for listed in tasks() for task in (listed, *families([listed]))}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"tasks must be in tasks.csv, got {', '.join(unknown)}")
     return [known[name] for name in names]
+
+
+def families(listed: Sequence[Task]) -> list[Task]:
+    """The same tables, searched for a family of classifiers with its hyperparameters."""
+    return [replace(task, name=FAMILIES + task.name, model="families") for task in listed if task.model == "xgboost"]
 
 
 def of_role(role: Role) -> list[Task]:

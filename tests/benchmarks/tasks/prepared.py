@@ -49,7 +49,7 @@ def table(task: Task) -> pd.DataFrame:
     Raises:
         DigestWrongError: the data differs from what was committed.
     """
-    path = folder("tasks") / f"{task.name}.parquet"
+    path = folder("tasks") / f"{task.data}.parquet"
     if not path.is_file():
         _keep(make_table(task), path)
     found = frame.tidy(pd.read_parquet(path))
@@ -65,7 +65,7 @@ def images(task: Task) -> Pictures:
 
 
 def _check(task: Task, found: str, where: object) -> None:
-    wanted = digests()[task.name].content
+    wanted = digests()[task.data].content
     if found != wanted:
         raise DigestWrongError(
             f"{task.name}: content must have the SHA-256 {wanted}, got {found} from {where}; remove it and prepare it again"

@@ -18,21 +18,22 @@ from typing import Any, Literal, get_args
 from rich.console import Console
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import TRIALS
-from tests.benchmarks.contest.schedule import FIRST, MET, QUICK_TASKS, cheapest
+from tests.benchmarks.contest.schedule import FIRST, MET, QUICK_TASKS, VARYING, cheapest
 from tests.benchmarks.rivals.methods import METHODS
-from tests.benchmarks.tasks.listing import ROLES, Role, of_role
+from tests.benchmarks.tasks.listing import ROLES, Role, families, named, of_role
 from tests.benchmarks.verdict.field import blocks, present
 from tests.benchmarks.verdict.page import render
 from tests.benchmarks.verdict.printed import show
 from tests.benchmarks.verdict.summary import summary, verdict
 
 COMPARED = [name for name, method in METHODS.items() if not method.study]
-Part = Literal["first", "second", "fresh", "every"]
+Part = Literal["first", "second", "fresh", "every", "families"]
 PARTS: dict[Part, str] = {
     "first": f"of the first {FIRST}",
     "second": f"of {MET - FIRST} more on which earlier releases of the agent met rivals",
     "fresh": "of those on which no earlier release met a rival",
-    "every": "of all parts",
+    "every": "of all parts but families",
+    "families": f"the data of the first {FIRST} (of development tasks: that of {len(VARYING)}), searched for a family of classifiers too",
 }
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -53,7 +54,8 @@ def main() -> None:
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
-    if arguments.part != "first" and (arguments.role, arguments.kind) != ("test", "real"):
+    roles = ROLES if arguments.part == "families" else ("test",)
+    if arguments.part != "first" and not (arguments.role in roles and arguments.kind == "real"):
         given = f"--role {arguments.role} --kind {arguments.kind}"
         parser.error(f"--part must be of --role test --kind real, got {given}; leave --part out or add these")
     kind = (arguments.kind, arguments.budget, arguments.objective)
@@ -67,7 +69,8 @@ def main() -> None:
     console = Console(width=160)
     for field, content in made:
         show(content, f"{arguments.role} tasks, {len(field.rivals)} rivals", console)
-    part = PARTS[arguments.part] if (arguments.role, arguments.kind) == ("test", "real") else None
+    in_parts = arguments.part == "families" or (arguments.role, arguments.kind) == ("test", "real")
+    part = PARTS[arguments.part] if in_parts else None
     told = plain(verdict(arguments.role, *kind, made, every, part))
     home = Path("demo") if arguments.quick else RESULTS
     home.mkdir(exist_ok=True)
@@ -83,6 +86,8 @@ def main() -> None:
 
 def chosen(role: Role, kind: str, part: Part) -> list[str]:
     """Tasks of a verdict. Real runs of test tasks are told apart by how often earlier releases of the agent have met rivals there."""
+    if part == "families":
+        return [task.name for task in families(cheapest(role, FIRST) if role == "test" else named(VARYING))]
     listed = [task.name for task in of_role(role)]
     if role != "test" or kind != "real":
         return listed

@@ -10,6 +10,7 @@ import pandas as pd
 from tests.benchmarks.contest.request import machine, release
 from tests.benchmarks.contest.runs import sign_of
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
+from tests.benchmarks.tasks.listing import named
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.field import Field, completed, is_rival, present
 
@@ -170,6 +171,7 @@ def verdict(
         part: which tasks of the role, in words; None where there are no parts.
     """
     field, first = blocks[0]
+    is_ordered = all(task.model == "xgboost" for task in named(field.tasks))
     last = first["marks"][max(first["marks"], key=int)]
     return {
         "entrant": ENTRANT,
@@ -185,7 +187,7 @@ def verdict(
         "part": part,
         "budget": budget,
         "objective": objective,
-        "versions": {name: release(METHODS[name], curves=kind == "real") for name in field.methods},
+        "versions": {name: release(METHODS[name], curves=kind == "real", ordered=is_ordered) for name in field.methods},
         "earlier": earlier(every[every["task"].isin(field.tasks)]),
         "machines": machines(every),
         "drawn_on": machine(),

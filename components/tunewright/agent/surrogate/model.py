@@ -85,7 +85,7 @@ def fit(
     seen = len(x)
     if settings.history is not None:
         x, rewards = x[-settings.history :], rewards[-settings.history :]
-    scaled = scale(stepped(rewards) if settings.proposal == "competition" else rewards)
+    scaled = scale(stepped(rewards) if settings.proposal == "competition" else rewards, steady=grid.unordered)
     if scaled is None:
         return None
     features = Features(grid, told, walk=settings.knowledge_trials > 0)

@@ -15,6 +15,9 @@ from ..grid import Array
 DEPTH = 4.0  #: spreads into which all that is far below the median is compressed
 RESTORED = 0.95  #: share of DEPTH down to which the way back is followed
 LEAST = 2  #: successful observations without which nothing can be learnt
+FIRST = 16
+"""Oldest results whose median sets the unit where a space has unordered parameters. That of all results nears the best as a search comes to
+its end, and what is below it is compressed: the worse values of a choice would all look alike, with no slope to their own best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,22 +55,25 @@ class Scaling:
         return {"median": self.median, "spread": self.spread, "mean": self.mean, "deviation": self.deviation}
 
 
-def scale(rewards: Array) -> tuple[Array, Scaling] | None:
+def scale(rewards: Array, *, steady: bool = False) -> tuple[Array, Scaling] | None:
     """Targets and their scaling; None with fewer than two successes.
 
     Failures are imputed at the worst success, or below it where all successes are equal.
+
+    Args:
+        steady: whether the FIRST rewards set the unit for all that follow, oldest first.
     """
     known = rewards[~np.isnan(rewards)]
     if len(known) < LEAST:
         return None
-    median = float(np.median(known))
+    median = float(np.median(known[:FIRST] if steady else known))
     spread = float(known.max()) - median or float(known.std()) or 1.0
     worst = float(known.min()) if known.max() > known.min() else float(known.min()) - spread
     filled = np.where(np.isnan(rewards), worst, rewards)
     rough = Scaling(median=median, spread=spread, mean=0.0, deviation=1.0)
     compressed = rough.targets(filled)
     deviation = float(compressed.std())
-    tiny = 1e-12 * max(1.0, float(np.abs(compressed).max()))
+    tiny = 1e-12 * float(np.abs(compressed).max())
     scaling = Scaling(
         median=median, spread=spread, mean=float(compressed.mean()), deviation=deviation if deviation > tiny else 1.0
     )
