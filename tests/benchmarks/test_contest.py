@@ -261,6 +261,63 @@ def test_unit_coordinates_and_values_agree_with_the_products(value):
         assert theirs.unit(parameter.value(value)) == pytest.approx(parameter.unit(parameter.value(value)))
 
 
+def space_of_families():
+    return space_from(problem(replace(REQUEST, task="families-keel-banana"))["space"])
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 0.7, 0.999, 1.0])
+def test_scales_and_conditions_agree_with_the_products(value):
+    ours, theirs = space("families"), space_of_families()
+    for parameter in theirs:
+        known = ours.parameters[parameter.name]
+        assert parameter.value(value) == pytest.approx(known.value(value)), parameter.name
+        assert parameter.unit(known.value(value)) == pytest.approx(known.unit(known.value(value)))
+    given = Problem(space=theirs, seed=0, trials=8, batch=4)
+    whole = {parameter.name: parameter.value(value) for parameter in theirs}
+    active, decoded = given.active(whole), ours.decode(np.full(len(ours), value))
+    assert list(active) == list(decoded)
+    ours.check(active)
+    assert given.filled({"family": "forest"}).keys() == ours.parameters.keys()
+
+
+def test_every_method_begins_and_goes_on_with_configurations_that_the_space_of_families_has():
+    families, given = space("families"), replace(REQUEST, task="families-keel-banana", kind="real")
+    with Client("project") as player:
+        player.start("without knowledge", problem(given))
+        player.tell([{"configuration": one, "loss": 0.5} for one in initial(named([given.task])[0], 1)])
+        asked = [proposal["configuration"] for proposal in player.ask(4)[0]]
+    chance = Chance(Problem(space=space_of_families(), seed=1, trials=8, batch=4)).ask(50)
+    for configuration in [*asked, *(proposal.configuration for proposal in chance)]:
+        families.check(configuration)
+
+
+def test_a_release_that_is_alike_keeps_the_runs_of_ordered_spaces_and_no_others(monkeypatch):
+    from tests.benchmarks.contest import request
+
+    trees = replace(REQUEST, method="without knowledge")
+    others = [replace(trees, task=task) for task in ("families-keel-banana", "fashion-mnist")]
+    monkeypatch.setattr(request, "ALIKE", {})
+    before = [one.version() for one in (trees, *others)]
+    assert len(set(before)) == 1
+    monkeypatch.setattr(request, "ALIKE", {request.agent_release(): "an earlier one"})
+    after = [one.version() for one in (trees, *others)]
+    assert after[0] != before[0]
+    assert after[1:] == before[1:]
+
+
+def test_a_replay_tells_where_it_parts_from_a_finished_run(monkeypatch):
+    from tests.benchmarks.contest import replay
+
+    record = play(REQUEST, Scripted(), answer, np.inf)
+    row = runs.row(runs.line_of(REQUEST, record))
+    monkeypatch.setattr(replay, "client_of", lambda environment: Scripted())
+    monkeypatch.setattr(replay, "objective", lambda request: answer)
+    monkeypatch.setattr(replay, "budget", lambda request: np.inf)
+    assert replay.differs(row) == ""
+    row["best"] = [*row["best"][:3], 0.25, *row["best"][4:]]
+    assert "best after round 4 is 0.25" in replay.differs(row)
+
+
 def test_choices_have_cells_of_equal_width():
     kind = Parameter(name="pool", type="categorical", choices=("max", "average"))
     assert [kind.value(u) for u in (0.0, 0.49, 0.5, 1.0)] == ["max", "max", "average", "average"]

@@ -7,6 +7,7 @@ import multiprocessing
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import log_loss as sklearn_log_loss
@@ -123,6 +124,36 @@ def test_a_real_evaluation_answers_the_same_twice_and_improves_on_guessing():
     assert first.curve[-1].accuracy > 0.85
     assert first.held_out_accuracy == again.held_out_accuracy
     assert sorted(score.seconds for score in first.curve) == [score.seconds for score in first.curve]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("family", ["logistic", "kernel", "neighbours", "forest", "quadratic"])
+def test_every_family_answers_the_same_twice_and_improves_on_guessing(family):
+    from tests.benchmarks.evaluation.families import SPACE, FamilyEvaluator
+
+    task = named(["families-keel-iris"])[0]
+    drawn = SPACE.sample(np.random.default_rng(0), 200)
+    configuration = next(one for one in drawn if one["family"] == family and one["scaling"] == "standard")
+    question = Question(task=task.name, seed=0, configuration=configuration)
+    first, again = (FamilyEvaluator(task, 0)(question) for _ in range(2))
+    assert (first.final.accuracy, first.final.log_loss) == (again.final.accuracy, again.final.log_loss)
+    assert first.final.accuracy > 0.6
+    assert first.final.log_loss < np.log(3)
+    assert first.held_out_log_loss == again.held_out_log_loss
+
+
+def test_a_family_that_cannot_be_trained_is_infeasible_and_says_why(monkeypatch):
+    from tests.benchmarks.evaluation import families
+
+    def broken(*given):
+        raise np.linalg.LinAlgError("not of full rank")
+
+    monkeypatch.setattr(families.FamilyEvaluator, "_fold", broken)
+    frame = pd.DataFrame({"x": np.arange(40.0), "word": ["a", "b"] * 20, "target": ["no", "yes"] * 20})
+    monkeypatch.setattr(families, "table", lambda task: frame)
+    task = named(["families-keel-iris"])[0]
+    found = families.FamilyEvaluator(task, 0)(Question(task=task.name, seed=0, configuration={"family": "quadratic"}))
+    assert (found.curve, found.final, found.reason) == ((), None, "not of full rank")
 
 
 def test_rows_that_the_list_fixes_stay_where_they_are():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
-from tests.benchmarks.contest.schedule import CONTESTS, others
+from tests.benchmarks.contest.schedule import CONTESTS, cheapest, others
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
 from tests.benchmarks.tasks.listing import of_role
 from tests.benchmarks.verdict import figures, ranks, regret, wins
@@ -393,6 +393,7 @@ def test_real_runs_of_test_tasks_are_told_apart_whole_and_once():
     assert sorted(name for part in parts for name in part) == sorted(every)
     assert sorted(every) == sorted(task.name for task in of_role("test"))
     assert {task.name for task in others()} <= {*parts[1], *parts[2]}
+    assert chosen("test", "real", "families") == [f"families-{task.name}" for task in cheapest("test", 20)]
 
 
 def test_ten_minutes_are_enough_for_rivals_and_for_the_parts_of_the_agent():

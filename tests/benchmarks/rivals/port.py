@@ -25,9 +25,8 @@ class Parameter:
     high: float = 1.0
     choices: tuple[str, ...] = ()
     scale: str = "linear"  #: or log
-    when: Mapping[str, Value] = field(
-        default_factory=dict
-    )  #: values of earlier parameters without which this one means nothing
+    when: Mapping[str, Value] = field(default_factory=dict)
+    """Values of earlier parameters without which this one means nothing."""
 
     def value(self, u: float) -> Value:
         """The value at a unit coordinate."""
@@ -36,8 +35,8 @@ class Parameter:
             return self.choices[min(int(u * len(self.choices)), len(self.choices) - 1)]
         if self.scale == "log":
             low, high = self._ends()
-            value = math.exp(low + u * (high - low))
-            return int(min(max(round(value), self.low), self.high)) if self.type == "int" else value
+            value = min(max(math.exp(low + u * (high - low)), self.low), self.high)
+            return round(value) if self.type == "int" else value
         if self.type == "int":
             return int(min(self.low + int(u * (self.high - self.low + 1)), self.high))
         return self.low + u * (self.high - self.low)
