@@ -241,6 +241,21 @@ def test_validate_says_what_a_study_does_and_every_mistake_of_a_bad_one(
     assert "high" in text
 
 
+def test_validate_advises_a_logarithmic_scale_where_a_linear_one_sees_the_largest_values_alone(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = "type: float, low: 1.0e-5, high: 0.1"
+    space = f"{{rate: {{{wide}}}, decay: {{{wide}, scale: log}}, size: {{type: int, low: 0, high: 5000}}}}"
+    (place / "wide.yaml").write_text(
+        f"name: wide\nspace: {space}\nobjective: {{metric: s}}\ntrial: {{kind: command, command: [a]}}\n"
+    )
+    advice = [line for line in say(capsys, "validate", "wide.yaml").splitlines() if "advice" in line]
+    assert advice == [
+        "  advice: space.rate goes from 1e-05 to 0.1 on a linear scale, so 9 of 10 values lie above 0.01; "
+        "if all magnitudes matter, write scale: log"
+    ]
+
+
 def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "my table.csv").write_text("a,b,class\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60)))
     say(capsys, "init", "my table.csv", "-o", "made.yaml")

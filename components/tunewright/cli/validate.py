@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,10 @@ from ..errors import STORE_AWAY
 from . import options
 
 if TYPE_CHECKING:
+    from ..parameter import Parameter
     from ..rules import Mistake
+
+MAGNITUDES = 1000  #: ratio of bounds from which a linear scale is seldom meant
 
 
 @click.command()
@@ -44,6 +47,8 @@ def command(file: Path) -> None:
     click.echo(
         f"  space: {len(study.space)} parameters, {conditional} conditional, {len(study.constraints)} constraints"
     )
+    for advice in _advice(study.space):
+        click.echo(f"  advice: {advice}")
     click.echo(f"  objective: {study.objective.direction} {study.objective.metric}")
     click.echo(f"  session: {budget.most_trials} trials, {budget.parallel_trials} at a time; trial: {study.trial.kind}")
     if budget.most_trials < budget.trials:
@@ -54,3 +59,19 @@ def command(file: Path) -> None:
     click.echo(
         f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"
     )
+
+
+def _advice(space: Mapping[str, Parameter]) -> Iterator[str]:
+    """What is valid and seldom meant: a number of many magnitudes that is searched as if only the largest counted."""
+    from ..parameter import FloatParameter, IntParameter
+
+    for name, parameter in space.items():
+        if not isinstance(parameter, FloatParameter | IntParameter) or parameter.scale == "log":
+            continue
+        low, high = parameter.low, parameter.high
+        if low > 0 and high / low >= MAGNITUDES:
+            tenth = low + 0.1 * (high - low)
+            yield (
+                f"space.{name} goes from {low:g} to {high:g} on a linear scale, so 9 of 10 values lie above {tenth:.2g}; "
+                "if all magnitudes matter, write scale: log"
+            )
