@@ -93,6 +93,7 @@ benchmark: benchmark-setup ## the benchmark: all contests (days; kill it, it goe
 	$(PLAY) fresh --commit $(NARROW) && for part in second fresh every; do $(VERDICT) --role test --kind real --part $$part || exit; done
 	$(PLAY) loss --commit $(NARROW) && for part in first every; do $(VERDICT) --role test --kind real --objective log_loss --part $$part || exit; done
 	$(RUN)python -m tests.benchmarks.verdict.objectives
+	$(PLAY) families --commit $(NARROW) && for role in dev test; do $(VERDICT) --role $$role --kind real --objective log_loss --part families || exit; done
 	$(PLAY) cost --commit $(NARROW) && $(VERDICT) --role test --kind real --budget cost
 
 benchmark-quick: $(RIVALS)/.venv/.ready ## six tasks, the methods that answer at once, one seed: the same tables in ten minutes

@@ -54,7 +54,7 @@ class Request:
 
     def version(self) -> str:
         """The release of the method, as far as it counts for this kind of run."""
-        ordered = named([self.task])[0].model == "xgboost"
+        ordered = named([self.task])[0].ordered
         return release(METHODS[self.method], curves=self.kind == "real", ordered=ordered)
 
     def function(self) -> str:

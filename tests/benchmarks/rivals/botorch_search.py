@@ -35,15 +35,10 @@ class BotorchSearch:
 
     def ask(self, count: int) -> list[Proposal]:
         rows = self.sobol.draw(count, dtype=torch.float64) if len(self.x) < INITIAL else self._best(count)
-        return [
-            Proposal(
-                configuration=self.problem.active({p.name: p.value(u) for p, u in zip(self.space, row, strict=True)})
-            )
-            for row in rows.tolist()
-        ]
+        return [Proposal(configuration=self.problem.at(row)) for row in rows.tolist()]
 
     def tell(self, observed: Sequence[Observed]) -> None:
-        rows = [[p.unit(self.problem.filled(result.configuration)[p.name]) for p in self.space] for result in observed]
+        rows = [self.problem.units(result.configuration) for result in observed]
         self.x = torch.cat([self.x, torch.tensor(rows, dtype=torch.float64)])
         self.y = torch.cat(
             [self.y, torch.tensor([[-self.problem.finite(result)] for result in observed], dtype=torch.float64)]

@@ -17,15 +17,8 @@ class Chance:
         self.rng = np.random.default_rng(problem.seed)
 
     def ask(self, count: int) -> list[Proposal]:
-        space = self.problem.space
-        return [
-            Proposal(
-                configuration=self.problem.active(
-                    {p.name: p.value(u) for p, u in zip(space, self.rng.random(len(space)), strict=True)}
-                )
-            )
-            for _ in range(count)
-        ]
+        size = len(self.problem.space)
+        return [Proposal(configuration=self.problem.at(self.rng.random(size))) for _ in range(count)]
 
     def tell(self, observed: Sequence[Observed]) -> None:
         pass

@@ -16,8 +16,8 @@ class Evolution:
     """A generation is told when its population is complete; the initial configurations belong to the first."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self.space = problem, problem.space
-        size = len(self.space)
+        self.problem = problem
+        size = len(problem.space)
         bounds = np.tile([0.0, 1.0], (size, 1))
         self.strategy = CMA(mean=np.full(size, 0.5), sigma=SIGMA, bounds=bounds, seed=problem.seed)
         self.asked: list[np.ndarray] = []
@@ -25,18 +25,10 @@ class Evolution:
 
     def ask(self, count: int) -> list[Proposal]:
         self.asked = [self.strategy.ask() for _ in range(count)]
-        return [
-            Proposal(
-                configuration=self.problem.active({p.name: p.value(u) for p, u in zip(self.space, row, strict=True)})
-            )
-            for row in self.asked
-        ]
+        return [Proposal(configuration=self.problem.at(row)) for row in self.asked]
 
     def tell(self, observed: Sequence[Observed]) -> None:
-        foreign = [
-            np.array([p.unit(self.problem.filled(result.configuration)[p.name]) for p in self.space])
-            for result in observed
-        ]
+        foreign = [np.array(self.problem.units(result.configuration)) for result in observed]
         for row, result in zip(self.asked or foreign, observed, strict=True):
             self.generation.append((row, self.problem.finite(result)))
             if len(self.generation) == self.strategy.population_size:

@@ -7,7 +7,7 @@ imports nothing of the product's but `ours`, because it runs in two environments
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -81,9 +81,18 @@ class Problem:
                 kept[parameter.name] = configuration[parameter.name]
         return kept
 
+    def at(self, u: Iterable[float]) -> Configuration:
+        """The configuration at unit coordinates, one a parameter."""
+        return self.active({p.name: p.value(each) for p, each in zip(self.space, u, strict=True)})
+
     def filled(self, configuration: Mapping[str, Value]) -> Configuration:
         """A configuration for methods that know no conditions: what is left out stands in the middle of its range."""
         return {p.name: configuration.get(p.name, p.value(0.5)) for p in self.space}
+
+    def units(self, configuration: Mapping[str, Value]) -> list[float]:
+        """Unit coordinates of a configuration, one a parameter."""
+        filled = self.filled(configuration)
+        return [p.unit(filled[p.name]) for p in self.space]
 
     def finite(self, observed: Observed) -> float:
         """A loss for methods that know no failed trials."""

@@ -32,6 +32,11 @@ class Task:
         """The task of the list whose data it is."""
         return self.name.removeprefix(FAMILIES)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether every parameter of its space has an order."""
+        return self.model == "xgboost"
+
 
 @cache
 def tasks() -> tuple[Task, ...]:
@@ -45,11 +50,16 @@ def named(names: Sequence[str]) -> list[Task]:
 
     Every table of the list is a second task, with ``families-`` before its name.
     """
-    known = {task.name: task for listed in tasks() for task in (listed, *families([listed]))}
+    known = _known()
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"tasks must be in tasks.csv, got {', '.join(unknown)}")
     return [known[name] for name in names]
+
+
+@cache
+def _known() -> dict[str, Task]:
+    return {task.name: task for task in (*tasks(), *families(tasks()))}
 
 
 def families(listed: Sequence[Task]) -> list[Task]:

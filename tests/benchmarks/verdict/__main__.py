@@ -57,7 +57,8 @@ def main() -> None:
     roles = ROLES if arguments.part == "families" else ("test",)
     if arguments.part != "first" and not (arguments.role in roles and arguments.kind == "real"):
         given = f"--role {arguments.role} --kind {arguments.kind}"
-        parser.error(f"--part must be of --role test --kind real, got {given}; leave --part out or add these")
+        wanted = "--kind real" if arguments.part == "families" else "--role test --kind real"
+        parser.error(f"--part {arguments.part} must be of {wanted}, got {given}; leave --part out or add these")
     kind = (arguments.kind, arguments.budget, arguments.objective)
     tasks = list(QUICK_TASKS) if arguments.quick else chosen(arguments.role, arguments.kind, arguments.part)
     every = runs.read("-".join(kind))

@@ -171,7 +171,7 @@ def verdict(
         part: which tasks of the role, in words; None where there are no parts.
     """
     field, first = blocks[0]
-    is_ordered = all(task.model == "xgboost" for task in named(field.tasks))
+    is_ordered = all(task.ordered for task in named(field.tasks))
     last = first["marks"][max(first["marks"], key=int)]
     return {
         "entrant": ENTRANT,
