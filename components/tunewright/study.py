@@ -35,7 +35,8 @@ class Objective(Model):
     """What is optimised."""
 
     metric: str = Field(pattern=METRIC_NAME)
-    """Name of the metric that a trial reports. Built-in trainers know accuracy, log_loss, f1, roc_auc, rmse, mae and r2."""
+    """Name of the metric that a trial reports. Built-in trainers know accuracy, log_loss, f1 (mean over the classes, also of
+    two), roc_auc (one against rest), rmse, mae and r2."""
     direction: Literal["maximize", "minimize"] = "maximize"
     """Whether larger or smaller is better."""
     goal: float | None = None

@@ -72,6 +72,26 @@ def test_a_trial_that_ignores_sigterm_and_closes_its_output_is_ended_all_the_sam
     assert finished.reason.startswith("time must be at most 0.6 s")
 
 
+def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+    source = """
+import os, time
+x = bytearray(60_000_000)
+x[::4096] = b"1" * len(x[::4096])
+children = []
+for _ in range(6):
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+    children.append(child)
+time.sleep(3)
+for child in children:
+    os.kill(child, 9)
+open(os.environ["TUNEWRIGHT_METRICS"], "w").write('{"accuracy": 0.5}')
+"""
+    finished = run(script(source, limits={"memory": "250MB"}), tmp_path / "job")
+    assert (finished.state, finished.reason) == ("TRAINED", "")
+
+
 def test_a_trial_that_takes_too_much_memory_is_ended(tmp_path: Path) -> None:
     source = "import time; x = bytearray(200_000_000); x[::4096] = b'1' * len(x[::4096]); time.sleep(60)"
     finished = run(script(source, limits={"memory": "100MB"}), tmp_path / "job")

@@ -119,9 +119,27 @@ def test_dates_and_durations_are_numbers(tmp_path: Path) -> None:
     assert found.isna().sum().to_list() == [1, 1, 1]
 
 
-def test_infinite_features_count_as_missing(tmp_path: Path) -> None:
-    loaded = table(pd.DataFrame({"a": [1.0, np.inf, -np.inf], "y": [0, 1, 0]}), tmp_path, "parquet")
-    assert loaded.features["a"].isna().tolist() == [False, True, True]
+def test_features_beyond_xgboost_s_numbers_count_as_missing(tmp_path: Path) -> None:
+    values = [1.0, np.inf, -np.inf, np.finfo(float).max]
+    loaded = table(pd.DataFrame({"a": values, "y": [0, 1, 0, 1]}), tmp_path, "parquet")
+    assert loaded.features["a"].isna().tolist() == [False, True, True, True]
+
+
+def test_times_are_told_apart_by_xgboost_s_32_bits(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"at": pd.date_range("2026-01-01", periods=40, freq="1s"), "y": [0, 1] * 20})
+    at = table(frame, tmp_path, "parquet").features["at"]
+    assert at.astype("float32").to_list() == [float(second) for second in range(40)]
+
+
+def test_a_question_mark_is_a_missing_number(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\n1,0\n?,1\n3,0\n")
+    a = load_table(Data(source=str(tmp_path / "t.csv"), target="y")).features["a"]
+    assert (str(a.dtype), a.isna().tolist()) == ("float64", [False, True, False])
+
+
+def test_names_of_rows_that_r_writes_are_no_column(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y\nr1,1,0\nr2,2,1\n")
+    assert load_table(Data(source=str(tmp_path / "t.csv"), target="y")).features["a"].to_list() == [1, 2]
 
 
 def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
@@ -139,10 +157,32 @@ def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
             {"drop": ["b"], "target": "z"},
             "got 'z'; known are a, y; data.drop: must name columns of the table, got b",
         ),
-        ({"a": [1, 2], "y": [0, None]}, {}, "y must have a value in every row, got 1 missing; drop those rows"),
+        (
+            {"a": [1, 2], "y": [0, None]},
+            {},
+            "got 1 missing; drop those rows, or, where it is a class, spell it otherwise",
+        ),
         ({"a": [1, 2], "y": [3, 3]}, {}, "y needs at least 2 classes, got only 3; choose another target"),
-        ({"a": [1, 2], "y": ["u", "v"]}, {"task": "regression"}, "y must be finite numbers for a regression, got 2"),
-        ({"a": [1, 2], "y": [np.inf, 1.0]}, {"task": "regression"}, "y must be finite numbers for a regression, got 1"),
+        (
+            {"a": [1, 2], "y": ["u", "v"]},
+            {"task": "regression"},
+            "y must be numbers of at most 3.4e+38 for a regression, got 2",
+        ),
+        (
+            {"a": [1, 2], "y": [np.inf, 1.0]},
+            {"task": "regression"},
+            "y must be numbers of at most 3.4e+38 for a regression, got 1",
+        ),
+        (
+            {"a": [1, 2], "y": [1e39, 1.0]},
+            {"task": "regression"},
+            "y must be numbers of at most 3.4e+38 for a regression, got 1",
+        ),
+        (
+            {"x[m]": [1, 2], "x(m]": [1, 2], "y": [0, 1]},
+            {},
+            "columns must differ in more than [, ], < and brackets",
+        ),
         ({"y": [0, 1]}, {}, "needs rows and columns to learn from, got a table of shape"),
         ({"a": [], "y": []}, {}, "needs rows and columns to learn from, got a table of shape"),
     ],
@@ -163,6 +203,16 @@ def test_a_table_that_cannot_be_trained_on_is_refused(
         ("t.csv.gz", b"not compressed", "must be a readable csv file"),
         ("t.csv", b"a;y\n1;2\n", "columns of a .csv file must be separated by ',', got ';' in t.csv; convert it"),
         ("t.TSV", b"a,y\n1,2\n", "columns of a .tsv file must be separated by '\\t', got ',' in t.TSV; convert it"),
+        (
+            "t.csv",
+            b"y,a\n0,1,\n1,2,\n",
+            "rows of t.csv must have as many values as its first line has names, got ',' at their ends; take it away",
+        ),
+        (
+            "t.csv",
+            b"a,y\n1,None\n2,Apnea\n",
+            "got 1 missing; drop those rows, or, where it is a class, spell it otherwise",
+        ),
         ("t.parquet", b"PAR1 but not really", "must be a readable parquet file"),
         ("t.npz", b"not a zip", "must be a readable .npz file of plain arrays"),
         ("t.xlsx", b"", "must end in .csv, .tsv (.gz too), .parquet or .npz, got t.xlsx; convert it"),

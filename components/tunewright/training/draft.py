@@ -98,8 +98,12 @@ def _metric(table: Table) -> tuple[str, str, str]:
         return "rmse", "minimize", "root mean squared error; also mae, r2"
     shares = np.bincount(table.target) / len(table.target)
     if shares.min() < RARE:
-        return "roc_auc", "maximize", f"the rarest class is {shares.min():.1%} of the rows; also f1, log_loss, accuracy"
-    return "accuracy", "maximize", "also f1, log_loss, roc_auc"
+        return (
+            "roc_auc",
+            "maximize",
+            f"the rarest class is {shares.min():.1%} of the rows; also f1 (mean over the classes), log_loss, accuracy",
+        )
+    return "accuracy", "maximize", "also f1 (mean over the classes), log_loss, roc_auc"
 
 
 _TEMPLATE = """\

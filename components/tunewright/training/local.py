@@ -211,7 +211,7 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _
             pulse.beat()
             beaten = now
         if most is not None and now - polled >= POLL_SECONDS:
-            used = processes.memory(process)
+            used = processes.memory(process, most)
             if used > most:
                 remedy = (
                     "raise trial.limits.memory, under a new study name"

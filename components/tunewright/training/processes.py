@@ -47,14 +47,28 @@ def start(command: list[str], *, env: Mapping[str, str], directory: str | Path |
     )
 
 
-def memory(process: subprocess.Popen[bytes]) -> int:
-    """Resident bytes of everything below the guard; pages that processes share count once for each."""
-    total = 0
+def memory(process: subprocess.Popen[bytes], most: int) -> int:
+    """Resident bytes of everything below the guard.
+
+    Pages that processes share count once for each, which is quick to ask; when that is more than ``most``, once for all, where the system says so.
+    """
+    children: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                total += child.memory_info().rss
-    return total
+        children = psutil.Process(process.pid).children(recursive=True)
+    total = sum(_resident(child) for child in children)
+    return total if total <= most else sum(_share(child) for child in children)
+
+
+def _resident(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+def _share(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error, AttributeError):
+        return int(process.memory_full_info().pss)
+    return _resident(process)
 
 
 def born(pid: int) -> float:

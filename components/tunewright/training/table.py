@@ -1,12 +1,13 @@
 """Tables: features, target and classes of a CSV, TSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
 
-``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values stay missing, which XGBoost learns
-from.
+``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values, in text files "?" too, stay missing,
+which XGBoost learns from.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .data import sklearn_name
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST = float(np.finfo(np.float32).max)  #: that XGBoost takes; what is larger is missing
 MAX_CLASSES = 20  #: of numbers; a target with more distinct ones is a regression unless the study says otherwise
 SEPARATORS = {".csv": ",", ".tsv": "\t"}  #: between columns, by suffix
 FORMATS = ".csv, .tsv (.gz too), .parquet or .npz"
@@ -97,11 +99,18 @@ def read_frame(path: Path) -> pd.DataFrame:
     if separator is None and path.suffix.lower() != ".parquet":
         raise DataInvalid(f"data.source: must end in {FORMATS}, got {path.name}; convert it")
     try:
-        frame = pd.read_csv(path, sep=separator, low_memory=False) if separator else pd.read_parquet(path)
+        frame = (
+            pd.read_csv(path, sep=separator, low_memory=False, na_values=["?"]) if separator else pd.read_parquet(path)
+        )
     except (OSError, EOFError, zlib.error, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise DataInvalid(
             f"data.source: must be a readable {suffix[1:]} file, got {path} ({str(error)[:200]})"
         ) from error
+    if separator and len(frame) and frame.iloc[:, -1].isna().all() and _moved(frame, path, separator):
+        raise DataInvalid(
+            f"data.source: rows of {path.name} must have as many values as its first line has names, got {separator!r} at their ends; "
+            "take it away, or add a name to the first line"
+        )
     frame.columns = frame.columns.map(str)
     objects = {name: column for name, column in frame.items() if column.dtype == object}
     kinds = {name: pd.api.types.infer_dtype(column, skipna=True) for name, column in objects.items()}
@@ -114,6 +123,15 @@ def read_frame(path: Path) -> pd.DataFrame:
             f"data.source: columns of a {suffix} file must be separated by {separator!r}, got {other[0]!r} in {path.name}; convert it"
         )
     return frame
+
+
+def _moved(frame: pd.DataFrame, path: Path, separator: str) -> bool:
+    """Whether pandas took the first value of every row for its name, as R writes them, because there is one more than names."""
+    import pandas as pd
+
+    with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
+        first = pd.read_csv(path, sep=separator, usecols=[0], index_col=False, nrows=len(frame), na_values=["?"])
+    return not first.iloc[:, 0].equals(frame.iloc[:, 0])
 
 
 def load_arrays(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -149,17 +167,19 @@ def encode_target(
     missing = int(target.isna().sum())
     if missing:
         raise DataInvalid(
-            f"data.target: {target.name} must have a value in every row, got {missing} missing; drop those rows"
+            f"data.target: {target.name} must have a value in every row, got {missing} missing; drop those rows, or, where it is a class, "
+            "spell it otherwise (text files read NA, None, null, nan and ? as missing)"
         )
     if strange := odd(target):
         raise DataInvalid(f"data.target: {target.name} must hold numbers or text, got {strange}; choose another target")
     is_number = pd.api.types.is_numeric_dtype(target)
     if task == "regression" or (task == "auto" and is_number and target.nunique() > MAX_CLASSES):
         values = pd.to_numeric(target, errors="coerce").to_numpy(dtype=np.float64)
-        wrong = int((~np.isfinite(values)).sum())
+        wrong = int((~(np.abs(values) <= LARGEST)).sum())
         if wrong:
             raise DataInvalid(
-                f"data.target: {target.name} must be finite numbers for a regression, got {wrong} rows that are not"
+                f"data.target: {target.name} must be numbers of at most {LARGEST:.1e} for a regression, got {wrong} rows that are not; "
+                "drop them"
             )
         return values, None
     labels = sorted(target.unique().tolist(), key=lambda label: (isinstance(label, str), label))
@@ -172,7 +192,7 @@ def encode_target(
 
 
 def _prepare(features: pd.DataFrame) -> pd.DataFrame:
-    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; infinity is missing."""
+    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; what XGBoost has no room for is missing."""
     import pandas as pd
 
     wrong = [
@@ -180,14 +200,25 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
         for name, column in features.items()
         if (strange := odd(column))
     ]
+    named: dict[str, str] = {}
+    for name in map(str, features.columns):
+        other = named.setdefault(_feature_name(name), name)
+        if other != name:
+            wrong.append(
+                f"data.source: columns must differ in more than [, ], < and brackets, got {other!r} and {name!r}; rename one, or name it in data.drop"
+            )
     if wrong:
         raise DataInvalid(*wrong)
     columns = {}
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-            columns[name] = column.replace([np.inf, -np.inf], np.nan) if pd.api.types.is_float_dtype(column) else column
-        elif pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
-            columns[name] = column.astype("int64").where(column.notna()).astype("float64") / 1e9
+            columns[name] = column.where(column.abs() <= LARGEST) if pd.api.types.is_float_dtype(column) else column
+        elif pd.api.types.is_datetime64_any_dtype(
+            column
+        ):  # from the first: XGBoost's 32 bits tell no two minutes since 1970 apart
+            columns[name] = (column - column.min()).dt.total_seconds()
+        elif pd.api.types.is_timedelta64_dtype(column):
+            columns[name] = column.dt.total_seconds()
         elif column.isna().all():
             columns[name] = column.astype("float64")
         else:
