@@ -289,7 +289,7 @@ def sessions(
     else:
         place = _namespace(namespace, context)
         found = [argo.status(name, namespace=place)] if name else argo.sessions(namespace=place)
-    rows = [{key: value for key, value in asdict(state).items() if key != "size"} for state in found]
+    rows = [asdict(state) for state in found]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif rows:

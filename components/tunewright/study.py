@@ -220,7 +220,8 @@ class CommandTrial(_Template):
     """Text files that come with the study, by relative path; `{files}` is where they are."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS,
-    TUNEWRIGHT_STREAM and TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) are always set."""
+    TUNEWRIGHT_STREAM, TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) and TUNEWRIGHT_SEED (a whole number to seed the program
+    with: the same for every attempt, and for a trial that follows a curve up) are always set."""
     directory: str | None = None
     """Working directory, from the study file's folder, which is the default. On a cluster: of the container; default is its image's."""
     evaluate: Evaluator | None = None
@@ -297,7 +298,7 @@ class Study(Model):
         """The parameter that counts the steps of a learning curve: what a trial has after so many is what one with that value ends with."""
         trial = self.trial
         if isinstance(trial, CommandTrial):
-            return trial.steps
+            return trial.steps if trial.evaluate is None else None  # its stream is not what evaluate measures
         if not isinstance(trial, XGBoostTrial) or trial.early_stopping_rounds is not None:
             return None  # rounds that are cut off afterwards end elsewhere
         return "n_estimators" if isinstance(self.space.get("n_estimators"), IntParameter) else None

@@ -23,6 +23,11 @@ def parameters() -> dict[str, Any]:
     return chosen
 
 
+def seed() -> int:
+    """What to seed the program with: the same for every attempt of a trial, and for one that follows its learning curve up."""
+    return int(os.environ["TUNEWRIGHT_SEED"])
+
+
 def report(step: int, **metrics: float) -> None:
     """Add a line to the stream of metrics."""
     with Path(os.environ["TUNEWRIGHT_STREAM"]).open("a") as stream:

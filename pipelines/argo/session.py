@@ -45,7 +45,6 @@ class Progress:
     rounds: int  #: that have begun
     trials: int  #: whose pods have ended
     running: tuple[str, ...]  #: steps whose pods run now, e.g. train
-    size: int  #: bytes of the Workflow as JSON, which etcd limits to about 1.5 MB
 
     @property
     def over(self) -> bool:
@@ -143,7 +142,6 @@ def progress(document: dict[str, Any]) -> Progress:
         rounds=len(rounds),
         trials=sum((n["type"], n["templateName"], n["phase"]) == ("Retry", last, "Succeeded") for n in nodes),
         running=tuple(sorted(n["templateName"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Running")),
-        size=len(json.dumps(document, separators=(",", ":"))),
     )
 
 

@@ -78,6 +78,7 @@ def test_run_then_look_at_it_from_every_side(place: Path, capsys: pytest.Capture
     assert "toy" in say(capsys, "list")
 
     assert "wrote again.html" in say(capsys, "report", "toy", "-o", "again.html")
+    assert "found 001; name one of them" in say(capsys, "report", "toy", "--session", "other", code=2)
     assert "toy" in (place / "again.html").read_text()
 
 

@@ -390,3 +390,12 @@ def test_every_pod_that_reaches_the_store_can_trust_an_authority_of_the_installa
         assert mount in container["volumeMounts"]
         [told] = [entry for entry in container["env"] if entry["name"] == "AWS_CA_BUNDLE"]
         assert told["valueFrom"]["configMapKeyRef"]["optional"] is True
+
+
+def test_dollars_alone_are_escaped_too() -> None:
+    command = "  command: [sh, -c, 'echo $$ $(AWS_SECRET_ACCESS_KEY) > out']\n"
+    text = COMMAND[: COMMAND.index("  command")] + command
+    assert "{{" not in text
+    sent = literal(text, parse_study(text, "here"))
+    assert "$" not in sent
+    assert parse_study(sent, "sent") == parse_study(text, "here")

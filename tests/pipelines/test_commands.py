@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pipelines.argo.session import Progress
+from pipelines.kfp import session as kfp
 from ruamel.yaml import YAML
 from tests.steps.studies import shell_study
 
@@ -137,7 +139,6 @@ def test_status_asks_the_cluster_when_it_is_named(
             rounds=1,
             trials=2,
             running=(),
-            size=9,
         )
 
     monkeypatch.setattr(commands.argo, "status", status)
@@ -150,3 +151,22 @@ def test_without_kubectl_the_remedy_is_named(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert "kubectl must be on PATH" in said(capsys, "submit", study, code=2)
+
+
+def test_gpus_of_a_trial_are_compiled_into_the_pipeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    built_in = tmp_path / "x.yaml"
+    built_in.write_text(
+        "name: x\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
+        "trial: {kind: xgboost}\ndata: {source: 'sklearn:iris'}\n"
+    )
+    text = said(capsys, "compile", str(built_in), "--backend", "kfp", "--trial-gpus", "3")
+    assert "resourceCount: '3'" in text
+
+
+@pytest.mark.parametrize(("phase", "code"), [("SUCCEEDED", 0), ("FAILED", 1)])
+def test_waiting_for_a_run_tells_whether_it_failed(
+    study: str, phase: str, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kfp, "submit", lambda *_, **__: "run-1")
+    monkeypatch.setattr(kfp, "status", lambda *_, **__: SimpleNamespace(phase=phase))
+    assert phase in said(capsys, "submit", study, "--backend", "kfp", "--wait", code=code)

@@ -116,8 +116,20 @@ def test_attempts_that_were_repeated_and_trials_that_were_stopped_have_accounts_
 
 def test_a_session_that_found_nothing_better_has_no_gain() -> None:
     made = histories.history(rounds=12, sessions=3)
-    facts = gather(made)
-    before = max(value for trial, value in _values(made) if trial not in {t.id for t in facts.trials[-16:]})
-    assert facts.best_before == before
+    worse = [
+        replace(each, results=[result and result.model_copy(update={"objective": 0.1}) for result in each.results])
+        for each in made.rounds[8:]
+    ]
+    facts = gather(replace(made, rounds=[*made.rounds[:8], *worse]))
+    assert facts.best_before == max(value for _, value in _values(replace(made, rounds=made.rounds[:8])))
     assert facts.session_gain is not None
-    assert facts.session_gain.better_by == max((facts.best.objective or 0.0) - before if facts.best else 0.0, 0.0)
+    assert facts.session_gain.better_by == 0
+
+
+def test_a_trial_ended_at_the_same_time_whichever_session_looks() -> None:
+    made = histories.history(rounds=6, sessions=2)
+    first, second = made.rounds[0].plan.session, made.rounds[-1].plan.session
+    began = {first: histories.BEGIN, second: histories.BEGIN + 86400}
+    earlier = made.session.model_copy(update={"id": first, "first_round": 0, "started": began[first]})
+    from_second, from_first = (number(replace(made, began=began, session=seen)) for seen in (made.session, earlier))
+    assert [trial.elapsed for trial in from_second] == [trial.elapsed for trial in from_first]

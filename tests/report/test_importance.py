@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tunewright.report.importance import rank
+from tunewright.report.rows import tick_rows
 from tunewright.report.trials import Trial
-from tunewright.space import CategoricalParameter, Configuration, FloatParameter, Space
+from tunewright.space import CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
 from tunewright.study import Objective
 from tunewright.trial import Result, Status
 
@@ -121,3 +123,36 @@ def test_a_rarely_active_parameter_is_left_out() -> None:
 
 def test_the_same_trials_give_the_same_numbers() -> None:
     assert rank(SPACE, trials(SPACE, bowl, 40), MAXIMIZE) == rank(SPACE, trials(SPACE, bowl, 40), MAXIMIZE)
+
+
+def test_few_whole_numbers_on_a_log_scale_are_told_apart() -> None:
+    layers = IntParameter(type="int", low=1, high=3, scale="log")
+    space = Space({"layers": layers, "lr": FloatParameter(type="float", low=0, high=1)})
+    value = {1: 0.5, 2: 0.0, 3: 1.0}
+    found = rank(space, trials(space, lambda c: value[int(c["layers"])] + 0.3 * float(c["lr"]), 200), MAXIMIZE)
+    assert (found.importances[0].parameter, found.explained > 0.9) == ("layers", True)
+    ticks = [row for row in tick_rows(space, ["layers"], [], MAXIMIZE) if row["axis"] == 0]
+    assert [row["label"] for row in ticks] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_interval_passes_the_whole(seed: int) -> None:
+    made = trials(SPACE, lambda c: -((float(c["a"]) - 0.6) ** 2), 30, seed=seed)
+    assert max(row.high for row in rank(SPACE, made, MAXIMIZE).importances) <= 1
+
+
+def test_what_makes_trials_fail_is_found_where_all_others_end_alike() -> None:
+    found = rank(SPACE, trials(SPACE, lambda c: None if float(c["c"]) > 0.5 else 1.0, 80), MAXIMIZE)
+    assert found.importances[0].parameter == "c"
+
+
+def test_a_trial_that_the_platform_lost_says_nothing() -> None:
+    made = trials(SPACE, lambda c: None if float(c["c"]) > 0.5 else float(c["a"]), 60)
+    lost = [
+        replace(each, result=each.result.model_copy(update={"status": Status.LOST}))
+        if each.result and each.objective is None
+        else each
+        for each in made
+    ]
+    known = [each for each in made if each.objective is not None]
+    assert rank(SPACE, lost, MAXIMIZE).importances == rank(SPACE, known, MAXIMIZE).importances

@@ -38,6 +38,14 @@ def column(html: str, name: str) -> list[Any]:
     return values if texts is None else [None if value is None else texts[value] for value in values]
 
 
+def test_metrics_that_are_not_shown_are_counted() -> None:
+    made = histories.history(rounds=1, size=1)
+    [result] = (result for result in made.rounds[0].results if result)
+    many = result.model_copy(update={"metrics": {f"m{n:02d}": 0.5 for n in range(30)}})
+    html = render(replace(made, rounds=[replace(made.rounds[0], results=[many])]), None, generated=histories.BEGIN)
+    assert "and 18 more in its result" in data(html)["details"]["1"]["facts"]
+
+
 def test_the_values_in_the_page_are_those_of_the_results() -> None:
     made = histories.history(rounds=10)
     html = render(made, None, generated=histories.BEGIN)
@@ -91,7 +99,7 @@ def test_the_best_configuration_can_be_copied_with_all_its_digits() -> None:
         ({"rounds": 1, "finished": None, "statuses": [None] * 4}, "4 trials planned; none has ended yet."),
         ({"rounds": 2, "statuses": [Status.FAILED] * 4}, "No trial is complete: 8 failed."),
         ({"rounds": 1, "size": 1}, "in trial 1: the default configuration; no other trial is complete yet."),
-        ({"rounds": 2, "size": 2}, "Too few trials: at least 10 with a value"),
+        ({"rounds": 2, "size": 2}, "Nothing to tell yet: at least 10 trials with a value"),
         ({"champion": True}, "Champion: trial "),
         ({"sessions": 3}, "of 48 in 3 sessions"),
     ],

@@ -10,7 +10,8 @@ import pytest
 from tests.steps.studies import SCORE, shell_study
 from tests.steps.test_steps import opened, run_round
 
-from tunewright.errors import DataInvalid, StudyChanged
+from tunewright.errors import DataInvalid, InputError, StudyChanged
+from tunewright.steps.open import open_session
 from tunewright.study import Study
 
 X = {"type": "float", "low": 0.0, "high": 1.0}
@@ -104,3 +105,16 @@ def test_a_study_whose_data_cannot_be_split_takes_no_name(tmp_path: Path) -> Non
     with pytest.raises(DataInvalid, match="every class needs at least 2 rows"):
         opened(str(tmp_path / "store"), study)
     assert not (tmp_path / "store").exists()
+
+
+def test_data_that_were_moved_while_a_session_is_open_are_named_with_both_places(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    (old / "t.csv").write_text("a,y\n1,0\n")
+    study = shell_study(data={"source": "t.csv"})
+    store = str(tmp_path / "store")
+    open_session(store, study, "one", base=old, now=1.0)
+    old.rename(new)
+    with pytest.raises(InputError, match=f"data at {old}/t.csv, which is gone; it is at {new}/t.csv now: move it back"):
+        open_session(store, study, "one", base=new, now=2.0)
+    assert open_session(store, study, "two", base=new, now=3.0).session == "two"

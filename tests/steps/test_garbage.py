@@ -13,7 +13,7 @@ from tests.steps.test_steps import opened
 from tunewright.steps.garbage import garbage
 from tunewright.steps.ledger import Ledger
 from tunewright.store import layout
-from tunewright.trial import SealedRound, Status
+from tunewright.trial import Champion, PolicyRecord, SealedRound, Status
 
 A, B, C = ("a" * 16, "b" * 16, "c" * 16)
 
@@ -53,3 +53,17 @@ def test_the_best_whose_models_stay_are_trained_to_the_end(tmp_path: Path) -> No
     assert gone(ledger, "model", keep_models=1) == [B, C]
     assert gone(ledger, "model", keep_models=2) == [B]
     assert gone(ledger, "model") == []
+
+
+def test_the_champions_model_and_the_weights_of_the_open_round_stay(tmp_path: Path) -> None:
+    ended = [(slot(id_, 0.1), result(id_, 0, Status.COMPLETE, [(1, value)])) for id_, value in ((A, 0.5), (B, 0.9))]
+    ledger = past(tmp_path, sealed(0, *ended))
+    champion = Champion(
+        trial=A, session="one", round=0, configuration={"x": 0.1}, objective=0.5, model={}, generation=0
+    )
+    layout.create(ledger.store, champion, layout.CHAMPION)
+    assert gone(ledger, "model", keep_models=0) == [B]
+    digest = layout.put_blob(ledger.store, b"policy of the open round")
+    record = PolicyRecord(round=1, blob=digest, real_updates=0, predicted_updates=0, kl=[], horizon="")
+    layout.create(ledger.store, record, layout.policy(1))
+    assert not [item for item in garbage(ledger, now=time.time() + 1e5) if item.key == layout.blob(digest)]

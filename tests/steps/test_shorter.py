@@ -117,6 +117,32 @@ def test_a_command_that_does_not_say_so_is_not_read_that_way(tmp_path: Path) -> 
     assert "curve" not in [ledger.slot(1, slot).origin for slot in range(2)]
 
 
+def test_a_stream_is_not_compared_with_what_another_program_measured(tmp_path: Path) -> None:
+    made = command_study(tmp_path).model_dump(mode="json", exclude_unset=True)
+    made["trial"]["evaluate"] = {"command": ["sh", "-c", "echo '{{\"score\": 0.1}}' > $TUNEWRIGHT_METRICS"]}
+    study = study_from(made)
+    ledger = opened(tmp_path, study, {"width": 0.5, "steps": 12}, {"width": 0.25, "steps": 20})
+    assert [result.objective for result in ledger.ended(0)] == [0.1, 0.1]
+    propose(ledger, "one")
+    assert "curve" not in [ledger.slot(1, slot).origin for slot in range(2)]
+
+
+def test_one_trial_at_a_time_is_not_all_curves(tmp_path: Path) -> None:
+    made = command_study(tmp_path).model_dump(mode="json", exclude_unset=True)
+    study = study_from({**made, "budget": {"trials": 20, "parallel_trials": 1}})
+    path = tmp_path / "train.py"
+    path.write_text(path.read_text().replace("width - abs(step - 6) / 10", "width - abs(step - 6) / 10 - steps"))
+    ledger = opened(tmp_path, study, {"width": 0.5, "steps": 12})
+    origins = []
+    for round_ in (1, 2, 3):
+        propose(ledger, "one")
+        origins.append(ledger.slot(round_, 0).origin)
+        run_slot(ledger, round_, 0)
+        learn(ledger, round_)
+    assert origins[0] == "curve"
+    assert origins[1] != "curve"
+
+
 @pytest.mark.parametrize(
     ("steps", "words"),
     [

@@ -451,7 +451,12 @@ def test_a_store_without_atomic_writes_is_refused_unless_there_is_one_writer(
     monkeypatch.setattr(DirectoryStore, "create", careless)
     with pytest.raises(StoreRefused, match="--single-writer"):
         opened(str(tmp_path / "a"), shell_study())
-    open_session(str(tmp_path / "b"), shell_study(), "one", base=Path.cwd(), now=NOW, single_writer=True)
+    for session in ("one", "two"):
+        open_session(str(tmp_path / "b"), shell_study(), session, base=Path.cwd(), now=NOW, single_writer=True)
+    open_session(str(tmp_path / "b"), shell_study(), "two", base=Path.cwd(), now=NOW)  # goes on with what it promised
+    with pytest.raises(StoreRefused, match="--single-writer"):
+        open_session(str(tmp_path / "b"), shell_study(), "three", base=Path.cwd(), now=NOW)
+    assert Ledger.at(f"{tmp_path}/b/{shell_study().name}").head()[0].session == "two"
 
 
 def test_a_result_of_a_newer_release_is_refused_by_name_and_kept(place: str) -> None:

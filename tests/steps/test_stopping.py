@@ -31,6 +31,7 @@ from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.store.opening import open_store, study_store
 from tunewright.study import Study
+from tunewright.study_file import study_from
 from tunewright.termination import Terminated
 from tunewright.training import local
 from tunewright.training.local import LocalRunner
@@ -78,11 +79,12 @@ def opened(tmp_path: Path, study: Study, xs: list[float]) -> Ledger:
 
 
 def begun(tmp_path: Path, study: Study, configurations: Sequence[Configuration]) -> Ledger:
-    """A session whose first round tries these configurations."""
+    """A session whose first round tries these configurations; not planned yet without any."""
     store = str(tmp_path / "store")
     open_session(store, study, "one", base=Path.cwd(), now=time.time())
     ledger = Ledger(study_store(open_store(store), study.name))
-    planned(ledger, 0, [Slot(trial="", configuration=each, origin="initial") for each in configurations])
+    if configurations:
+        planned(ledger, 0, [Slot(trial="", configuration=each, origin="initial") for each in configurations])
     return ledger
 
 
@@ -318,3 +320,26 @@ def test_a_whole_session_stops_trials_and_ends_with_exact_counts(tmp_path: Path)
     assert len(statuses) == 8
     assert set(statuses) == {Status.STOPPED, Status.COMPLETE}
     assert found.objective == max(result.objective or 0.0 for result in found.trials if result.status == "COMPLETE")
+
+
+def test_what_a_learning_curve_has_shown_is_not_stopped_on_its_way(tmp_path: Path) -> None:
+    ledger = begun(tmp_path, slow_study(tmp_path), [])
+    slots = [
+        Slot(trial="", configuration={"x": 0.9}, origin="initial"),
+        Slot(trial="", configuration={"x": 0.2}, origin="curve"),
+    ]
+    planned(ledger, 0, slots)
+    assert [run_slot(ledger, 0, slot).status for slot in range(2)] == [Status.COMPLETE, Status.COMPLETE]
+
+
+@pytest.mark.parametrize("rule", ["median", "asha"])
+def test_what_scores_a_trial_afterwards_is_not_compared_with_streams(tmp_path: Path, rule: str) -> None:
+    program = "import json, os; json.dump({'score': 9.0}, open(os.environ['TUNEWRIGHT_METRICS'], 'w'))"
+    path = tmp_path / "score.py"
+    path.write_text(program)
+    stopping = {"rule": "median", "min_trials": 2} if rule == "median" else ASHA
+    made = slow_study(tmp_path, pause=0.0, stopping=stopping).model_dump(mode="json", exclude_unset=True)
+    made["trial"]["evaluate"] = {"command": [sys.executable, "-S", str(path)]}
+    ledger = opened(tmp_path, study_from(made), [0.2, 0.3, 0.9])
+    results = [run_slot(ledger, 0, slot) for slot in range(3)]
+    assert [(result.status, result.objective) for result in results] == [(Status.COMPLETE, 9.0)] * 3, results[-1].reason

@@ -62,3 +62,10 @@ def test_nobody_is_stopped_before_enough_trials_are_complete() -> None:
 def test_a_belief_without_doubt_is_for_or_against() -> None:
     assert Forecast(mean=1.0, std=0.0).chance(0.9) == 1.0
     assert Forecast(mean=1.0, std=0.1).chance(1.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("end", [-10.0, -1000.0, -3e38])
+def test_trials_that_have_diverged_do_not_keep_all_others_alive(end: float) -> None:
+    rng = np.random.default_rng(2)
+    peers = [*past(12, rng), complete("diverged", straight(end / 30, 30))]
+    assert verdict(RULE, saturating(0.4, 0.2, 8, rng), 0, peers) is not None

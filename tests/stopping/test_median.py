@@ -28,3 +28,7 @@ def test_the_rule_is_asked_once_a_step() -> None:
 
 def test_it_promotes_nobody() -> None:
     assert promotions(RULE, PEERS) == []
+
+
+def test_the_best_value_so_far_counts_not_the_last() -> None:
+    assert verdict(RULE, [(1, 0.2), (2, 0.9), (3, 0.9), (4, 0.1)], 0, PEERS) is None

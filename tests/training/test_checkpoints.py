@@ -236,3 +236,17 @@ def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:
     assert found is not None
     assert restore(s3_store, TRIAL, 1, tmp_path / "new")
     assert (tmp_path / "new" / "a").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("damaged", [b"{", b'{"kind": "checkpoint", "schema_version": 99}'])
+def test_a_checkpoint_that_cannot_be_read_costs_only_itself(tmp_path: Path, damaged: bytes) -> None:
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    tmp_path.joinpath("model").write_bytes(b"one")
+    for _ in range(2):
+        keeper.look(ended=False)
+    whole = latest(store, TRIAL)
+    assert whole is not None
+    begun(store, 2)
+    store.put(layout.attempt(TRIAL, 2, "checkpoint.json"), damaged)
+    assert latest(store, TRIAL) == whole

@@ -102,8 +102,19 @@ def test_the_first_line_names_the_schema_for_editors(tmp_path: Path) -> None:
     assert json.loads(Path(path).read_text())["title"] == "Tunewright study"
 
 
+@pytest.mark.parametrize("name", ["Unnamed: 0", "PassengerId"])
+def test_the_numbers_of_the_rows_are_no_feature(tmp_path: Path, name: str) -> None:
+    """Of a table that is sorted by its target they tell it."""
+    frame = pd.DataFrame(
+        {name: range(100), "a": np.linspace(0, 1, 100), "b": [*range(99), 200], "y": [0] * 50 + [1] * 50}
+    )
+    data = draft(frame, tmp_path).data
+    assert data is not None
+    assert data.drop == [name]
+
+
 def test_a_rare_class_is_not_judged_by_accuracy(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": range(100), "y": [1] * 6 + [0] * 94})
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 100), "y": [1] * 6 + [0] * 94})
     assert draft(frame, tmp_path).objective.metric == "roc_auc"
 
 

@@ -544,3 +544,15 @@ def test_a_store_is_one_place_however_many_slashes_it_is_written_with():
     spelled = [replace(SITE, address=address).study for address in ("s3://b/p/x", "s3://b/p//x", "s3://b//p/x/")]
     assert len(set(spelled)) == 1
     assert replace(SITE, address="s3://b/p/y").study != spelled[0]
+
+
+def test_time_in_a_queue_does_not_count(cluster: FakeCluster, store: Refusing, tmp_path: Path) -> None:
+    made, until = Pods(store, 3), time.monotonic() + 1.5
+
+    def pods() -> list[dict[str, Any]]:
+        jobs = [found for path, found in cluster.api.objects.items() if "/jobs/" in path]
+        jobs[-1]["spec"]["suspend"] = time.monotonic() < until
+        return [] if jobs[-1]["spec"]["suspend"] else made()
+
+    cluster.api.pods = pods
+    assert run(cluster, tmp_path, job={"start": "1s"}).state == "TRAINED"

@@ -10,6 +10,8 @@ import pytest
 from tests.training.trials import run, script, shell, study
 
 from tunewright.errors import InputError
+from tunewright.study import CommandTrial
+from tunewright.training.command import variables
 from tunewright.training.processes import container_memory
 from tunewright.training.reported import read_metrics
 
@@ -190,3 +192,8 @@ def test_a_containers_limit_leaves_room_for_the_step(tmp_path: Path) -> None:
     assert container_memory(file) is None
     file.write_text(f"{2**30}\n")
     assert container_memory(file) == 2**30 - 256 * 2**20
+
+
+def test_what_a_program_is_given_is_documented_where_it_is_configured() -> None:
+    described = CommandTrial.model_fields["environment"].description or ""
+    assert not [name for name in variables(Path("/t"), 1) if name not in described]

@@ -15,7 +15,7 @@ import pytest
 from tests.training.trials import TRIAL, job, marked, run, script, shell, study
 
 from tunewright.errors import AttemptLost
-from tunewright.training import local
+from tunewright.training import local, processes
 from tunewright.training.local import LocalRunner, reap
 from tunewright.training.processes import MARKER
 from tunewright.training.runner import StopTrial
@@ -263,3 +263,12 @@ def test_the_same_trial_of_another_launcher_on_this_host_is_left_alone(tmp_path:
     launcher.kill()
     launcher.wait()
     assert gone(word)
+
+
+def test_a_containers_memory_is_a_trials_limit_where_the_study_sets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "container_memory", lambda: 100_000_000)
+    finished = run(script("x = bytearray(300_000_000)\nimport time; time.sleep(60)"), tmp_path / "job")
+    assert finished.state == "FAILED"
+    assert finished.reason.endswith("give the container of a trial more")

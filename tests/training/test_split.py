@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from tunewright.errors import DataInvalid
 from tunewright.study import Data, HoldOut
@@ -49,3 +49,9 @@ def test_a_hold_out_smaller_than_the_number_of_classes_is_refused() -> None:
 def test_too_few_rows_for_the_folds_are_refused() -> None:
     with pytest.raises(DataInvalid, match="needs at least 5 rows, got 3"):
         parts(Data(source="sklearn:iris", validation=Folds(folds=5)), np.arange(3.0), stratified=False)
+
+
+def test_a_hold_out_is_drawn_by_the_datas_own_seed() -> None:
+    (part,) = parts(Data(source="sklearn:iris", validation=HoldOut(holdout=0.3), split_seed=7), TARGET, stratified=True)
+    _, score = train_test_split(np.arange(60), test_size=0.3, random_state=7, stratify=TARGET)
+    assert part.score.tolist() == sorted(score)

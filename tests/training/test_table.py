@@ -93,7 +93,7 @@ def test_values_of_which_a_model_can_make_nothing_are_refused_by_column(
     tmp_path: Path, value: object, told: str
 ) -> None:
     path = tmp_path / "t.parquet"
-    pd.DataFrame({"a": range(40), "e": [value] * 40, "y": [0, 1] * 20}).to_parquet(path)
+    pd.DataFrame({"a": np.linspace(0, 1, 40), "e": [value] * 40, "y": [0, 1] * 20}).to_parquet(path)
     with pytest.raises(
         DataInvalid, match=f"column e must hold numbers, text or dates, got {told}; name it in data.drop"
     ):
@@ -145,6 +145,8 @@ def test_names_of_rows_that_r_writes_are_no_column(tmp_path: Path) -> None:
 def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
     loaded = table(pd.DataFrame({"size [cm]": [1, 2], "a<b": [1, 2], "y": [0, 1]}), tmp_path)
     assert list(loaded.features) == ["size (cm)", "a(b"]
+    alike = table(pd.DataFrame({"a[": [1, 2], "a(": [3, 4], "a<": [5, 6], "y": [0, 1]}), tmp_path).features
+    assert alike.to_dict("list") == {"a(": [1, 2], "a(_2": [3, 4], "a(_3": [5, 6]}
 
 
 @pytest.mark.parametrize(
@@ -178,11 +180,6 @@ def test_column_names_that_xgboost_refuses_are_changed(tmp_path: Path) -> None:
             {"task": "regression"},
             "y must be numbers of at most 3.4e+38 for a regression, got 1",
         ),
-        (
-            {"x[m]": [1, 2], "x(m]": [1, 2], "y": [0, 1]},
-            {},
-            "columns must differ in more than [, ], < and brackets",
-        ),
         ({"y": [0, 1]}, {}, "needs rows and columns to learn from, got a table of shape"),
         ({"a": [], "y": []}, {}, "needs rows and columns to learn from, got a table of shape"),
     ],
@@ -199,7 +196,7 @@ def test_a_table_that_cannot_be_trained_on_is_refused(
     ("name", "content", "message"),
     [
         ("t.csv", b"", "must be a readable csv file"),
-        ("t.csv", b"\xff\xfe\x00\x01,\n", "must be a readable csv file"),
+        ("t.csv", b"\xff\xfe\x00\x01,\n", "must be UTF-8, got byte 0xff in t.csv; save it as UTF-8"),
         ("t.csv.gz", b"not compressed", "must be a readable csv file"),
         ("t.csv", b"a;y\n1;2\n", "columns of a .csv file must be separated by ',', got ';' in t.csv; convert it"),
         ("t.TSV", b"a,y\n1,2\n", "columns of a .tsv file must be separated by '\\t', got ',' in t.TSV; convert it"),
@@ -213,6 +210,7 @@ def test_a_table_that_cannot_be_trained_on_is_refused(
             b"a,y\n1,None\n2,Apnea\n",
             "got 1 missing; drop those rows, or, where it is a class, spell it otherwise",
         ),
+        ("t.csv", "ort,y\nKöln,1\n".encode("latin-1"), "must be UTF-8, got byte 0xf6 in t.csv; save it as UTF-8"),
         ("t.parquet", b"PAR1 but not really", "must be a readable parquet file"),
         ("t.npz", b"not a zip", "must be a readable .npz file of plain arrays"),
         ("t.xlsx", b"", "must end in .csv, .tsv (.gz too), .parquet or .npz, got t.xlsx; convert it"),

@@ -31,7 +31,7 @@ class StudyResult:
     Attributes:
         best: configuration of the best trial, None when no trial completed.
         objective: its metric.
-        default_objective: metric of the study's defaults, None unless they were the first trial and completed.
+        default_objective: what the study's defaults reached in the first trial of them that completed; None when none has.
         trials: every terminal result, in the order of rounds and slots.
     """
 

@@ -87,7 +87,9 @@ def _shown(pictures: Sequence[Picture], tables: Tables) -> Figure:
     charts = [picture.chart.properties(title=picture.title) for picture in pictures]
     if not charts:
         charts = [
-            alt.Chart(alt.InlineData(values=[{}])).mark_text(text="Too few trials to draw this yet.", fontSize=13)
+            alt.Chart(alt.InlineData(values=[{}])).mark_text(
+                text="Nothing to draw here: too few trials, or none that has this.", fontSize=13
+            )
         ]
     whole = charts[0] if len(charts) == 1 else alt.vconcat(*charts)
     datasets = {name: tables.data[name] for picture in pictures for name in picture.data}

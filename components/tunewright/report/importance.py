@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..space import Parameter, Space
+from ..space import IntParameter, Parameter, Space
 from ..study import Objective
 from ..trial import Status
 from .trials import Trial
@@ -73,7 +73,7 @@ def rank(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: i
     rewards = [(trial, _reward(trial, objective)) for trial in trials]
     known = [(trial, reward) for trial, reward in rewards if reward is not None][-MOST_TRIALS:]
     values = np.array([reward for _, reward in known])
-    if np.isfinite(values).sum() < LEAST_TRIALS or len(np.unique(values)) < 3:
+    if np.isfinite(values).sum() < LEAST_TRIALS or len(np.unique(values)) < 2:
         return Ranking()
     rng = np.random.default_rng(seed)
     units = np.array([space.encode(trial.configuration) for trial, _ in known])
@@ -88,6 +88,8 @@ def rank(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: i
     count = int(np.clip(BUDGET / (len(y) * design.x.shape[1] ** 2), 10, RESAMPLES))
     drawn = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), size=count).astype(np.float64)
     resampled = np.hstack([_effects(design, _solve(design.x, y[:, None], w, strength)) for w in drawn])
+    whole = resampled.sum(axis=0)
+    resampled *= total / np.where(whole > 0, whole, total)
     shuffled = rng.permuted(np.tile(residuals, (RESAMPLES, 1)), axis=1).T
     noise = _effects(design, _solve(design.x, shuffled, np.ones(len(y)), strength))
     found = [
@@ -135,7 +137,10 @@ def _design(space: Space, units: Floats, often: list[int], rng: np.random.Genera
 
 def _by_category(parameter: Parameter) -> bool:
     count = parameter.cardinality
-    return count is not None and (not parameter.ordered or count <= WAVES)
+    even = not (
+        isinstance(parameter, IntParameter) and parameter.scale == "log"
+    )  # the bins of one value each are equally wide
+    return count is not None and (not parameter.ordered or (even and count <= WAVES))
 
 
 def _features(parameter: Parameter, u: Floats) -> Floats:

@@ -30,6 +30,7 @@ from .tables import Tables, build
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_DETAIL = 4000  #: characters of one log tail
+MOST_METRICS = 12  #: of one trial
 MOST_BYTES = 3_000_000
 DETAIL_BUDGET = 500_000  #: characters of all log tails and reasons
 VEGA_LITE = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])  #: the release that Altair writes
@@ -165,7 +166,9 @@ def _details(tables: Tables, budget: int) -> dict[str, Row]:
         result = trial.result
         if result is None:
             continue
-        facts = [f"{name} {words.metric(value)}" for name, value in sorted(result.metrics.items())[:12]]
+        facts = [f"{name} {words.metric(value)}" for name, value in sorted(result.metrics.items())[:MOST_METRICS]]
+        more = len(result.metrics) - MOST_METRICS
+        facts += [f"and {more} more in its result"] if more > 0 else []
         facts.append(f"ended {words.moment(result.ended)}")
         facts += [f"attempt {result.attempt}"] if result.attempt > 1 else []
         log = words.plain_text(result.log_tail)

@@ -196,7 +196,7 @@ def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], object
     for position, name in enumerate(axes):
         parameter = space.parameters[name]
         count = parameter.cardinality
-        heights = [(i + 0.5) / count for i in range(count)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
+        heights = [i / 200 for i in range(201)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
         values = dict.fromkeys(parameter.value(u) for u in heights)
         for value in values:
             text = f"{value:.3g}" if isinstance(value, float) else shorten(label(value), 12)

@@ -93,7 +93,7 @@ def _importance(tables: Tables) -> Section:
         notes.append(f"The 20 most important of {len(ranked)} are drawn.")
     return Section(
         id="importance", title="Importance", lead=method if ranked else "", notes=notes,
-        empty="" if ranked else f"Too few trials: at least {LEAST_TRIALS} with a value, and some that differ, are needed.",
+        empty="" if ranked else f"Nothing to tell yet: at least {LEAST_TRIALS} trials with a value, and outcomes that differ, are needed.",
     )  # fmt: skip
 
 

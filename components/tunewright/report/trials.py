@@ -82,7 +82,7 @@ def number(history: StudyHistory) -> list[Trial]:
 
 
 def _elapsed(planned: list[Trial], history: StudyHistory) -> dict[str, float]:
-    """Seconds of running until each trial ended, by trial id; trials without times (LOST) are absent."""
+    """Seconds of running until each trial ended, by trial id, whichever session looks; trials without times are absent."""
     began = {**history.began, history.session.id: history.session.started}
     groups: dict[str, list[Result]] = {}
     for trial in planned:
@@ -92,8 +92,8 @@ def _elapsed(planned: list[Trial], history: StudyHistory) -> dict[str, float]:
     offset = 0.0
     for session, results in sorted(groups.items(), key=lambda group: min(result.ended for result in group[1])):
         starts = [max(result.started, began.get(session, 0.0)) for result in results if result.started > 0]
-        if session == history.session.id:
-            starts.append(history.session.started)
+        if session in began:
+            starts.append(began[session])
         if not starts:
             continue
         first = min(starts)

@@ -45,13 +45,19 @@ class Ledger:
         """A session. Raises InputError when there is none."""
         record = layout.find(self.store, SessionRecord, layout.session(id_))
         if record is None:
+            known = ", ".join(sorted(record.id for record in self.sessions())) or "none"
             raise InputError(
-                f"session {id_!r} must have been opened in {self.store.address}, found none; run the open step first"
+                f"session {id_!r} must have been opened in {self.store.address}, found {known}; name one of them, or run the step open first"
             )
         found = self.find_head()
         if found is not None and found[0].session == id_:  # rounds may have passed between the record and the claim
             return record.model_copy(update={"first_round": found[0].first_round})
         return record
+
+    def sessions(self) -> list[SessionRecord]:
+        """All sessions that were opened, in no order."""
+        keys = [entry.key for entry in self.store.list("sessions/") if entry.key.endswith("/session.json")]
+        return [record for record in layout.find_all(self.store, SessionRecord, keys) if record is not None]
 
     def study(self, session: SessionRecord) -> Study:
         """The study with its data and its Jobs' settings as this session has them."""

@@ -64,11 +64,12 @@ def open_session(
         session: id of the session.
         base: directory that relative paths of the study's data start from.
         now: UTC seconds since the epoch.
-        single_writer: promise that nothing else writes, so that a store without atomic writes will do.
+        single_writer: promise that nothing else writes in this session, so that a store without atomic writes will do.
 
     Raises:
         StudyChanged: the name is taken by another study.
         SessionFenced: a newer session has claimed the study.
+        InputError: an open session's data was moved.
         DataInvalid: the data cannot be found or is not what its digest says.
         StoreRefused: the store is not atomic, not writable or not there.
     """
@@ -77,15 +78,30 @@ def open_session(
     place = open_store(store)
     ledger = Ledger(study_store(place, study.name))
     study = _with_identity(study, base)
-    _create_study(ledger, study, now, single_writer=single_writer)
+    found = ledger.find_head()
+    new = found is None or found[0].session != session
+    _create_study(ledger, study, now, probe=new and not single_writer)
     wanted = _session(ledger, study, session, now)
     head = _claim(ledger, wanted)
-    if ignored := session_changes(layout.read(ledger.store, SessionRecord, layout.session(session)), wanted):
+    kept = layout.read(ledger.store, SessionRecord, layout.session(session))
+    if head.finished is None:
+        _check_place(kept, wanted)
+    if ignored := session_changes(kept, wanted):
         LOG.warning(
             "session %r keeps the settings that it was opened with, but %s; begin a new one for these (`--session new`)",
             session, "; ".join(ignored),
         )  # fmt: skip
     return head
+
+
+def _check_place(kept: SessionRecord, wanted: SessionRecord) -> None:
+    """Raises InputError where a session would look for its data at a path of this machine that is gone."""
+    old, new = kept.source, wanted.source
+    if old and new and old != new and Path(new).is_file() and Path(old).is_absolute() and not Path(old).exists():
+        raise InputError(
+            f"session {kept.id!r} must find its data at {old}, which is gone; it is at {new} now: move it back, or begin a new session, which "
+            "goes on with all that was learnt (`--session new`)"
+        )
 
 
 def _with_identity(study: Study, base: Path) -> Study:
@@ -96,12 +112,13 @@ def _with_identity(study: Study, base: Path) -> Study:
     return study.model_copy(update={"data": identify(study.data, base)})
 
 
-def _create_study(ledger: Ledger, study: Study, now: float, *, single_writer: bool) -> None:
+def _create_study(ledger: Ledger, study: Study, now: float, *, probe: bool) -> None:
     stored = layout.find(ledger.store, StudyRecord, layout.STUDY)
     if stored is None:
         check_data(study)
-        if not single_writer:
-            require_atomic(ledger.store)
+    if probe:
+        require_atomic(ledger.store)
+    if stored is None:
         stored, _ = layout.create(
             ledger.store, StudyRecord(digest=study.digest(), study=study, created=now), layout.STUDY
         )

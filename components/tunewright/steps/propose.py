@@ -77,8 +77,13 @@ def _promoted(study: Study, session: SessionRecord, sealed: list[SealedRound], m
 
 
 def _shown(study: Study, session: SessionRecord, sealed: list[SealedRound]) -> list[Slot]:
-    """What a learning curve speaks for: at most one, so that the search goes on beside it. One that the platform lost may come again."""
+    """What a learning curve speaks for: at most one, and in rounds of one trial not twice running, so that the search goes on beside it.
+
+    One that the platform lost may come again.
+    """
     if study.counted is None or not session.agent.curves:
+        return []
+    if session.budget.parallel_trials == 1 and sealed and sealed[-1].slots[-1].origin == "curve":
         return []
     tried = [
         Tried(trial=slot.trial, configuration=slot.configuration, curve=past.curve, final=past.final)

@@ -27,7 +27,6 @@ from ..trial import (
     PolicyRecord,
     Result,
     SealedRound,
-    SessionRecord,
     Slot,
     SurrogateRecord,
 )
@@ -100,14 +99,8 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
         rounds=rounds,
         taken_over=first != seen.id and ledger.session(first).epoch < seen.epoch,
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
-        began=_began(ledger),
+        began={session.id: session.started for session in ledger.sessions()},
     )
-
-
-def _began(ledger: Ledger) -> dict[str, float]:
-    keys = [entry.key for entry in ledger.store.list("sessions/") if entry.key.endswith("/session.json")]
-    found = layout.find_all(ledger.store, SessionRecord, keys)
-    return {session.id: session.started for session in found if session is not None}
 
 
 def _running(ledger: Ledger, plan: Plan, results: Sequence[Result | None]) -> dict[str, list[tuple[int, float]]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..early import NoStopping
 from ..errors import AttemptLost, InputError, NotFound, SessionFenced
 from ..store import layout
 from ..store.port import Store
@@ -103,7 +104,8 @@ def _attempt(
         )
         found = _checkpoint(ledger.store, place)
         since = _resume(ledger.store, place, job, found, here=runner.here)
-        rule = Rule(session.stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
+        stopping = NoStopping() if place.origin == "curve" else session.stopping  # a curve has shown what it ends with
+        rule = Rule(stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(replace(job, resumes=found), watch.beat)
         ended = clock()

@@ -27,9 +27,10 @@ class Peer:
         return self.curve[-1][0] if self.curve else 0
 
     def at(self, step: int) -> float | None:
-        """Its reward at a step; None when it has not come so far. A complete trial stands with its end after its last step."""
+        """Its reward at a step; None when it has not come so far. A complete trial stands with the end of its curve after its last step,
+        because what scored it may be another program; with its final reward when it has no curve."""
         if self.final is not None and self.last <= step:
-            return self.final
+            return self.curve[-1][1] if self.curve else self.final
         return value_at(self.curve, step) if self.last >= step else None
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import NormalDist, median
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from ..early import CurveStopping
 from .curve import Curve, Peer, value_at
 
 Floats = npt.NDArray[np.float64]
+DIVERGED = 10.0  #: times as far below the median as the best is above it
 RIDGE = 1.0  #: prior weight of "all gain alike", in trials
 
 
@@ -45,7 +46,7 @@ def verdict(settings: CurveStopping, own: Curve, peers: Sequence[Peer]) -> str |
     if step < settings.min_steps or len(complete) < settings.min_trials:
         return None
     best = max(peer.final for peer in peers if peer.final is not None)
-    expected = forecast(own, complete)
+    expected = forecast(own, _sound(complete))
     chance = expected.chance(best)
     if chance >= settings.chance:
         return None
@@ -53,6 +54,13 @@ def verdict(settings: CurveStopping, own: Curve, peers: Sequence[Peer]) -> str |
         f"curve: at step {step} the chance to become the best is {chance:.2g}, below {settings.chance:g} "
         f"(expected reward {expected.mean:.4g} ± {expected.std:.2g}, best {best:.4g})"
     )
+
+
+def _sound(complete: Sequence[Peer]) -> list[Peer]:
+    """Without trials that have diverged: one of them would widen the doubt about all others until nobody is stopped any more."""
+    finals = [peer.final or 0.0 for peer in complete]
+    best, middle = max(finals), median(finals)
+    return [peer for peer in complete if (peer.final or 0.0) >= middle - DIVERGED * (best - middle)] or list(complete)
 
 
 def forecast(own: Curve, complete: Sequence[Peer]) -> Forecast:

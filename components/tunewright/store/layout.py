@@ -114,8 +114,8 @@ def session(id_: str) -> str:
     return f"sessions/{_match(SESSION, id_, 'session id')}/session.json"
 
 
-def report(id_: str, name: str = "index.html") -> str:
-    return check_key(f"sessions/{_match(SESSION, id_, 'session id')}/report/{name}")
+def report(id_: str) -> str:
+    return f"sessions/{_match(SESSION, id_, 'session id')}/report/index.html"
 
 
 def _match(pattern: re.Pattern[str], value: str, what: str) -> str:
@@ -228,7 +228,12 @@ def get_verified(store: Store, key: str, digest: str) -> bytes:
 
 def get_blob(store: Store, digest: str) -> bytes:
     """Read a blob and check it against its name. Raises NotFound, ArtifactCorrupt."""
-    return get_verified(store, blob(digest), digest)
+    try:
+        return get_verified(store, blob(digest), digest)
+    except NotFound:
+        raise ArtifactCorrupt(
+            f"{store.address}/{blob(digest)}: weights that the study needs must be there, found none; restore them from a backup"
+        ) from None
 
 
 def attempt_numbers(store: Store, trial: str) -> list[int]:

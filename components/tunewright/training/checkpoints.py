@@ -107,8 +107,15 @@ def _newest(files: dict[str, tuple[int, int]]) -> float:
 def latest(store: Store, trial: str) -> Checkpoint | None:
     """The newest checkpoint of any attempt of a trial."""
     numbers = layout.attempt_numbers(store, trial)
-    found = layout.find_all(store, Checkpoint, [layout.attempt(trial, number, NAME) for number in numbers])
-    return next((document for document in reversed(found) if document is not None), None)
+    return next(filter(None, (_find(store, layout.attempt(trial, number, NAME)) for number in reversed(numbers))), None)
+
+
+def _find(store: Store, key: str) -> Checkpoint | None:
+    try:
+        return layout.find(store, Checkpoint, key)
+    except (ArtifactCorrupt, SchemaUnknown) as error:
+        LOG.warning("a checkpoint is left out, it cannot be read: %s", error)
+        return None
 
 
 def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:

@@ -85,11 +85,13 @@ def _guess(columns: list[str]) -> str:
 
 
 def _identifies(column: pd.Series, name: str) -> bool:
-    """True for a column that names its row: different everywhere, and text or called an id."""
+    """True for a column that names its row: different everywhere, and text, or called an id, or the rows' own numbers."""
     if odd(column):  # nothing that a model could read
         return True
     if len(column) < 20 or column.nunique() < len(column):
         return False
+    if column.dtype.kind in "iu" and int(column.max()) - int(column.min()) == len(column) - 1:
+        return True  # such as pandas' index: in a sorted table it tells the target
     return column.dtype.kind not in "biufM" or name.lower() == "id" or name.lower().endswith(("_id", "id_"))
 
 

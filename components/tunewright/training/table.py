@@ -11,6 +11,7 @@ import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -102,6 +103,11 @@ def read_frame(path: Path) -> pd.DataFrame:
         frame = (
             pd.read_csv(path, sep=separator, low_memory=False, na_values=["?"]) if separator else pd.read_parquet(path)
         )
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise DataInvalid(
+            f"data.source: must be UTF-8, got byte {byte:#04x} in {path.name}; save it as UTF-8"
+        ) from error
     except (OSError, EOFError, zlib.error, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
         raise DataInvalid(
             f"data.source: must be a readable {suffix[1:]} file, got {path} ({str(error)[:200]})"
@@ -200,22 +206,14 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
         for name, column in features.items()
         if (strange := odd(column))
     ]
-    named: dict[str, str] = {}
-    for name in map(str, features.columns):
-        other = named.setdefault(_feature_name(name), name)
-        if other != name:
-            wrong.append(
-                f"data.source: columns must differ in more than [, ], < and brackets, got {other!r} and {name!r}; rename one, or name it in data.drop"
-            )
     if wrong:
         raise DataInvalid(*wrong)
     columns = {}
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
             columns[name] = column.where(column.abs() <= LARGEST) if pd.api.types.is_float_dtype(column) else column
-        elif pd.api.types.is_datetime64_any_dtype(
-            column
-        ):  # from the first: XGBoost's 32 bits tell no two minutes since 1970 apart
+        elif pd.api.types.is_datetime64_any_dtype(column):
+            # from the first: XGBoost's 32 bits tell no two minutes since 1970 apart
             columns[name] = (column - column.min()).dt.total_seconds()
         elif pd.api.types.is_timedelta64_dtype(column):
             columns[name] = column.dt.total_seconds()
@@ -223,7 +221,7 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
             columns[name] = column.astype("float64")
         else:
             columns[name] = column.astype("string").astype("category")
-    return pd.DataFrame(columns).rename(columns=_feature_name)
+    return pd.DataFrame(columns).set_axis(_feature_names([str(name) for name in columns]), axis="columns")
 
 
 def odd(column: pd.Series[Any]) -> str | None:
@@ -248,9 +246,14 @@ def _is_text(value: bytes) -> bool:
     return True
 
 
-def _feature_name(name: str) -> str:
-    """A column name without the characters that XGBoost refuses."""
-    return name.translate(str.maketrans("[]<", "()("))
+def _feature_names(names: list[str]) -> list[str]:
+    """Column names without the characters that XGBoost refuses; what is equal then is numbered."""
+    made: list[str] = []
+    for name in names:
+        plain = name.translate(str.maketrans("[]<", "()("))
+        numbered = (f"{plain}_{number}" for number in count(2))
+        made.append(next(each for each in chain([plain], numbered) if each not in made))
+    return made
 
 
 def _some(names: Any) -> str:

@@ -148,7 +148,7 @@ def importance(tables: Tables, palette: Palette) -> Picture:
     return Picture(
         name="importance",
         title="Which parameters mattered",
-        reading="Bar: share of the importance. Thin line: 10th to 90th percentile over resampled trials. "
+        reading="Bar: share of the importance. Thin line: 10th to 90th percentile over resampled trials, widened to reach the bar. "
         "Orange tick: what a parameter without influence reaches by chance; a bar that ends before it proves nothing.",
         chart=layered(
             bars,

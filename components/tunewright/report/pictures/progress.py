@@ -85,8 +85,8 @@ def _legend(tables: Tables) -> str:
         more.append("A dotted upright begins a new session.")
     far = beyond(tables)
     if far:
-        verb = "trial lies" if far == 1 else "trials lie"
-        more.append(f"{far} much worse {verb} beyond the axis and stand at its end.")
+        lie, stand = ("trial lies", "stands") if far == 1 else ("trials lie", "stand")
+        more.append(f"{far} much worse {lie} beyond the axis and {stand} at its end.")
     return "".join(f" {sentence}" for sentence in more)
 
 
