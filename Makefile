@@ -18,7 +18,7 @@ help: ## this list
 setup: $(READY) ## make the virtual environment from the lock file
 
 $(READY): pyproject.toml uv.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, got $$($(PYTHON) --version); set PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Python 3.11 to 3.13 is needed, got $$($(PYTHON) --version); set PYTHON=python3.13"; exit 2; }
 	test -x $(RUN)python || $(PYTHON) -m venv $(VENV)
 	test -x $(RUN)uv || $(RUN)python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(RUN)uv sync --quiet --frozen --inexact --compile-bytecode --python $(RUN)python

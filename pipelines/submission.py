@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from tunewright.errors import InputError
-from tunewright.study import Study
-from tunewright.study_file import parse_study
+from tunewright.study import CommandTrial, Study
+from tunewright.study_file import parse_study, quoted
 from tunewright.training.parameters import parameter_mistakes
+
+SCORING = 3072  #: MiB that a step may use which scores models and holds the agent, where a trial needs little
 
 
 def checked(text: str) -> Study:
@@ -43,3 +46,39 @@ def quantity(option: str, value: str) -> Decimal:
         example = "500m" if option.endswith("cpu") else "4Gi"
         raise InputError(f"--{option} must be a Kubernetes quantity such as {example}, got {value!r}")
     return found
+
+
+def scoring_memory(study: Study, trial_memory: str | None) -> str | None:
+    """What a step may use that scores a model: at most what training it took, and 1 GiB for the agent; None where the default is enough.
+
+    Args:
+        study: of a built-in trial that runs as a Job it says itself what training takes.
+        trial_memory: what a pod that trains is given otherwise, a Kubernetes quantity.
+
+    Raises:
+        InputError: it is no quantity.
+    """
+    if trial_memory is None:
+        trial = study.trial
+        if isinstance(trial, CommandTrial) or trial.job is None or trial.limits.memory is None:
+            return None
+        trial_memory = str(int(trial.limits.memory))
+    return at_least_scoring(trial_memory)
+
+
+def at_least_scoring(trial_memory: str) -> str:
+    """The memory of a step that scores what was trained in so much. Raises InputError when it is no quantity."""
+    return f"{max(int(quantity('trial-memory', trial_memory)) // 2**20 + 1024, SCORING)}Mi"
+
+
+def literal(text: str, study: Study) -> str:
+    """The text of a study that arrives as it left: Argo replaces ``{{…}}`` and Kubernetes ``$(…)`` and ``$$`` in arguments, also by a key of the
+    store that the pod has in its environment.
+
+    A file that holds such signs is sent as JSON, which is YAML too, with these signs escaped.
+    """
+    if "{{" not in text and "$" not in text:
+        return text
+    plain = quoted(study.model_dump(mode="json", exclude_unset=True))
+    texts = re.compile(r'"(?:[^"\\]|\\.)*"')
+    return texts.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

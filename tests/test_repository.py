@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from tunewright.parts import PARTS
 
 ROOT = Path(__file__).parents[1]
 COMPONENTS = ROOT / "components" / "tunewright"
@@ -161,3 +164,17 @@ def test_what_runs_data_as_code_is_found(source):
 
 def test_what_only_looks_like_it_is_not():
     assert executed("network.eval()\nsafetensors.torch.load(x)\nnp.load(x, allow_pickle=False)\nre.compile(x)") == []
+
+
+def test_every_optional_distribution_is_looked_for_by_its_part():
+    modules = {"scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for part, looked_for in PARTS.items():
+        named = [re.match(r"[\w-]+", line)[0] for line in extras[part]]
+        assert {modules.get(name, name.replace("-", "_")) for name in named} == set(looked_for)
+
+
+def test_setup_takes_the_python_that_the_package_takes():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    low, high = re.findall(r"3\.(\d+)", project["requires-python"])
+    assert f"(3, {low}) <= sys.version_info[:2] < (3, {high})" in (ROOT / "Makefile").read_text()

@@ -8,7 +8,7 @@ from .errors import InputError
 
 PARTS = {
     "agent": ("torch", "gpytorch", "scipy", "safetensors"),
-    "trainer": ("xgboost", "sklearn", "pandas", "pyarrow", "torch", "safetensors"),
+    "trainer": ("xgboost", "sklearn", "pandas", "pyarrow", "torch", "safetensors", "kubernetes"),
     "report": ("altair", "vl_convert", "jinja2"),
 }
 """Modules by the name of the extra that installs them."""

@@ -133,10 +133,12 @@ def _trial_resources(**more: str) -> dict[str, Any]:
     return {"requests": {"cpu": "{{workflow.parameters.trial-cpu}}", **limits}, "limits": limits}
 
 
+_SCORES: Final = {"limits": {"memory": "{{workflow.parameters.advance-memory}}"}}
 _PATCHED: Final = {
     "train": _trial_resources(**{"nvidia.com/gpu": "{{workflow.parameters.trial-gpus}}"}),
     "evaluate": _trial_resources(),
-    "advance": {"limits": {"memory": "{{workflow.parameters.advance-memory}}"}},
+    "advance": _SCORES,
+    "report": _SCORES,
 }
 """Resources that are parameters: a quantity in the template itself cannot be one, but in a patch it can."""
 

@@ -88,7 +88,7 @@ def _parameters() -> list[dict[str, Any]]:
         {
             "name": "advance-memory",
             "value": "3Gi",
-            "description": "Memory that advance may use: it scores models and holds the agent.",
+            "description": "Memory that advance and report may use: they score models.",
         },
         {"name": "queue", "value": "", "description": "Kueue's LocalQueue in which trials wait."},
         {

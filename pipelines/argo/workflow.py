@@ -14,9 +14,8 @@ from tunewright.container import JobSettings
 from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import CommandTrial, Study
-from tunewright.study_file import quoted
 
-from ..submission import bad_schedule, checked, quantity
+from ..submission import bad_schedule, checked, literal, quantity, scoring_memory
 from .pod import NO_QUEUE
 from .template import DAY, NAME, Shape
 
@@ -129,13 +128,6 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
     return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory, "queue-label": NO_QUEUE}
 
 
-def _advance_memory(options: Options) -> str | None:
-    """What scoring a model takes, which is at most what training it took, and 1 GiB for the agent. Raises InputError when it is no quantity."""
-    if options.trial_memory is None:
-        return None
-    return f"{int(quantity('trial-memory', options.trial_memory)) // 2**20 + 1024}Mi"
-
-
 def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
     if options.trial_cpu is not None:
         quantity("trial-cpu", options.trial_cpu)
@@ -146,7 +138,7 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
         "store": options.store,
         "shape": options.shape,
         **_pods_of(study, options),
-        "advance-memory": _advance_memory(options),
+        "advance-memory": scoring_memory(study, options.trial_memory),
     }
     given = [{"name": name, "value": str(value)} for name, value in values.items() if value is not None]
     spec: dict[str, Any] = {"workflowTemplateRef": {"name": NAME}, "arguments": {"parameters": given}}
@@ -164,15 +156,3 @@ def _longer_than_a_day(study: Study) -> int | None:
         last += study.trial.evaluate.limits.time + waits
     allowed = math.ceil((study.budget.wall_time or 0.0) + last) + SLACK
     return allowed if allowed > DAY else None
-
-
-def literal(text: str, study: Study) -> str:
-    """The text of a study that arrives as it left: Argo replaces ``{{…}}`` and Kubernetes ``$(…)`` and ``$$`` in arguments.
-
-    A file that holds such signs is sent as JSON, which is YAML too, with these signs escaped.
-    """
-    if "{{" not in text and "$" not in text:
-        return text
-    plain = quoted(study.model_dump(mode="json", exclude_unset=True))
-    texts = re.compile(r'"(?:[^"\\]|\\.)*"')
-    return texts.sub(lambda m: m[0].replace("$", "\\u0024").replace("{", "\\u007b").replace("}", "\\u007d"), plain)

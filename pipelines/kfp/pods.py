@@ -12,11 +12,13 @@ from tunewright.study import Study
 from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
+from ..submission import at_least_scoring, scoring_memory
+
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE")
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
-AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use; advance scores models too
+AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class Pods:
     """CPU that a pod that trains requests. None: 1, and 100m where it waits for a Job that trains."""
     trial_memory: str | None = None
     """Memory that a pod that trains or scores requests and may use. None: 2Gi, and 512Mi where it waits for the Job of a command."""
+    scoring_memory: str | None = None
+    """Memory that a pod may use that scores models and holds the agent. None: 1Gi more than one that trains, at least 3Gi."""
     accelerator: str = ""
     """Resource that a trial is given, e.g. nvidia.com/gpu. Empty: none."""
     accelerators: int = 1
@@ -51,7 +55,8 @@ class Pods:
         retries = max(self.retries, study.trial.limits.attempts + 3)
         waits = study.as_jobs and study.trial.kind == "command"  # a built-in model is scored in the pod of the step
         memory = self.trial_memory or ("512Mi" if waits else None)
-        return replace(self, jobs=study.as_jobs, retries=retries, trial_memory=memory)
+        scoring = self.scoring_memory or scoring_memory(study, self.trial_memory)
+        return replace(self, jobs=study.as_jobs, retries=retries, trial_memory=memory, scoring_memory=scoring)
 
     def settle(self, task: Any, step: Step) -> Any:
         """Give a task of ``step`` all of this; returns the task."""
@@ -76,9 +81,15 @@ class Pods:
         memory = self.trial_memory or "2Gi"
         task.set_cpu_request(self.trial_cpu or ("100m" if self.jobs else "1") if has_trial else "100m")
         task.set_memory_request(memory if has_trial else "768Mi")
-        task.set_memory_limit(memory if has_trial else AGENT_MEMORY)
+        task.set_memory_limit(memory if has_trial else self._most(step))
         if step.name in ("train", "search"):
             self._train(task)
+
+    def _most(self, step: Step) -> str:
+        """Memory that a step without a trial of its own may use."""
+        if step.name not in ("advance", "report"):
+            return AGENT_MEMORY
+        return self.scoring_memory or (at_least_scoring(self.trial_memory) if self.trial_memory else AGENT_MEMORY)
 
     def _train(self, task: Any) -> None:
         if self.queue and not self.jobs:

@@ -20,7 +20,7 @@ from tunewright.errors import InputError, TransientError
 from tunewright.steps.open import session_id
 from tunewright.store import layout
 
-from ..submission import bad_schedule, checked
+from ..submission import bad_schedule, checked, literal
 from .compile import pipeline
 from .loop import NAME
 from .pods import Pods
@@ -94,7 +94,7 @@ def submit(
     with _package(pods.of(study), fused) as package, _translated():
         run = server.client().create_run_from_pipeline_package(
             str(package),
-            arguments={"study_text": text, "store": store, "session": session},
+            arguments={"study_text": literal(text, study), "store": store, "session": session},
             run_name=f"{study.name} {session}",
             experiment_name=server.experiment,
             namespace=server.namespace,
@@ -130,7 +130,7 @@ def schedule(
             cron_expression=cron if len(fields) == 6 else f"0 {cron}",  # Kubeflow's begins with the second
             max_concurrency=1,
             no_catchup=True,
-            params={"study_text": text, "store": store, "session": SCHEDULED},
+            params={"study_text": literal(text, study), "store": store, "session": SCHEDULED},
             pipeline_package_path=str(package),
             enable_caching=False,
         )

@@ -229,7 +229,10 @@ def test_what_scores_models_has_the_memory_of_training_and_the_agents():
         return {p["name"]: p["value"] for p in workflow(STUDY, "one", options)["spec"]["arguments"]["parameters"]}
 
     assert given(Options(trial_memory="4Gi"))["advance-memory"] == "5120Mi"
+    assert given(Options(trial_memory="768Mi"))["advance-memory"] == "3072Mi"
     assert "advance-memory" not in given(Options())
+    for step in ("advance", "report"):
+        assert "{{workflow.parameters.advance-memory}}" in templates()[step]["podSpecPatch"]
     with pytest.raises(InputError, match=r"--trial-memory must be a Kubernetes quantity such as 4Gi, got '4GB'"):
         workflow(STUDY, "one", Options(trial_memory="4GB"))
 

@@ -20,6 +20,7 @@ from kfp import components
 from tunewright.errors import InputError
 from tunewright.steps.definition import COMMANDS, SEARCH, Step
 from tunewright.study import Study
+from tunewright.study_file import study_from
 
 LOOPS = ["tunewright.yaml", "tunewright-fused.yaml"]
 PIPELINES = [*LOOPS, "example.yaml"]
@@ -241,9 +242,28 @@ def test_every_pod_requests_what_it_needs_and_has_a_limit_of_memory() -> None:
     found = {name: part["container"]["resources"] for name, part in pipeline["deploymentSpec"]["executors"].items()}
     keys = ("resourceCpuRequest", "resourceMemoryRequest", "resourceMemoryLimit")
     assert tuple(found["exec-train"][key] for key in keys) == ("250m", "4Gi", "4Gi")
-    assert {tuple(found[name][key] for key in keys) for name in found if name != "exec-train"} == {
-        ("100m", "768Mi", "3Gi")
-    }
+    scoring = {"exec-advance", "exec-report"}
+    assert {tuple(found[name][key] for key in keys) for name in scoring} == {("100m", "768Mi", "5120Mi")}
+    others = [name for name in found if name not in {"exec-train", *scoring}]
+    assert {tuple(found[name][key] for key in keys) for name in others} == {("100m", "768Mi", "3Gi")}
+
+
+def test_a_model_that_a_job_trained_is_scored_in_as_much_memory() -> None:
+    trial = {"kind": "xgboost", "job": {"gpus": 1}, "limits": {"memory": "16GiB"}}
+    space = {"max_depth": {"type": "int", "low": 1, "high": 4}}
+    study = study_from(
+        {
+            "name": "x",
+            "space": space,
+            "objective": {"metric": "accuracy"},
+            "trial": trial,
+            "data": {"source": "sklearn:iris"},
+        }
+    )
+    pipeline, _ = documents(generated.pipeline(Pods().of(study), fused=True))
+    found = {name: part["container"]["resources"] for name, part in pipeline["deploymentSpec"]["executors"].items()}
+    assert found["exec-advance"]["resourceMemoryLimit"] == found["exec-report"]["resourceMemoryLimit"] == "17408Mi"
+    assert found["exec-train"]["resourceMemoryLimit"] == "2Gi", "it only waits"
 
 
 def test_the_loops_hand_no_server_an_optional_input_to_resolve() -> None:

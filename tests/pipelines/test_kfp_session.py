@@ -22,6 +22,7 @@ from tests.steps.studies import shell_study
 
 import kfp
 from tunewright.errors import InputError, StudyInvalid, TransientError
+from tunewright.study_file import parse_study
 
 NOW = datetime(2026, 1, 18, 2, 0, tzinfo=UTC)
 TEXT = shell_study().model_dump_json(exclude_unset=True)
@@ -87,7 +88,9 @@ def test_a_session_is_named_after_its_time_and_passed_with_the_study(monkeypatch
     client = recorded(monkeypatch)
     assert submit(TEXT, server=SERVER, now=NOW, store="s3://b/p") == "run-1"
     asked = client.asked("create_run_from_pipeline_package")
-    assert asked["arguments"] == {"study_text": TEXT, "store": "s3://b/p", "session": "20260118020000"}
+    sent = dict(asked["arguments"])
+    assert parse_study(sent.pop("study_text"), "sent") == parse_study(TEXT, "here")
+    assert sent == {"store": "s3://b/p", "session": "20260118020000"}
     assert asked["run_name"] == "toy 20260118020000"
     assert asked["namespace"] == "team"
     assert asked["enable_caching"] is False
@@ -196,3 +199,15 @@ def test_what_the_server_refuses_is_bad_input_and_what_it_misses_is_worth_anothe
     recorded(monkeypatch, get_run=failure)
     with pytest.raises(expected, match="Kubeflow Pipelines server"):
         status("run-1", server=SERVER)
+
+
+def test_a_study_arrives_as_it_left_and_without_the_pod_s_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubeflow's driver passes parameters on in arguments of a container, in which Kubernetes replaces these signs."""
+    text = shell_study(description="costs $$ and $(AWS_SECRET_ACCESS_KEY)").model_dump_json(exclude_unset=True)
+    client = recorded(monkeypatch)
+    submit(text, server=SERVER, now=NOW)
+    schedule(text, server=SERVER)
+    asked = client.asked("create_run_from_pipeline_package")["arguments"]["study_text"]
+    assert asked == client.asked("create_recurring_run")["params"]["study_text"]
+    assert "$" not in asked
+    assert parse_study(asked, "sent") == parse_study(text, "here")

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import shell_study
 
+from tunewright.errors import InputError
 from tunewright.steps.__main__ import run, write_outputs
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import main as open_step
 from tunewright.steps.open import most_rounds, open_session, session_id
 from tunewright.steps.propose import propose
 from tunewright.steps.train import train
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store.opening import open_store, study_store
+from tunewright.study_file import quoted
 from tunewright.training.local import LocalRunner
 
 
@@ -111,3 +114,13 @@ def session_of(tmp_path: Path, session: str, budget: dict[str, int]) -> Ledger:
     store, study = str(tmp_path / "store"), shell_study(budget=budget)
     open_session(store, study, session, base=tmp_path, now=0.0)
     return Ledger(study_store(open_store(store), study.name))
+
+
+def test_a_text_in_which_kubernetes_has_put_the_key_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-store")
+    text = quoted(shell_study(description="key='s3cr3t-of-the-store'").model_dump(mode="json", exclude_unset=True))
+    with pytest.raises(InputError, match=r"must not hold the store's key"):
+        open_step(store=str(tmp_path / "store"), study_text=text, session="one")
+    assert not (tmp_path / "store").exists()

@@ -207,3 +207,19 @@ def test_jobs_run_on_what_their_step_runs_on():
     assert queued.labels == {"workflows.argoproj.io/workflow": "w", "kueue.x-k8s.io/queue-name": "night"}
     pod["metadata"].pop("ownerReferences")
     assert site_of(pod, "s3://b/s/t").owner == {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "2"}
+
+
+def test_a_private_registry_s_secrets_are_those_of_the_step_and_of_the_study(tmp_path: Path):
+    pod = {
+        "metadata": {"namespace": "n", "name": "p", "uid": "2"},
+        "spec": {
+            "containers": [{"name": "main", "image": "harbor/trainer:2"}],
+            "imagePullSecrets": [{"name": "harbor"}],
+        },
+    }
+    site = site_of(pod, "s3://b/s/t")
+    named = {"pod": {"spec": {"imagePullSecrets": [{"name": "own"}]}}}
+    for settings, expected in (({}, ["harbor"]), (named, ["own", "harbor"])):
+        body, _ = made(shell("true", job=settings), tmp_path, site)
+        spec = body["spec"]["template"]["spec"]
+        assert spec["imagePullSecrets"] == [{"name": name} for name in expected]

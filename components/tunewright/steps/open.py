@@ -29,6 +29,7 @@ SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
+    _refuse_keys(study_text)
     study = parse_study(study_text, "study.yaml", [parameter_mistakes])
     address = f"{store.rstrip('/')}/{study.name}"
     session = session_id(session)
@@ -36,6 +37,16 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     head = open_session(store, study, session, base=Path.cwd(), now=time.time(), single_writer=single)
     turns = most_rounds(Ledger.at(address), session)
     return {"study": address, "session": session, "turns": list(range(turns)), "done": head.finished is not None}
+
+
+def _refuse_keys(study_text: str) -> None:
+    """Raises InputError for a text in which Kubernetes has put the store's key in the place of ``$(AWS_SECRET_ACCESS_KEY)``."""
+    key = os.environ.get("AWS_SECRET_ACCESS_KEY", "").strip()
+    if key and key in study_text:
+        raise InputError(
+            "a study must not hold the store's key, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
+            "`tunewright submit`, which sends it as it is"
+        )
 
 
 def most_rounds(ledger: Ledger, session: str) -> int:

@@ -64,6 +64,7 @@ class Site:
     environment: list[dict[str, Any]]  #: variables that lead to the store; keys by reference to a Secret
     owner: dict[str, Any] | None = None  #: the Job goes when this object goes
     labels: dict[str, str] = field(default_factory=dict)  #: of the Job, e.g. the Workflow it belongs to
+    pull_secrets: list[str] = field(default_factory=list)  #: names of Secrets with which nodes pull its image
     scores: bool = False  #: Jobs that score a trial's model, not those that train it
 
     @property
@@ -129,6 +130,8 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
     settings, limits = job.study.trial.job or JobSettings(), job.study.trial.limits
     overlay = settings.pod.model_dump(mode="json", exclude_defaults=True)
     placement = overlay.get("spec", {})
+    named = [entry["name"] for entry in placement.get("imagePullSecrets", [])]
+    pulls = [{"name": name} for name in dict.fromkeys([*named, *site.pull_secrets])]
     user = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}
     memory = str(limits.memory or MEMORY)
     return {
@@ -138,6 +141,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
         },
         "spec": {
             **placement,
+            **({"imagePullSecrets": pulls} if pulls else {}),
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "automountServiceAccountToken": False,

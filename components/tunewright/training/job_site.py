@@ -31,7 +31,7 @@ def own_site(cluster: Cluster, address: str) -> Site:
 
 
 def site_of(pod: dict[str, Any], address: str, queue: str = "") -> Site:
-    """The site of the Jobs that a pod makes: its image, its way to the store, and its owner, which is the Workflow."""
+    """The site of the Jobs that a pod makes: its image and how it is pulled, its way to the store, and its owner, which is the Workflow."""
     containers = pod["spec"]["containers"]
     main = next((container for container in containers if container["name"] == MAIN), containers[0])
     environment = [entry for entry in main.get("env", []) if entry["name"].startswith(STORE_VARIABLES)]
@@ -49,6 +49,7 @@ def site_of(pod: dict[str, Any], address: str, queue: str = "") -> Site:
         environment=environment,
         owner=_owner(metadata),
         labels={name: value for name, value in labels.items() if value},
+        pull_secrets=[entry["name"] for entry in pod["spec"].get("imagePullSecrets") or []],
     )
 
 
