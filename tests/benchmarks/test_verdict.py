@@ -259,6 +259,18 @@ def test_a_block_is_complete_and_keeps_most_runs():
     assert block(found[found["method"] == "HEBO"], tasks, ["HEBO", "TPE"]) is None
 
 
+def test_tasks_of_fewer_seeds_can_be_left_out():
+    from tests.benchmarks.verdict.__main__ import told_by
+
+    tasks = [task.name for task in of_role("test")[:5]]
+    methods = ["without knowledge", "random"]
+    found = pd.concat([runs_of(tasks, methods, [1]), runs_of(tasks[:3], methods, [2])], ignore_index=True)
+    (all_tasks,), (two_seeds,) = blocks(found, tasks), blocks(found, tasks, 2)
+    assert (all_tasks.tasks, all_tasks.seeds) == (tasks, [1])
+    assert (two_seeds.tasks, two_seeds.seeds) == (tasks[:3], [1, 2])
+    assert (told_by("first", 1), told_by("every", 2)) == ([], ["every", "2-seeds"])
+
+
 def test_a_method_that_has_hardly_begun_does_not_hide_the_others():
     tasks = [task.name for task in of_role("test")[:12]]
     quick, slow = runs_of(tasks, ["without knowledge", "random"], [1]), runs_of(tasks[:7], ["Optuna GP"], [1])

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.verdict --role dev
     python -m tests.benchmarks.verdict --role test --kind real
-    python -m tests.benchmarks.verdict --role test --kind real --part fresh
+    python -m tests.benchmarks.verdict --role test --kind real --part fresh --seeds 2
 
 Writes ``results/<role>-<kind>-<budget>-<objective>.json`` and the page beside it.
 """
@@ -51,6 +51,14 @@ def main() -> None:
         help=f"of real runs of test tasks: {'; '.join(f'{name}, {words}' for name, words in PARTS.items())}",
     )
     parser.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        choices=range(1, 11),
+        metavar="N",
+        help="leave out tasks that not all have played with N seeds",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="the six tasks of benchmark-quick; nothing is written into the repository"
     )
     arguments = parser.parse_args()
@@ -64,7 +72,7 @@ def main() -> None:
     every = runs.read("-".join(kind))
     every = every[every["task"].isin(tasks) & every["method"].isin(COMPARED) & (every["trials"] == TRIALS)]
     found = present(every)
-    made = [(field, summary(field, found)) for field in blocks(found, tasks)]
+    made = [(field, summary(field, found)) for field in blocks(found, tasks, arguments.seeds)]
     if not made:
         raise SystemExit("no method has finished a run on these tasks yet; play a contest first")
     console = Console(width=160)
@@ -78,11 +86,16 @@ def main() -> None:
     name = (
         "benchmark-quick"
         if arguments.quick
-        else "-".join((arguments.role, *([] if arguments.part == "first" else [arguments.part]), *kind))
+        else "-".join((arguments.role, *told_by(arguments.part, arguments.seeds), *kind))
     )
     (home / f"{name}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
     (home / f"{name}.html").write_text(render(told, made))
     console.print(f"written: {home / name}.json and .html")
+
+
+def told_by(part: Part, seeds: int) -> list[str]:
+    """What a verdict's file says of its tasks, where it says anything."""
+    return [*([] if part == "first" else [part]), *([] if seeds == 1 else [f"{seeds}-seeds"])]
 
 
 def chosen(role: Role, kind: str, part: Part) -> list[str]:

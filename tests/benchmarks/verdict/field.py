@@ -87,11 +87,16 @@ def completed(found: pd.DataFrame) -> pd.DataFrame:
     return found[found["failure"] == ""]
 
 
-def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
+def blocks(found: pd.DataFrame, tasks: Sequence[str], least_seeds: int = 1) -> list[Field]:
     """The largest complete blocks with all methods, with those that have played at least half of what the busiest has, and with those that answer
     quickly; what has most tasks comes first. Where one is larger, blocks of less than LEAST tasks are left out: they decide nothing.
 
     Parts of the agent that have not played all of a block are left out of it: the entrant, the default and the rivals decide what it holds.
+
+    Args:
+        found: the runs.
+        tasks: those of the question.
+        least_seeds: of a task, without which it is left out.
     """
     done = completed(found)
     methods = [name for name in METHODS if (done["method"] == name).any()]
@@ -101,7 +106,7 @@ def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
     fields = [
         field
         for names in (methods, common, quick)
-        if (field := block(done, tasks, _playing(done, tasks, names))) is not None
+        if (field := block(done, tasks, _playing(done, tasks, names, least_seeds), least_seeds)) is not None
     ]
     distinct = [
         field
@@ -115,11 +120,11 @@ def blocks(found: pd.DataFrame, tasks: Sequence[str]) -> list[Field]:
     return sorted(large or distinct, key=lambda field: -len(field.tasks))
 
 
-def _playing(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> list[str]:
+def _playing(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str], least_seeds: int) -> list[str]:
     """Methods without those parts of the agent that would make the block smaller."""
     whole = [name for name in methods if name in (OURS, ENTRANT) or name not in ABLATIONS]
     have = {task: _seeds(done[done["task"] == task], whole) for task in tasks}
-    count, chosen = _largest(have)
+    count, chosen = _largest(have, least_seeds)
     wanted = {(task, seed) for task in chosen for seed in have[task][:count]}
 
     def played(name: str) -> bool:
@@ -129,18 +134,18 @@ def _playing(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -
     return [name for name in methods if name in whole or played(name)]
 
 
-def _largest(have: dict[str, list[int]]) -> tuple[int, list[str]]:
+def _largest(have: dict[str, list[int]], least_seeds: int) -> tuple[int, list[str]]:
     """Number of seeds and tasks of the block with most tasks, then with most seeds."""
-    sizes = {count: [task for task in have if len(have[task]) >= count] for count in range(1, 11)}
+    sizes = {count: [task for task in have if len(have[task]) >= count] for count in range(least_seeds, 11)}
     count = max(sizes, key=lambda size: (len(sizes[size]), size))
     return count, sizes[count]
 
 
-def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str]) -> Field | None:
+def block(done: pd.DataFrame, tasks: Sequence[str], methods: Sequence[str], least_seeds: int = 1) -> Field | None:
     """The complete block of some methods: all tasks that all of them have played, with as many seeds as all of these tasks have."""
     index = done.set_index(["task", "method", "seed"])
     have = {task: _seeds(done[done["task"] == task], methods) for task in tasks}
-    count, chosen = _largest(have)
+    count, chosen = _largest(have, least_seeds)
     if not chosen or not methods:
         return None
     listed = named(chosen)
