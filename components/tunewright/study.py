@@ -231,7 +231,8 @@ class CommandTrial(_Template):
     With a group `step` too, every match is a line of the stream. TensorBoard's event files in `{output}` are read without being asked."""
     steps: str | None = None
     """A whole-number parameter that counts the steps of the stream: after step 40 a trial has what one with this parameter at 40 ends with, as
-    with trees of a boosted model, or epochs when no schedule looks ahead. Its curve then speaks for configurations that nobody has tried."""
+    with trees of a boosted model, or epochs when no schedule looks ahead. Its curve then speaks for configurations that nobody has tried;
+    not where `evaluate` scores the model, which the stream does not say."""
 
     @model_validator(mode="after")
     def _check(self) -> CommandTrial:
