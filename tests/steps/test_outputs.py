@@ -121,6 +121,6 @@ def test_a_text_in_which_kubernetes_has_put_the_key_opens_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-store")
     text = quoted(shell_study(description="key='s3cr3t-of-the-store'").model_dump(mode="json", exclude_unset=True))
-    with pytest.raises(InputError, match=r"must not hold the store's key"):
+    with pytest.raises(InputError, match=r"must not hold a key of the store"):
         open_step(store=str(tmp_path / "store"), study_text=text, session="one")
     assert not (tmp_path / "store").exists()

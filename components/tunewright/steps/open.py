@@ -40,11 +40,11 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
 
 
 def _refuse_keys(study_text: str) -> None:
-    """Raises InputError for a text in which Kubernetes has put the store's key in the place of ``$(AWS_SECRET_ACCESS_KEY)``."""
-    key = os.environ.get("AWS_SECRET_ACCESS_KEY", "").strip()
-    if key and key in study_text:
+    """Raises InputError for a text in which Kubernetes has put a key of the store in the place of such as ``$(AWS_SECRET_ACCESS_KEY)``."""
+    keys = (os.environ.get(name, "").strip() for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
+    if any(key and key in study_text for key in keys):
         raise InputError(
-            "a study must not hold the store's key, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
+            "a study must not hold a key of the store, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
             "`tunewright submit`, which sends it as it is"
         )
 

@@ -60,7 +60,7 @@ def _sound(complete: Sequence[Peer]) -> list[Peer]:
     """Without trials that have diverged: one of them would widen the doubt about all others until nobody is stopped any more."""
     finals = [peer.final or 0.0 for peer in complete]
     best, middle = max(finals), median(finals)
-    return [peer for peer in complete if (peer.final or 0.0) >= middle - DIVERGED * (best - middle)] or list(complete)
+    return [peer for peer in complete if (peer.final or 0.0) >= middle - DIVERGED * (best - middle)]
 
 
 def forecast(own: Curve, complete: Sequence[Peer]) -> Forecast:
