@@ -257,6 +257,18 @@ def test_validate_advises_a_logarithmic_scale_where_a_linear_one_sees_the_larges
     ]
 
 
+def test_validate_names_a_text_that_makes_categories_of_a_column_of_numbers(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{i % 9},{'n/a (old)' if i == 7 else i % 13 * 10},{'ab'[i % 2]},{i % 2}" for i in range(40)]
+    (place / "cars.csv").write_text("\n".join(["age,power,kind,class", *rows]) + "\n")
+    say(capsys, "init", "cars.csv", "-o", "cars.yaml")
+    assert [line for line in say(capsys, "validate", "cars.yaml").splitlines() if "advice" in line] == [
+        "  advice: column power is nearly all numbers and becomes categories because of values such as 'n/a (old)'; leave them empty, "
+        "or write them as numbers"
+    ]
+
+
 def test_init_writes_a_study_that_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "my table.csv").write_text("a,b,class\n" + "".join(f"{i % 7},{i % 5},{i % 2}\n" for i in range(60)))
     say(capsys, "init", "my table.csv", "-o", "made.yaml")

@@ -14,6 +14,7 @@ from . import options
 if TYPE_CHECKING:
     from ..parameter import Parameter
     from ..rules import Mistake
+    from ..study import Study
 
 MAGNITUDES = 1000  #: ratio of bounds from which a linear scale is seldom meant
 
@@ -49,6 +50,8 @@ def command(file: Path) -> None:
     )
     for advice in _advice(study.space):
         click.echo(f"  advice: {advice}")
+    for advice in () if unread else _data_advice(study, file.resolve().parent):
+        click.echo(f"  advice: {advice}")
     click.echo(f"  objective: {study.objective.direction} {study.objective.metric}")
     click.echo(f"  session: {budget.most_trials} trials, {budget.parallel_trials} at a time; trial: {study.trial.kind}")
     if budget.most_trials < budget.trials:
@@ -59,6 +62,19 @@ def command(file: Path) -> None:
     click.echo(
         f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"
     )
+
+
+def _data_advice(study: Study, base: Path) -> Iterator[str]:
+    """What is seldom meant of a table beside the study's file."""
+    from ..training.data import identify
+    from ..training.table import load_table, nearly_numbers
+
+    if study.trial.kind == "xgboost" and study.data is not None and not study.data.source.startswith("s3://"):
+        for name, value in nearly_numbers(load_table(identify(study.data, base)).features).items():
+            yield (
+                f"column {name} is nearly all numbers and becomes categories because of values such as {value!r}; leave them empty, or write "
+                "them as numbers"
+            )
 
 
 def _advice(space: Mapping[str, Parameter]) -> Iterator[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LARGEST = float(np.finfo(np.float32).max)  #: that XGBoost takes; what is larger is missing
 MAX_CLASSES = 20  #: of numbers; a target with more distinct ones is a regression unless the study says otherwise
+NEARLY = 0.8  #: share of numbers from which a column of text was hardly meant to be one
 SEPARATORS = {".csv": ",", ".tsv": "\t"}  #: between columns, by suffix
 FORMATS = ".csv, .tsv (.gz too), .parquet or .npz"
 Task = Literal["classification", "regression"]
@@ -222,6 +223,20 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
         else:
             columns[name] = column.astype("string").astype("category")
     return pd.DataFrame(columns).set_axis(_feature_names([str(name) for name in columns]), axis="columns")
+
+
+def nearly_numbers(features: pd.DataFrame) -> dict[str, str]:
+    """Columns of text in which nearly all is a number, and a value that is none: what it is spoils the column, which becomes categories."""
+    import pandas as pd
+
+    found = {}
+    for name, column in features.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            numbers = pd.to_numeric(column.astype("string"), errors="coerce")
+            other = column[numbers.isna() & column.notna()]
+            if len(other) and numbers.notna().sum() >= NEARLY * column.notna().sum():
+                found[str(name)] = str(other.iloc[0])
+    return found
 
 
 def odd(column: pd.Series[Any]) -> str | None:
