@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Final
 
 from tunewright.errors import InputError
 from tunewright.study import CommandTrial, Study
 from tunewright.study_file import parse_study, quoted
 from tunewright.training.parameters import parameter_mistakes
 
-SCORING = 3072  #: MiB that a step may use which scores models and holds the agent, where a trial needs little
+SCORING: Final = "3Gi"  #: that a step may use which scores models and holds the agent, where a trial needs little
 
 
 def checked(text: str) -> Study:
@@ -68,7 +69,8 @@ def scoring_memory(study: Study, trial_memory: str | None) -> str | None:
 
 def at_least_scoring(trial_memory: str) -> str:
     """The memory of a step that scores what was trained in so much. Raises InputError when it is no quantity."""
-    return f"{max(int(quantity('trial-memory', trial_memory)) // 2**20 + 1024, SCORING)}Mi"
+    trained, least = (int(quantity("trial-memory", memory)) // 2**20 for memory in (trial_memory, SCORING))
+    return f"{max(trained + 1024, least)}Mi"
 
 
 def literal(text: str, study: Study) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from tunewright.steps.definition import BY_NAME
 
+from ..submission import SCORING
 from . import pod
 
 NAME: Final = "tunewright"
@@ -87,7 +88,7 @@ def _parameters() -> list[dict[str, Any]]:
         {"name": "trial-gpus", "value": "0", "description": "GPUs of one trial while it trains."},
         {
             "name": "advance-memory",
-            "value": "3Gi",
+            "value": SCORING,
             "description": "Memory that advance and report may use: they score models.",
         },
         {"name": "queue", "value": "", "description": "Kueue's LocalQueue in which trials wait."},

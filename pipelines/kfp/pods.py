@@ -12,13 +12,13 @@ from tunewright.study import Study
 from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
-from ..submission import at_least_scoring, scoring_memory
+from ..submission import SCORING, at_least_scoring, scoring_memory
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE")
-QUEUE: Final = "kueue.x-k8s.io/queue-name"
 AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use
+QUEUE: Final = "kueue.x-k8s.io/queue-name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Pods:
         """Memory that a step without a trial of its own may use."""
         if step.name not in ("advance", "report"):
             return AGENT_MEMORY
-        return self.scoring_memory or (at_least_scoring(self.trial_memory) if self.trial_memory else AGENT_MEMORY)
+        return self.scoring_memory or (at_least_scoring(self.trial_memory) if self.trial_memory else SCORING)
 
     def _train(self, task: Any) -> None:
         if self.queue and not self.jobs:

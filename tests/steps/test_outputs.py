@@ -15,6 +15,7 @@ from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import main as open_step
 from tunewright.steps.open import most_rounds, open_session, session_id
 from tunewright.steps.propose import propose
+from tunewright.steps.search import main as search_step
 from tunewright.steps.train import train
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
@@ -121,6 +122,7 @@ def test_a_text_in_which_kubernetes_has_put_the_key_opens_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-of-the-store")
     text = quoted(shell_study(description="key='s3cr3t-of-the-store'").model_dump(mode="json", exclude_unset=True))
-    with pytest.raises(InputError, match=r"must not hold a key of the store"):
-        open_step(store=str(tmp_path / "store"), study_text=text, session="one")
+    for step in (open_step, search_step):
+        with pytest.raises(InputError, match=r"must not hold a key of the store"):
+            step(store=str(tmp_path / "store"), study_text=text, session="one")
     assert not (tmp_path / "store").exists()

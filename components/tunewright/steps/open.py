@@ -29,8 +29,7 @@ SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
-    _refuse_keys(study_text)
-    study = parse_study(study_text, "study.yaml", [parameter_mistakes])
+    study = received(study_text)
     address = f"{store.rstrip('/')}/{study.name}"
     session = session_id(session)
     single = os.environ.get(SINGLE_WRITER) == "1"
@@ -39,14 +38,20 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     return {"study": address, "session": session, "turns": list(range(turns)), "done": head.finished is not None}
 
 
-def _refuse_keys(study_text: str) -> None:
-    """Raises InputError for a text in which Kubernetes has put a key of the store in the place of such as ``$(AWS_SECRET_ACCESS_KEY)``."""
+def received(study_text: str) -> Study:
+    """The study that a step was given as an argument.
+
+    Raises:
+        StudyInvalid: it breaks rules, of its trainer too.
+        InputError: Kubernetes has put a key of the store in the place of such as ``$(AWS_SECRET_ACCESS_KEY)``.
+    """
     keys = (os.environ.get(name, "").strip() for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
     if any(key and key in study_text for key in keys):
         raise InputError(
             "a study must not hold a key of the store, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
             "`tunewright submit`, which sends it as it is"
         )
+    return parse_study(study_text, "study.yaml", [parameter_mistakes])
 
 
 def most_rounds(ledger: Ledger, session: str) -> int:

@@ -10,10 +10,9 @@ from ..embedded.loop import address_of, run_study
 from ..errors import InputError
 from ..progress import Lines
 from ..store import layout
-from ..study_file import parse_study
 from ..trial import Champion, plain
 from .ledger import Ledger
-from .open import session_id
+from .open import received, session_id
 
 CHAMPION = "champion.json"  #: beside the model's own files; says which trial and configuration they came from
 
@@ -24,7 +23,7 @@ def main(*, store: str, study_text: str, session: str = "") -> dict[str, Any]:
     Raises:
         InputError: the study or the store is wrong, the session has failed, or no trial of the study has completed with a model that scores again.
     """
-    study = parse_study(study_text, "study.yaml")
+    study = received(study_text)
     result = run_study(study, store=store, session=session_id(session) or None, base=Path.cwd(), progress=Lines())
     if result.champion is None:
         raise InputError(

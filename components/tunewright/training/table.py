@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LARGEST = float(np.finfo(np.float32).max)  #: that XGBoost takes; what is larger is missing
 MAX_CLASSES = 20  #: of numbers; a target with more distinct ones is a regression unless the study says otherwise
 NEARLY = 0.8  #: share of numbers from which a column of text was hardly meant to be one
+MISSING = ["?"]  #: in text files, besides what pandas takes for missing
 SEPARATORS = {".csv": ",", ".tsv": "\t"}  #: between columns, by suffix
 FORMATS = ".csv, .tsv (.gz too), .parquet or .npz"
 Task = Literal["classification", "regression"]
@@ -102,7 +103,9 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise DataInvalid(f"data.source: must end in {FORMATS}, got {path.name}; convert it")
     try:
         frame = (
-            pd.read_csv(path, sep=separator, low_memory=False, na_values=["?"]) if separator else pd.read_parquet(path)
+            pd.read_csv(path, sep=separator, low_memory=False, na_values=MISSING)
+            if separator
+            else pd.read_parquet(path)
         )
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
@@ -137,7 +140,7 @@ def _moved(frame: pd.DataFrame, path: Path, separator: str) -> bool:
     import pandas as pd
 
     with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
-        first = pd.read_csv(path, sep=separator, usecols=[0], index_col=False, nrows=len(frame), na_values=["?"])
+        first = pd.read_csv(path, sep=separator, usecols=[0], index_col=False, na_values=MISSING)
     return not first.iloc[:, 0].equals(frame.iloc[:, 0])
 
 
