@@ -14,7 +14,6 @@ from . import options
 if TYPE_CHECKING:
     from ..parameter import Parameter
     from ..rules import Mistake
-    from ..study import Study
 
 MAGNITUDES = 1000  #: ratio of bounds from which a linear scale is seldom meant
 
@@ -28,11 +27,12 @@ def command(file: Path) -> None:
     from ..training.parameters import parameter_mistakes
 
     unread = ""
+    of_data: list[str] = []
 
     def data(raw: Mapping[str, Any], _: object) -> list[Mistake]:
         nonlocal unread
         try:
-            return data_mistakes(raw, file.resolve().parent)
+            return data_mistakes(raw, file.resolve().parent, of_data)
         except STORE_AWAY as error:
             unread = str(error)
             return []
@@ -48,9 +48,7 @@ def command(file: Path) -> None:
     click.echo(
         f"  space: {len(study.space)} parameters, {conditional} conditional, {len(study.constraints)} constraints"
     )
-    for advice in _advice(study.space):
-        click.echo(f"  advice: {advice}")
-    for advice in () if unread else _data_advice(study, file.resolve().parent):
+    for advice in (*_advice(study.space), *of_data):
         click.echo(f"  advice: {advice}")
     click.echo(f"  objective: {study.objective.direction} {study.objective.metric}")
     click.echo(f"  session: {budget.most_trials} trials, {budget.parallel_trials} at a time; trial: {study.trial.kind}")
@@ -62,19 +60,6 @@ def command(file: Path) -> None:
     click.echo(
         f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"
     )
-
-
-def _data_advice(study: Study, base: Path) -> Iterator[str]:
-    """What is seldom meant of a table beside the study's file."""
-    from ..training.data import identify
-    from ..training.table import load_table, nearly_numbers
-
-    if study.trial.kind == "xgboost" and study.data is not None and not study.data.source.startswith("s3://"):
-        for name, value in nearly_numbers(load_table(identify(study.data, base)).features).items():
-            yield (
-                f"column {name} is nearly all numbers and becomes categories because of values such as {value!r}; leave them empty, or write "
-                "them as numbers"
-            )
 
 
 def _advice(space: Mapping[str, Parameter]) -> Iterator[str]:

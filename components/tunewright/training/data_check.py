@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 from pydantic import ValidationError
@@ -17,6 +17,10 @@ from ..rules import Mistake
 from ..study import Data, Objective, Study
 from .data import identify, local
 from .parameters import METRICS
+
+if TYPE_CHECKING:
+    from .images import Images
+    from .table import Table
 
 READ = ("xgboost", "cnn")  #: kinds of trial whose data is read
 
@@ -34,10 +38,15 @@ def check_data(study: Study) -> None:
         _check(study.data, Path.cwd(), study.trial.kind, study.objective.metric)
 
 
-def data_mistakes(raw: Mapping[str, Any], base: Path) -> list[Mistake]:
+def data_mistakes(raw: Mapping[str, Any], base: Path, advice: list[str] | None = None) -> list[Mistake]:
     """Place and message of what `check_data` finds, in the plain data of a study that may be wrong elsewhere. Raises likewise.
 
     Data that is not read must be there all the same.
+
+    Args:
+        raw: the study.
+        base: directory that relative paths start from.
+        advice: gets what is right and seldom meant.
     """
     try:
         data = Data.model_validate(raw.get("data"), strict=True)
@@ -46,7 +55,9 @@ def data_mistakes(raw: Mapping[str, Any], base: Path) -> list[Mistake]:
     kind, metric = (_at(raw, *place) for place in (("trial", "kind"), ("objective", "metric")))
     try:
         if kind in READ and can_read():
-            _check(data, base, kind, metric)
+            read = _check(data, base, kind, metric)
+            if advice is not None:
+                advice += _advice(read)
         else:
             identify(data, base)
     except DataInvalid as error:
@@ -64,12 +75,23 @@ def _at(raw: Mapping[str, Any], section: str, name: str) -> Any:
     return part.get(name) if isinstance(part, Mapping) else None
 
 
-def _check(data: Data, base: Path, kind: Any, metric: Any) -> None:
+def _check(data: Data, base: Path, kind: Any, metric: Any) -> Table | Images:
     with tempfile.TemporaryDirectory(prefix="tunewright-") as folder:
         remote = data.source.startswith("s3://")
-        found = _read(local(data, Path(folder)) if remote else identify(data, base), kind, metric)
+        read, found = _read(local(data, Path(folder)) if remote else identify(data, base), kind, metric)
     if found:
         raise DataInvalid(*found)
+    return read
+
+
+def _advice(read: Table | Images) -> list[str]:
+    from .table import Table, nearly_numbers
+
+    return [
+        f"column {name} is nearly all numbers and becomes categories because of values such as {value!r}; leave them empty, or write them as "
+        "numbers"
+        for name, value in (nearly_numbers(read.features) if isinstance(read, Table) else {}).items()
+    ]
 
 
 def _split(data: Data, target: npt.NDArray[Any], classes: list[str] | None, metric: Any) -> None:
@@ -88,7 +110,7 @@ def _split(data: Data, target: npt.NDArray[Any], classes: list[str] | None, metr
             )
 
 
-def _read(data: Data, kind: Any, metric: Any) -> list[str]:
+def _read(data: Data, kind: Any, metric: Any) -> tuple[Table | Images, list[str]]:
     from .images import load_images
     from .metrics import check_objective
     from .table import load_table
@@ -106,4 +128,4 @@ def _read(data: Data, kind: Any, metric: Any) -> list[str]:
             check()
         except DataInvalid as error:
             found += error.args
-    return found
+    return read, found
