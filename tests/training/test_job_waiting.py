@@ -23,6 +23,7 @@ from tunewright.errors import AttemptLost, InputError, StoreRefused, TransientEr
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.port import Stored
+from tunewright.termination import Terminated
 from tunewright.training import job as job_module
 from tunewright.training import job_log, patience
 from tunewright.training.job import JobRunner, TrainJobRunner
@@ -51,7 +52,7 @@ class Refusing(MemoryStore):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BEAT_SECONDS", "STREAM_SECONDS", "GONE_SECONDS"):
+    for name in ("BEAT_SECONDS", "STREAM_SECONDS", "GONE_SECONDS", "MARK_SECONDS"):
         monkeypatch.setattr(job_module, name, 0.01)
     monkeypatch.setattr(job_module, "POLL_SECONDS", (0.03, 0.03))
     monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
@@ -544,6 +545,46 @@ def test_a_store_is_one_place_however_many_slashes_it_is_written_with():
     spelled = [replace(SITE, address=address).study for address in ("s3://b/p/x", "s3://b/p//x", "s3://b//p/x/")]
     assert len(set(spelled)) == 1
     assert replace(SITE, address="s3://b/p/y").study != spelled[0]
+
+
+EVICTED = disrupted("TerminationByKubelet", "The node was low on resource: ephemeral-storage.")
+
+
+@pytest.mark.parametrize(
+    ("own", "goes_on"),
+    [
+        pytest.param([pod(LIVES)], False, id="cancelled"),
+        pytest.param([pod(LIVES, deleted=True)], True, id="drained"),
+        pytest.param([pod(LIVES, **EVICTED)], True, id="evicted"),
+        pytest.param([pod(LIVES), pod(LIVES, **EVICTED)], True, id="evicted, marked a moment later"),
+        pytest.param([], True, id="gone"),
+    ],
+)
+def test_a_job_goes_on_when_the_node_ends_who_waits_for_it_and_not_when_people_do(
+    cluster: FakeCluster,
+    store: Refusing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: list[dict[str, Any]],
+    goes_on: bool,
+) -> None:
+    monkeypatch.setattr(job_module, "MARK_SECONDS", 0.1)
+    cluster.api.pods = Pods(store, 1000)
+    mine, get = f"{cluster.pods}/waiter", cluster.get
+
+    def looked(path: str, **query: str) -> dict[str, Any]:
+        if path == mine and own:
+            cluster.api.objects[mine] = own.pop(0) if len(own) > 1 else own[0]
+        return get(path, **query)
+
+    monkeypatch.setattr(cluster, "get", looked)
+
+    def beat() -> None:
+        raise Terminated
+
+    with pytest.raises(Terminated):
+        JobRunner(cluster=cluster, site=SITE, pod="waiter").run(job(shell("true"), tmp_path / "job"), beat)
+    assert JobRunner(cluster=cluster, site=SITE).goes_on(TRIAL, 1) == goes_on
 
 
 def test_time_in_a_queue_does_not_count(cluster: FakeCluster, store: Refusing, tmp_path: Path) -> None:

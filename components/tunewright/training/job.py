@@ -28,7 +28,7 @@ from .job_log import Follower
 from .job_manifest import ATTEMPT_LABEL, GRACE_SECONDS, SAVE_SECONDS, TRIAL, Site, job_name, manifest, selector
 from .job_pod import ENDED, EVENTS, SAVED, box, study_at
 from .job_site import own_pod_name, own_site
-from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, missing, ran, told, unmade, view
+from .job_state import Ended, Lost, Object, Refused, Running, View, Waiting, disturbed, missing, ran, told, unmade, view
 from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner
 from .parameters import check_parameters
@@ -43,6 +43,7 @@ POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and 
 STREAM_SECONDS = 2.0  #: between two looks at the stream
 REFUSED_SECONDS = 60.0  #: that an image which its registry does not know is waited for
 GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
+MARK_SECONDS = 2.0  #: within which a node that ends a pod itself has marked it
 
 T = TypeVar("T")
 
@@ -205,14 +206,20 @@ class JobRunner:
             self.discard_attempt(job)
 
     def _moved(self) -> bool:
-        """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it."""
-        if self.pod is None:
-            return False
-        try:
-            own = self.cluster.get(f"{self.cluster.pods}/{self.pod}")
-        except (Absent, InputError, TransientError):
-            return True
-        return bool(own["metadata"].get("deletionTimestamp"))
+        """True when this process ends because its pod is taken from its node: then the Job goes on and the next process waits for it. A node under
+        pressure, or one that is shut down, deletes no pod, but marks it while it ends it."""
+        end = time.monotonic() + MARK_SECONDS
+        while self.pod is not None:
+            try:
+                own = self.cluster.get(f"{self.cluster.pods}/{self.pod}")
+            except (Absent, InputError, TransientError):
+                return True
+            if own["metadata"].get("deletionTimestamp") or disturbed(own):
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(BEAT_SECONDS)
+        return False
 
 
 def _owns(job: Object, pod: Object) -> bool:

@@ -112,14 +112,14 @@ def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
         return _without_pod(job)
     trial = container(pod, name)
     ended = trial.get("terminated")
-    disturbed = _disturbed(pod, trial)
+    outside = disturbed(pod, trial)
     deleted = bool(pod["metadata"].get("deletionTimestamp"))
-    if ended is not None and (ended["exitCode"] == 0 or not (disturbed or deleted)):
+    if ended is not None and (ended["exitCode"] == 0 or not (outside or deleted)):
         return _ended(pod, ended)
-    if DISK.search(disturbed):
-        return Ended(code=137, reason=f"disk must be enough, got: {disturbed}; write less")
-    if disturbed or deleted:
-        return Lost(reason=disturbed or "its pod was deleted from outside", taken=bool(disturbed))
+    if DISK.search(outside):
+        return Ended(code=137, reason=f"disk must be enough, got: {outside}; write less")
+    if outside or deleted:
+        return Lost(reason=outside or "its pod was deleted from outside", taken=bool(outside))
     return _begun(pod, trial) or _not_begun(pod, trial)
 
 
@@ -149,7 +149,7 @@ def _without_pod(job: Object) -> View:
     return Waiting(reason="it has no pod yet", mute=True)
 
 
-def _disturbed(pod: Object, trial: Object) -> str:
+def disturbed(pod: Object, trial: Object | None = None) -> str:
     """Why the platform has ended, or is ending, the pod; empty when it has not."""
     status = pod.get("status", {})
     for condition in status.get("conditions", []):
@@ -158,7 +158,7 @@ def _disturbed(pod: Object, trial: Object) -> str:
             return f"its pod was ended from outside: {condition.get('reason', '')}: {words}"
     if status.get("reason") in PLATFORM:
         return f"its pod was ended from outside: {status['reason']}: {status.get('message', '')}"
-    if trial.get("terminated", {}).get("reason") in UNKNOWN:
+    if (trial or {}).get("terminated", {}).get("reason") in UNKNOWN:
         return "its node does not know what became of it"
     return ""
 

@@ -43,17 +43,14 @@ QUICK_TASKS = ("keel-monk-2", "keel-banana", "mass-birthwt", "keel-yeast1", "ecd
 
 def cheapest(role: Role, count: int) -> list[Task]:
     """Two-class tables of a role, those of few rows first."""
-    return [task for task in _tables(role) if digests()[task.name].classes == 2][:count]
+    tables = (task for task in of_role(role) if task.model == "xgboost" and digests()[task.name].classes == 2)
+    return sorted(tables, key=effort)[:count]
 
 
 def others() -> list[Task]:
-    """Tables of the test role that are not the first ones, of two classes and more, those of least effort first."""
+    """Tasks of the test role that are not the first ones, those of least effort first: tables of two classes and more, then the networks."""
     first = cheapest("test", FIRST)
-    return [task for task in _tables("test") if task not in first]
-
-
-def _tables(role: Role) -> list[Task]:
-    return sorted((task for task in of_role(role) if task.model == "xgboost"), key=effort)
+    return [task for task in sorted(of_role("test"), key=effort) if task not in first]
 
 
 def requests(tasks: Sequence[Task], methods: Sequence[str], seeds: Sequence[int], **kind: str | int) -> list[Request]:
@@ -84,7 +81,7 @@ def real() -> list[Request]:
 
 
 def fresh() -> list[Request]:
-    """Test by real runs once more, on all other tables, cheap ones first, × 3 seeds."""
+    """Test by real runs once more, on all other tasks, cheap ones first, × 3 seeds."""
     return requests(others(), FRESH, range(1, 4), kind="real")
 
 
@@ -94,7 +91,7 @@ def cost() -> list[Request]:
 
 
 def loss() -> list[Request]:
-    """Test by the other objective, log-loss: all tables, those of `real` first, × 3 seeds, real runs."""
+    """Test by the other objective, log-loss: all tasks, those of `real` first, × 3 seeds, real runs."""
     return requests([*cheapest("test", FIRST), *others()], BY_LOSS, range(1, 4), kind="real", objective="log_loss")
 
 
