@@ -131,6 +131,24 @@ def test_times_are_told_apart_by_xgboost_s_32_bits(tmp_path: Path) -> None:
     assert at.astype("float32").to_list() == [float(second) for second in range(40)]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_dates_written_as_text_are_times_and_other_text_is_none(tmp_path: Path, suffix: str) -> None:
+    hours = ["2026-01-01T00:00:00+02:00", "2026-01-01T01:30+02:00", None, "2025-12-31T23:00:00.500Z"]
+    frame = pd.DataFrame(
+        {
+            "day": ["2026-01-01", "2026-01-03", None, "2026-01-02"],
+            "hour": hours,
+            "name": ["2026-01-01", "2026-01-03", None, "new year"],
+            "none": ["2026-01-01", "2026-02-31", None, "2026-01-02"],
+            "y": [0, 1, 0, 1],
+        }
+    )
+    found = table(frame, tmp_path, suffix).features
+    assert found["day"].fillna(-1).to_list() == [0, 2 * 86400, -1, 86400]
+    assert found["hour"].fillna(-1).to_list() == [0, 5400, -1, 3600.5]
+    assert [found[name].dtype.name for name in ("name", "none")] == ["category"] * 2
+
+
 def test_a_question_mark_is_a_missing_number(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,y\n1,0\n?,1\n3,0\n")
     a = load_table(Data(source=str(tmp_path / "t.csv"), target="y")).features["a"]

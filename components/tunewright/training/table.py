@@ -1,7 +1,7 @@
 """Tables: features, target and classes of a CSV, TSV, Parquet or NPZ file, or of one of scikit-learn's own sets.
 
-``N`` rows, ``K`` classes. Columns of text become pandas categories; missing values, in text files "?" too, stay missing,
-which XGBoost learns from.
+``N`` rows, ``K`` classes. Columns of text become pandas categories; where all of it is dates by ISO 8601, seconds from the first. Missing values,
+in text files "?" too, stay missing, which XGBoost learns from.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LARGEST = float(np.finfo(np.float32).max)  #: that XGBoost takes; what is larger is missing
 MAX_CLASSES = 20  #: of numbers; a target with more distinct ones is a regression unless the study says otherwise
 NEARLY = 0.8  #: share of numbers from which a column of text was hardly meant to be one
+DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"  #: ISO 8601, as text
 MISSING = ["?"]  #: in text files, besides what pandas takes for missing
 SEPARATORS = {".csv": ",", ".tsv": "\t"}  #: between columns, by suffix
 FORMATS = ".csv, .tsv (.gz too), .parquet or .npz"
@@ -202,7 +203,8 @@ def encode_target(
 
 
 def _prepare(features: pd.DataFrame) -> pd.DataFrame:
-    """Columns as XGBoost takes them: numbers and booleans as they are, all else as categories; what XGBoost has no room for is missing."""
+    """Columns as XGBoost takes them: numbers and booleans as they are, dates as seconds, all else as categories; what XGBoost has no room for is
+    missing."""
     import pandas as pd
 
     wrong = [
@@ -216,9 +218,9 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
             columns[name] = column.where(column.abs() <= LARGEST) if pd.api.types.is_float_dtype(column) else column
-        elif pd.api.types.is_datetime64_any_dtype(column):
+        elif (times := _times(column)) is not None:
             # from the first: XGBoost's 32 bits tell no two minutes since 1970 apart
-            columns[name] = (column - column.min()).dt.total_seconds()
+            columns[name] = (times - times.min()).dt.total_seconds()
         elif pd.api.types.is_timedelta64_dtype(column):
             columns[name] = column.dt.total_seconds()
         elif column.isna().all():
@@ -226,6 +228,20 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
         else:
             columns[name] = column.astype("string").astype("category")
     return pd.DataFrame(columns).set_axis(_feature_names([str(name) for name in columns]), axis="columns")
+
+
+def _times(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """The column as points in time; None when a value is none, or when it has no value."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    known = column.dropna()
+    if not len(known) or not isinstance(known.iloc[0], str) or not re.fullmatch(DATE, known.iloc[0]):
+        return None  # without a look at every value, as in `odd`
+    texts = column.astype("string")
+    times = pd.to_datetime(texts.where(texts.str.fullmatch(DATE)), format="ISO8601", utc=True, errors="coerce")
+    return times if times.notna().equals(texts.notna()) else None
 
 
 def nearly_numbers(features: pd.DataFrame) -> dict[str, str]:
