@@ -1,4 +1,4 @@
-"""Study files: YAML or JSON text to a `Study` and back; every mistake is answered at once, with its line.
+"""Study files: YAML or JSON text to a `Study`; every mistake is answered at once, with its line.
 
 YAML is 1.2: ``yes`` and ``no`` are text, ``1e-3`` is a number. Anchors and merge keys work, tags and several documents
 do not.
@@ -6,7 +6,6 @@ do not.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import warnings
@@ -21,12 +20,10 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.representer import SafeRepresenter
 
 from .diagnosis import diagnose, dotted, nearest_line, shown
 from .errors import DataInvalid, Problem, StudyInvalid
 from .parameter import Parameter
-from .preset import PRESETS
 from .rules import Mistake, Place
 from .study import Study, parse_parameters
 
@@ -83,32 +80,6 @@ def placed(path: Path) -> Iterator[None]:
 def quoted(value: Any) -> str:
     """JSON that YAML reads as the same value, whatever its texts spell; letters stay as they are."""
     return UNPRINTED.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
-
-
-def dump_study(study: Study) -> str:
-    """YAML of the settings that were given; `parse_study` reads an equal study from it."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Representer = _Representer
-    yaml.default_flow_style = None  # lists and mappings of scalars in one line, the others as blocks
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order of the space has meaning
-    yaml.width = 4096
-    stream = io.StringIO()
-    data = study.model_dump(mode="json", exclude_unset=True)
-    preset = PRESETS[study.agent.preset]
-    data["agent"] = {
-        key: value for key, value in data.get("agent", {}).items() if key not in preset or value != preset[key]
-    }
-    yaml.dump(_kind_first({key: value for key, value in data.items() if key != "agent" or value}), stream)
-    return stream.getvalue()
-
-
-def _kind_first(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_kind_first(item) for item in value]
-    if isinstance(value, dict):
-        first = {key: value[key] for key in ("type", "kind", "rule", "preset") if isinstance(value.get(key), str)}
-        return {key: _kind_first(item) for key, item in {**first, **value}.items()}
-    return value
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
@@ -225,16 +196,6 @@ def _syntax(error: MarkedYAMLError) -> str:
         return "the file must be YAML, got ':' inside a value or wrong indentation; quote the text or align the line"
     context = f" {error.context}" if error.context and error.problem else ""
     return f"the file must be YAML, got this{context}: {problem}; check brackets, quotes and indentation"
-
-
-class _Representer(SafeRepresenter):
-    """Writes texts with control characters in double quotes, the only ones that keep them all."""
-
-    def represent_str(self, data: str) -> Any:
-        return self.represent_scalar(f"{_TAG}str", data, style=None if data.isprintable() else '"')
-
-
-_Representer.add_representer(str, _Representer.represent_str)
 
 
 class _Tree:

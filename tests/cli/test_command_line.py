@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.steps.studies import shell_study
+from tests.steps.studies import shell_study, write_study
 from tests.steps.test_lease import Refusing
 
 from tunewright import cli
@@ -26,7 +26,7 @@ from tunewright.steps.propose import propose
 from tunewright.steps.train import train
 from tunewright.store import layout
 from tunewright.store.directory import DirectoryStore
-from tunewright.study_file import dump_study, parse_study
+from tunewright.study_file import parse_study
 from tunewright.training.local import LocalRunner
 from tunewright.trial import Result, SealedRound, Status
 
@@ -35,7 +35,7 @@ from tunewright.trial import Result, SealedRound, Status
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TUNEWRIGHT_STORE", raising=False)
-    (tmp_path / "study.yaml").write_text(dump_study(shell_study()))
+    write_study(tmp_path / "study.yaml", shell_study())
     return tmp_path
 
 
@@ -84,9 +84,7 @@ def test_run_then_look_at_it_from_every_side(place: Path, capsys: pytest.Capture
 
 def test_failures_are_shown_with_reason_and_log(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["sh", "-c", "echo the oven is cold; exit 4"]
-    (place / "study.yaml").write_text(
-        dump_study(shell_study(command=command, budget={"trials": 2, "parallel_trials": 2}))
-    )
+    write_study(place / "study.yaml", shell_study(command=command, budget={"trials": 2, "parallel_trials": 2}))
     text = say(capsys, "run", "study.yaml", code=1)
     assert "no trial completed; the first said: exit code 4; the log says why\n    the oven is cold\n" in text
     assert f"why not all completed: tunewright status toy --store {place}/tunewright-store\n" in text
@@ -131,7 +129,7 @@ def refused_study(place: Path) -> None:
     (place / "data" / "table.csv").write_text("a,y\n")
     command = ["sh", "-c", f"mv {place}/data {place}/gone; sleep 1; exit 3"]
     study = shell_study(command=command, data={"source": "data/table.csv"}, budget={"trials": 2, "parallel_trials": 1})
-    (place / "study.yaml").write_text(dump_study(study))
+    write_study(place / "study.yaml", study)
 
 
 def test_what_was_refused_is_not_called_lost_and_status_says_why(
@@ -184,7 +182,7 @@ def test_json_lines_end_with_the_error(place: Path, capsys: pytest.CaptureFixtur
 
 def test_a_study_that_cannot_be_read_hides_no_other(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     say(capsys, "run", "study.yaml", "-q")
-    (place / "study.yaml").write_text(dump_study(shell_study("newer")))
+    write_study(place / "study.yaml", shell_study("newer"))
     say(capsys, "run", "study.yaml", "-q")
     head = place / "tunewright-store" / "newer" / "head.json"
     head.write_text(json.dumps({**json.loads(head.read_text()), "schema_version": 99}))
@@ -477,7 +475,7 @@ def test_commands_start_in_the_folder_of_their_study(place: Path, capsys: pytest
         ("below", {"command": ["sh", "../score.sh", "{x}"], "directory": "deep"}),
     ):
         study = shell_study(name, trial={"kind": "command", **trial}, budget=budget)
-        (place / "sub" / f"{name}.yaml").write_text(dump_study(study))
+        write_study(place / "sub" / f"{name}.yaml", study)
         assert "1 complete" in say(capsys, "run", f"sub/{name}.yaml")
 
 
@@ -507,7 +505,7 @@ def test_validate_says_when_rounds_allow_fewer_trials_than_were_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "many.yaml"
-    path.write_text(dump_study(shell_study(budget={"trials": 500, "parallel_trials": 2})))
+    write_study(path, shell_study(budget={"trials": 500, "parallel_trials": 2}))
     assert run(["validate", str(path)]) == 0
     assert "of 500 trials asked for: a session has at most 80 rounds of 2" in capsys.readouterr().out
 

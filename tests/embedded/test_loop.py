@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.steps.studies import shell_study
+from tests.steps.studies import shell_study, write_study
 from tests.steps.test_steps import iris_study
 
 import tunewright
@@ -27,7 +27,6 @@ from tunewright.steps.open import open_session
 from tunewright.store import layout
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
-from tunewright.study_file import dump_study
 from tunewright.training import evaluation
 from tunewright.trial import Status
 
@@ -148,7 +147,7 @@ def test_a_session_that_goes_on_after_its_time_ends_without_a_round(tmp_path: Pa
 
 def test_the_python_call_takes_a_file_a_mapping_or_a_study(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
-    file.write_text(dump_study(shell_study()))
+    write_study(file, shell_study())
     store = str(tmp_path / "store")
     result = tunewright.tune(file, store=store, quiet=True)
     assert len(result.trials) == 6
@@ -183,7 +182,7 @@ def test_a_run_that_is_broken_off_leaves_no_process_and_the_same_command_goes_on
     journal = tmp_path / "journal"
     command = ["sh", "-c", f'echo $$ >> {journal}; sleep 1.5; echo "{{{{\\"score\\": {{x}}}}}}" > $TUNEWRIGHT_METRICS']
     file = tmp_path / "study.yaml"
-    file.write_text(dump_study(shell_study(command=command, budget={"trials": 4, "parallel_trials": 2})))
+    write_study(file, shell_study(command=command, budget={"trials": 4, "parallel_trials": 2}))
     call = [sys.executable, "-m", "tunewright", "run", str(file), "--store", str(tmp_path / "store"), "--quiet"]
     inherited = signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
     process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -215,7 +214,7 @@ def test_two_loops_on_one_study_share_the_work(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     command = ["sh", "-c", f'echo ran >> {journal}; sleep 0.5; echo "{{{{\\"score\\": {{x}}}}}}" > $TUNEWRIGHT_METRICS']
     file = tmp_path / "study.yaml"
-    file.write_text(dump_study(shell_study(command=command)))
+    write_study(file, shell_study(command=command))
     call = [
         sys.executable,
         "-m",

@@ -10,17 +10,17 @@ import pytest
 from pipelines.argo.session import Progress
 from pipelines.kfp import session as kfp
 from ruamel.yaml import YAML
-from tests.steps.studies import shell_study
+from tests.steps.studies import shell_study, write_study
 
 from pipelines import commands
 from tunewright.cli import run
-from tunewright.study_file import dump_study, parse_study
+from tunewright.study_file import parse_study
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> str:
     path = tmp_path / "study.yaml"
-    path.write_text(dump_study(shell_study()))
+    write_study(path, shell_study())
     return str(path)
 
 
@@ -68,7 +68,8 @@ def test_a_bad_study_is_refused_before_any_cluster_is_asked(
     tmp_path: Path, backend: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.yaml"
-    bad.write_text(dump_study(shell_study()).replace("low: 0.0", "low: 7.0"))
+    write_study(bad, shell_study())
+    bad.write_text(bad.read_text().replace('"low": 0.0', '"low": 7.0'))
     for verb in ("compile", "submit", "schedule"):
         assert "low must be < high" in said(capsys, verb, str(bad), "--backend", backend, code=2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tunewright.study import Study
@@ -20,3 +21,8 @@ def shell_study(name: str = "toy", command: list[str] | None = None, **changes: 
         "agent": {"initial_trials": 4, "candidates": 32, "model_updates": 2, "model_batch": 8},
     }
     return Study.model_validate({**content, **changes})
+
+
+def write_study(path: Path, study: Study) -> None:
+    """Write a study's file, in JSON, which is YAML too."""
+    path.write_text(study.model_dump_json(exclude_unset=True, indent=1))
