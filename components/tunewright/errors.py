@@ -10,6 +10,7 @@
     │   ├── SchemaUnknown                    a document of a newer or foreign format
     │   ├── ArtifactCorrupt                  bytes that do not match their digest or format
     │   ├── DataInvalid                      a table or array that cannot be trained on
+    │   ├── ObjectTooLarge                   more bytes than a step may hold
     │   └── StoreRefused                     credentials, bucket, read-only, not atomic
     ├── TransientError                  75   worth another try
     │   ├── StoreUnavailable                 network, server error, full disk
@@ -109,6 +110,10 @@ class DataInvalid(InputError):
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.args))
+
+
+class ObjectTooLarge(InputError):
+    """An object of a store has more bytes than a step may hold in memory."""
 
 
 class StoreRefused(InputError):

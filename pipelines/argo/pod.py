@@ -92,7 +92,8 @@ def template(step: Step) -> dict[str, Any]:
     if step.name in HANDLES_JOBS:
         made |= {"serviceAccountName": "tunewright-jobs", "automountServiceAccountToken": True}
     if step.name in _PATCHED:
-        made["podSpecPatch"] = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
+        patch = json.dumps({"containers": [{"name": "main", "resources": _PATCHED[step.name]}]})
+        made["podSpecPatch"] = patch.replace(json.dumps(_GPUS), _GPUS)
     return made
 
 
@@ -133,9 +134,11 @@ def _trial_resources(**more: str) -> dict[str, Any]:
     return {"requests": {"cpu": "{{workflow.parameters.trial-cpu}}", **limits}, "limits": limits}
 
 
+_GPUS: Final = '{{=workflow.parameters["trial-gpus"] == "0" ? "null" : workflow.parameters["trial-gpus"]}}'
+"""Of none the pod does not speak: who names a resource, were it 0 of it, is let onto the nodes that are kept for it (ExtendedResourceToleration)."""
 _SCORES: Final = {"limits": {"memory": "{{workflow.parameters.advance-memory}}"}}
 _PATCHED: Final = {
-    "train": _trial_resources(**{"nvidia.com/gpu": "{{workflow.parameters.trial-gpus}}"}),
+    "train": _trial_resources(**{"nvidia.com/gpu": _GPUS}),
     "evaluate": _trial_resources(),
     "advance": _SCORES,
     "report": _SCORES,

@@ -93,6 +93,16 @@ def test_the_namespace_enforces_pod_security_restricted():
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+@pytest.mark.parametrize("install", ["standalone", "argo-existing"])
+def test_a_controller_that_archives_logs_archives_none_here(install):
+    # it would mount the Secret of its repository, which this namespace does not have, into every pod
+    [chosen] = [
+        c for c in of_kind(render(INSTALLS / install), "ConfigMap") if c["metadata"]["name"] == "artifact-repositories"
+    ]
+    key = chosen["metadata"]["annotations"]["workflows.argoproj.io/default-artifact-repository"]
+    assert YAML(typ="safe").load(chosen["data"][key]) == {"archiveLogs": False}
+
+
 def test_containers_are_confined_and_have_requests_and_memory_limits():
     for container in containers(render(INSTALLS / "standalone")):
         context = container["securityContext"]
@@ -158,6 +168,15 @@ def test_network_policies_refuse_everything_and_then_allow_by_name():
         "tunewright-to-minio": [9000],
         "tunewright-to-kubernetes": [443, 6443, 8443, 16443],
     }
+
+
+@pytest.mark.parametrize(
+    ("install", "name"),
+    [("standalone", "tunewright-to-kubernetes"), ("argo-existing", "tunewright-trial-to-store")],
+)
+def test_addresses_of_nodes_are_reached_which_no_block_holds_for_cilium(install, name):
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / install), "NetworkPolicy")}
+    assert [list(rule) for rule in policies[name]["egress"]] == [["ports"]]
 
 
 def test_trials_reach_an_s3_outside_of_the_cluster_where_the_store_is_one():

@@ -121,6 +121,16 @@ def test_no_step_runs_as_root_or_writes_to_its_image():
         assert templates()[name]["container"]["securityContext"] == pod.CONFINED
 
 
+@pytest.mark.parametrize(("gpus", "named"), [("0", {}), ("2", {"nvidia.com/gpu": 2})])
+def test_a_pod_that_wants_no_gpu_names_none_and_stays_off_their_nodes(gpus, named):
+    text = templates()["train"]["podSpecPatch"]
+    [expression] = re.findall(r"{{=(.*?)}}", text.partition('"limits"')[2])
+    assert expression == 'workflow.parameters["trial-gpus"] == "0" ? "null" : workflow.parameters["trial-gpus"]'
+    patch = json.loads(text.replace(f"{{{{={expression}}}}}", "null" if gpus == "0" else gpus))
+    for part in patch["containers"][0]["resources"].values():
+        assert {name: value for name, value in part.items() if "gpu" in name and value is not None} == named
+
+
 def test_keys_come_by_reference():
     for name in STEPS:
         for variable in templates()[name]["container"]["env"]:

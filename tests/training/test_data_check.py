@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tunewright.errors import DataInvalid, StoreRefused
+from tunewright.store import s3
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
 from tunewright.training import data
@@ -88,6 +89,19 @@ def test_data_in_a_bucket_is_read(s3_store: S3Store, tmp_path: Path) -> None:
     of = Study.model_validate(raw(f"{s3_store.address}/tables/t.csv", target="z"))
     with pytest.raises(DataInvalid, match=r"data.target: must be a column of data.csv, got 'z'; known are a, b, y"):
         check_data(of)
+
+
+def test_data_that_no_step_can_hold_is_told_before_it_is_fetched(
+    s3_store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3_store.create("tables/t.csv", TABLE.encode())
+    study = raw(f"{s3_store.address}/tables/t.csv", target="y")
+    assert data_mistakes(study, tmp_path) == []
+    monkeypatch.setattr(s3, "MOST_BYTES", len(TABLE) - 1)
+    ((place, message),) = data_mistakes(study, tmp_path)
+    assert place == ("data", "source")
+    assert "t.csv: must have at most" in message
+    assert message.endswith("make it smaller, or mount it for a command of your own (trial.job.volumes)")
 
 
 def test_a_bucket_that_cannot_be_read_is_no_mistake_of_the_data(

@@ -68,6 +68,14 @@ def of(request: pytest.FixtureRequest) -> Study:
     return shell("true", **(EVERYTHING if request.param == "everything" else {}))
 
 
+@pytest.mark.parametrize(("image", "pulled"), [({}, "IfNotPresent"), ({"image": "team/train:latest"}, None)])
+def test_an_image_of_a_user_is_pulled_as_kubernetes_pulls_it_and_ours_once(
+    tmp_path: Path, image: dict[str, str], pulled: str | None
+):
+    _, containers = made(shell("true", **image), tmp_path)
+    assert [containers[name].get("imagePullPolicy") for name in ("load", "trial")] == ["IfNotPresent", pulled]
+
+
 def test_only_load_and_save_can_reach_the_store_and_nothing_has_a_token(of: Study, tmp_path: Path):
     body, containers = made(of, tmp_path)
     assert [KEY in container["env"] for container in containers.values()] == [True, True, False]

@@ -213,7 +213,15 @@ def test_an_image_that_is_refused_for_long_is_the_studys_fault(
 
 NO_CLASS = 'Error creating: pods "trial-x" is forbidden: no PriorityClass with name low was found'
 NO_MAP = 'MountVolume.SetUp failed for volume "volume-0" : configmap "words" not found'
+NO_ROOM = (
+    'Error creating: Pod "trial-x" is invalid: spec.containers[0]: must be less than or equal to cpu limit of 500m'
+)
+NO_LIMIT = 'Error creating: pods "trial-x" is forbidden: failed quota: all: must specify limits.cpu for: trial'
+TOO_FREE = 'Error creating: pods "trial-x" is forbidden: violates PodSecurity "restricted:latest": hostPath volumes'
 NOT_MADE = [
+    pytest.param([], "FailedCreate", NO_ROOM, id="beyond the namespace's limit"),
+    pytest.param([], "FailedCreate", NO_LIMIT, id="a limit that a quota wants"),
+    pytest.param([], "FailedCreate", TOO_FREE, id="pod security"),
     pytest.param([], "FailedCreate", NO_CLASS, id="no priority class"),
     pytest.param([dated(pod(load=waiting("PodInitializing", "")))], "FailedMount", NO_MAP, id="no config map"),
 ]
@@ -539,6 +547,29 @@ def test_a_trial_that_took_too_long_has_failed_whoever_watched(cluster: FakeClus
     finished = run(cluster, tmp_path)
     assert finished.state == "FAILED"
     assert "time must be at most 3600 s, got 5400.0 s" in finished.reason
+
+
+def behind(seconds: float) -> dict[str, Any]:
+    """A pod that has just begun, on a node whose clock is behind."""
+    lives = {"running": {"startedAt": datetime.fromtimestamp(time.time() - seconds, UTC).isoformat()}}
+    return dated(pod(lives, lives))
+
+
+def test_clocks_need_not_agree_on_when_a_trial_began(cluster: FakeCluster, store: Refusing, tmp_path: Path):
+    made, seen = Pods(store, 1), [behind(120)] * 3
+    cluster.api.pods = lambda: [seen.pop()] if seen else made()
+    finished = run(cluster, tmp_path, limits={"time": 90})
+    assert (finished.state, cluster.api.deleted) == ("TRAINED", [])
+
+
+@pytest.mark.parametrize(("begun", "most"), [(0.0, 0.2), (500.0, 90.0)])
+def test_a_trial_that_runs_too_long_is_ended_also_by_who_comes_late(
+    cluster: FakeCluster, store: Refusing, tmp_path: Path, begun: float, most: float
+):
+    cluster.api.pods = lambda: [behind(begun)] if not cluster.api.deleted else []
+    finished = run(cluster, tmp_path, limits={"time": most})
+    assert (finished.state, len(cluster.api.deleted)) == ("FAILED", 1)
+    assert f"time must be at most {most:g} s" in finished.reason
 
 
 def test_a_store_is_one_place_however_many_slashes_it_is_written_with():

@@ -25,7 +25,7 @@ from typing import TypeVar
 import urllib3
 from minio import Minio
 
-from ..errors import AlreadyExists, Conflict, InputError, NotFound, StoreUnavailable
+from ..errors import AlreadyExists, Conflict, InputError, NotFound, ObjectTooLarge, StoreUnavailable
 from .access import Access
 from .layout import begins_keys, check_key
 from .port import Entry, Stored
@@ -40,6 +40,7 @@ DELAYS_S = (
     2.0,
 )  #: waits between tries of one request; what takes longer is left to the step's own retry
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
+MOST_BYTES = 3 * 2**29  #: of an object, which is held whole by steps that have 2 GiB
 CONNECTIONS = 32  #: kept open; more are made when more threads ask
 SIGNED_FOR = timedelta(minutes=15)  #: life of a pre-signed address, as long as the skew of clocks that S3 bears
 PAGE = 1000  #: objects of one list request
@@ -90,6 +91,11 @@ class S3Store:
         def read() -> Stored:
             response = self._client.get_object(bucket_name=self._bucket, object_name=key)
             try:
+                if (size := int(response.headers.get("Content-Length", 0))) > MOST_BYTES:
+                    raise ObjectTooLarge(
+                        f"{self.address}/{key}: must have at most {MOST_BYTES / 2**30:g} GiB, which is held in memory, got {size / 2**30:.1f} GiB; "
+                        "make it smaller"
+                    )
                 return Stored(data=response.read(), etag=_tag(response))
             finally:
                 response.close()

@@ -104,7 +104,7 @@ def _directory_digest(directory: Path) -> str:
 
 
 def _object(address: str) -> bytes:
-    from ..errors import NotFound
+    from ..errors import NotFound, ObjectTooLarge
     from ..store.opening import open_store
 
     location, _, key = address.rpartition("/")
@@ -114,3 +114,5 @@ def _object(address: str) -> bytes:
         raise DataInvalid(
             f"data.source: must be an object of the bucket, got {address}, which is not there; check bucket and key"
         ) from None
+    except ObjectTooLarge as error:
+        raise DataInvalid(f"data.source: {error}, or mount it for a command of your own (trial.job.volumes)") from None

@@ -43,6 +43,7 @@ POLL_SECONDS = (0.5, 5.0)  #: between two looks at the API: of young trials and 
 STREAM_SECONDS = 2.0  #: between two looks at the stream
 REFUSED_SECONDS = 60.0  #: that an image which its registry does not know is waited for
 GONE_SECONDS = 45.0  #: that an ended pod may take to be gone
+SKEW_SECONDS = 300.0  #: by which the clocks of two nodes may differ
 MARK_SECONDS = 2.0  #: within which a node that ends a pod itself has marked it
 
 T = TypeVar("T")
@@ -278,6 +279,7 @@ class _Watch:
         self._storing: float | None = None  #: since when it is seen that what the trial left is being stored
         self._awaited = ""  #: for what, as it was last said
         self._since = self._until = 0.0  #: when the trial began and ended, by its node's clock
+        self._running: float | None = None  #: since when it is seen to run
         self._offset = 0
         self._events: dict[str, float] = {}
 
@@ -377,7 +379,9 @@ class _Watch:
         assert pod is not None  # noqa: S101 - nothing runs or has ended without one
         self.log.follow(pod["metadata"]["name"])
         if isinstance(state, Running):
-            return self._overtime(time.time() - state.since)
+            now = time.monotonic()
+            self._running = self._running or now
+            return self._overtime(max(now - self._running, time.time() - state.since - SKEW_SECONDS))
         return self._ended(state, gone=bool(pod["metadata"].get("deletionTimestamp")))
 
     def _wait(self, state: Waiting, pod: Object | None) -> None:

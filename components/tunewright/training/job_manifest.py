@@ -203,11 +203,13 @@ def _own(
 def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[str, Any]:
     trial, place = job.study.trial, PurePosixPath(SHARED)
     values = dict(variables(place, job.seed))
-    container: dict[str, Any] = {"name": TRIAL}
+    container: dict[str, Any] = {"name": TRIAL, "imagePullPolicy": "IfNotPresent"}
     if isinstance(trial, CommandTrial):
         command = user_command(job, trial, place, data_place(job.study.data))
         values = {**command.environment, **values}
         container |= {"image": trial.image or site.image, "command": [escaped(part) for part in command.arguments]}
+        if trial.image is not None:
+            del container["imagePullPolicy"]  # Kubernetes' own: what is called latest is pulled anew
         if trial.directory is not None:
             container["workingDir"] = trial.directory
     else:
@@ -218,7 +220,6 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
             "HOME", f"{SHARED}/home"
         )  # the user is ours and unknown to the image, so it has no home there
     return container | {
-        "imagePullPolicy": "IfNotPresent",
         "env": [
             *_variables(values),
             *({"name": name, "valueFrom": secret_of(source)} for name, source in settings.secrets.items()),

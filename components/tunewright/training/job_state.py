@@ -40,7 +40,7 @@ REFUSED = re.compile(
 BARE = re.compile(r'Back-off pulling image "[^"]*"')
 MISSING = re.compile(
     r'(configmap|secret|persistentvolumeclaim|RuntimeClass) "[^"]*" not found|no PriorityClass with name|couldn\'t find key'
-    r"|(minimum|maximum) \S+ usage per"
+    r'|(minimum|maximum) \S+ usage per|failed quota: .*must specify|Pod "[^"]*" is invalid: |violates PodSecurity'
 )  # fmt: skip
 """What admission, scheduler and kubelet say of a pod that names what is not there, or asks for more than its namespace allows."""
 UNFIT = re.compile(r"runAsNonRoot|run as root|non-root policy|executable file")
