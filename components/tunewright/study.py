@@ -220,8 +220,8 @@ class CommandTrial(_Template):
     """Text files that come with the study, by relative path; `{files}` is where they are."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables, templates like the command. TUNEWRIGHT_PARAMS, TUNEWRIGHT_OUTPUT, TUNEWRIGHT_METRICS,
-    TUNEWRIGHT_STREAM, TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) and TUNEWRIGHT_SEED (a whole number to seed the program
-    with: the same for every attempt, and for a trial that follows a curve up) are always set."""
+    TUNEWRIGHT_STREAM, TUNEWRIGHT_CHECKPOINT (a folder that a later attempt gets back) and TUNEWRIGHT_SEED (a whole number below 2**31 to seed
+    the program with: the same for every attempt, and for a trial that follows a curve up) are always set."""
     directory: str | None = None
     """Working directory, from the study file's folder, which is the default. On a cluster: of the container; default is its image's."""
     evaluate: Evaluator | None = None

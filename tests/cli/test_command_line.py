@@ -19,7 +19,7 @@ from tunewright.errors import AttemptLost, InputError, StoreRefused, TunewrightE
 from tunewright.progress import ending
 from tunewright.report.configuration import as_flags
 from tunewright.steps.evaluate import evaluate
-from tunewright.steps.lease import take
+from tunewright.steps.lease import GIVEN_BACK, take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
@@ -28,7 +28,7 @@ from tunewright.store import layout
 from tunewright.store.directory import DirectoryStore
 from tunewright.study_file import parse_study
 from tunewright.training.local import LocalRunner
-from tunewright.trial import Result, SealedRound, Status
+from tunewright.trial import AttemptStart, Result, SealedRound, Status
 
 
 @pytest.fixture
@@ -111,6 +111,19 @@ def test_status_tells_cost_and_how_far_a_running_trial_has_come(
     assert take(ledger.store, trial, 5, now=0.0) is not None
     ledger.store.put(layout.attempt(trial, 1, "metrics.jsonl"), b'{"step": 7, "score": 0.5}\n')
     assert f"running: trial {trial}, step 7, score 0.5" in say(capsys, "status", "toy")
+    assert "training in 7 attempts, " in say(capsys, "status", "toy")
+    assert "lost" not in say(capsys, "status", "toy")
+
+    start = layout.read(ledger.store, AttemptStart, layout.attempt(trial, 1, "start.json"))
+    gone = layout.encode(start.model_copy(update={"pid": 2**22 - 1, "process_started": 0.0}))
+    for left in (("start.json", gone), (GIVEN_BACK, layout.encode(start))):  # killed; ended in order
+        ledger.store.put(layout.attempt(trial, 1, left[0]), left[1])
+        told = say(capsys, "status", "toy")
+        assert f"broken off: trial {trial} at step 7; who goes on with the study tries it again" in told
+        assert "running" not in told
+        assert "training in 7 attempts, " in told
+        assert " in 1 attempts that were lost or broken off" in told
+        ledger.store.put(layout.attempt(trial, 1, "start.json"), layout.encode(start))
 
 
 def test_status_tells_the_session_from_the_study(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

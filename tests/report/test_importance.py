@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tunewright.report.importance import rank
+from tunewright.report.importance import _solve, rank
 from tunewright.report.rows import tick_rows
 from tunewright.report.trials import Trial
 from tunewright.space import CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
@@ -119,6 +119,20 @@ def test_a_rarely_active_parameter_is_left_out() -> None:
     )
     found = rank(space, trials(space, lambda c: float(c["b"]), 40), MAXIMIZE)
     assert {row.parameter for row in found.importances} == {"kind", "b"}
+
+
+def test_more_choices_than_trials_are_weighed_without_a_matrix_of_them_all() -> None:
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.normal(size=(30, 80)), rng.normal(size=(30, 2)), rng.multinomial(30, [1 / 30] * 30) * 1.0
+    mean = weights @ x / weights.sum()
+    gram = ((x - mean) * weights[:, None]).T @ (x - mean) + 0.3 * np.eye(80)
+    right = ((x - mean) * weights[:, None]).T @ (y - weights @ y / weights.sum())
+    np.testing.assert_allclose(_solve(x, y, weights, 0.3), np.linalg.solve(gram, right), rtol=1e-8)
+    many = Space(
+        {f"p{i}": CategoricalParameter(type="categorical", choices=[str(c) for c in range(100)]) for i in range(100)}
+    )
+    found = trials(many, lambda c: float(c["p0"] < "5"), 60)
+    assert len(rank(many, found, MAXIMIZE).importances) == 100, "of 10,000 features"
 
 
 def test_the_same_trials_give_the_same_numbers() -> None:

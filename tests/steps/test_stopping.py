@@ -188,8 +188,14 @@ class Killing(LocalRunner):
         return LocalRunner(beat_seconds=0.05).run(job, killing)
 
 
-def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_attempts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["a", "w"])
+def test_a_trial_that_was_killed_goes_on_where_it_was_and_the_account_has_both_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
     word = f"word-{os.getpid()}"
+    once = SOURCE.replace("for step", 'stream = open(os.environ["TUNEWRIGHT_STREAM"], "w", buffering=1)\nfor step')
+    once = once.replace('    with open(os.environ["TUNEWRIGHT_STREAM"], "a") as stream:\n        stream', "    stream")
+    monkeypatch.setattr(f"{__name__}.SOURCE", {"a": SOURCE, "w": once}[mode])
     ledger = opened(tmp_path, slow_study(tmp_path, hold=5, word=word), [0.8])
     key = layout.attempt(ledger.slot(0, 0).trial, 1, "checkpoint.json")
     with pytest.raises(AttemptLost, match="from outside"):

@@ -70,6 +70,25 @@ def test_what_changes_at_every_look_is_kept_all_the_same(tmp_path: Path) -> None
         assert files(store) == [step]
 
 
+@pytest.mark.parametrize("renamed", [True, False])
+def test_what_a_quick_trial_renames_into_place_needs_no_rest(tmp_path: Path, renamed: bool) -> None:
+    store, folder = MemoryStore(), tmp_path / "checkpoint"
+    folder.mkdir()
+    keeper = keeper_of(store, folder)
+    (folder / "a").write_bytes(b"0")
+    (folder / "b").write_bytes(b"never changes")
+    keeper.look(ended=False)
+    for step in (b"1", b"2"):
+        if renamed:
+            (tmp_path / step.decode()).write_bytes(step)
+            (tmp_path / step.decode()).replace(folder / "a")
+        else:
+            (folder / "a").write_bytes(step)
+            os.utime(folder / "a", (0, time.time() + 1))  # it has just been written, however long this took
+        keeper.look(ended=False)
+        assert files(store) == ([step, b"never changes"] if renamed else [])
+
+
 def test_what_changes_while_it_is_being_kept_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.training.trials import run, script, shell, study
+from tests.training.trials import job, run, script, shell, study
 
 from tunewright.errors import InputError
 from tunewright.study import CommandTrial
 from tunewright.training.command import variables
+from tunewright.training.job import runner_for
 from tunewright.training.processes import container_memory
 from tunewright.training.reported import read_metrics
 
@@ -64,6 +66,31 @@ def test_credentials_of_the_store_do_not_reach_the_trial(tmp_path: Path, monkeyp
     source = "import json, os; n = 'hush' in os.environ.values(); k = os.environ['KEPT'] == 'yes'; json.dump("
     source += "{'accuracy': k - n}, open(os.environ['TUNEWRIGHT_METRICS'], 'w'))"
     assert run(script(source), tmp_path / "job").metrics == {"accuracy": 1.0}
+
+
+def test_where_the_store_has_no_keys_a_trial_sees_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "me")
+    source = "import json, os; json.dump({'accuracy': int('AWS_PROFILE' in os.environ)}, open(os.environ['TUNEWRIGHT_METRICS'], 'w'))"
+    for address, seen in ((str(tmp_path), 1.0), ("s3://bucket/studies", 0.0)):
+        (place := tmp_path / f"seen-{seen}").mkdir()
+        runner = runner_for(script(source), address)
+        assert runner.run(job(script(source), place), lambda: None).metrics == {"accuracy": seen}
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31, 2**63 - 1])
+def test_any_seed_fits_what_numpy_takes(seed: int) -> None:
+    given = int(variables(Path("x"), seed)["TUNEWRIGHT_SEED"])
+    assert given == seed % 2**31
+    np.random.RandomState(given)
+
+
+def test_a_program_that_must_not_be_run_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    (program := tmp_path / "train").write_text("#!/bin/sh\n")
+    finished = run(study({"kind": "command", "command": [str(program)]}), tmp_path / "job")
+    assert finished.reason.startswith(
+        "exit code 126: the command, or one that it calls, must be executable; chmod +x it"
+    )
+    assert "Permission denied" in finished.log_tail
 
 
 def test_an_infeasible_configuration_is_a_result_of_its_own(tmp_path: Path) -> None:

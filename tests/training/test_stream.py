@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.training.trials import run, shell
 
-from tunewright.training.stream import Growing, Printed, last_values, points
+from tunewright.training.stream import Growing, Printed, joined, last_values, points
 
 
 def test_points_are_read_as_they_come_and_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
@@ -22,6 +23,28 @@ def test_points_are_read_as_they_come_and_a_line_counts_when_it_is_whole(tmp_pat
         file.write('ss": 0.25}\n')
     assert curve.look()
     assert curve.points == {1: 0.5, 2: 0.25}
+
+
+def lines(steps: range) -> str:
+    return "".join(f'{{"step": {step}, "loss": {1 / step:.3f}}}\n' for step in steps)
+
+
+@pytest.mark.parametrize("until", [45, 200])  # shorter than before, and longer
+def test_a_file_that_is_begun_again_is_read_from_its_beginning(tmp_path: Path, until: int) -> None:
+    path = tmp_path / "metrics.jsonl"
+    curve = Growing(path, "loss")
+    path.write_text(lines(range(1, 41)))
+    curve.look()
+    path.write_text(lines(range(41, until)))
+    assert curve.look()
+    assert list(curve.points) == list(range(1, until))
+
+
+def test_what_is_resumed_stays_in_front_of_a_file_that_is_begun_again() -> None:
+    before, after = lines(range(1, 5)).encode(), lines(range(5, 7)).encode()
+    assert joined(before, after) == joined(before, before + after) == before + after
+    assert joined(b"", after) == after
+    assert joined(before[:-1], after) == before + after
 
 
 def test_a_lower_step_that_comes_later_stands_before_the_higher_one(tmp_path: Path) -> None:
@@ -61,6 +84,12 @@ def test_what_is_printed_becomes_a_stream_line_by_line(tmp_path: Path) -> None:
         printed.write(chunk)
     lines = [json.loads(line) for line in (tmp_path / "s").read_text().splitlines()]
     assert lines == [{"step": 1.0, "acc": 0.5}, {"step": 3.0, "acc": 0.75}]
+
+
+def test_the_last_line_that_is_printed_counts_without_its_end(tmp_path: Path) -> None:
+    pattern = r"(?P<step>\d+): (?P<name>\w+) (?P<value>\S+)"
+    run(shell('printf "1: accuracy 0.5\n2: accuracy 0.75"', stdout_pattern=pattern), tmp_path / "job")
+    assert points((tmp_path / "job/metrics.jsonl").read_bytes().splitlines(), "accuracy") == {1: 0.5, 2: 0.75}
 
 
 def test_a_pattern_with_steps_streams_what_a_trial_prints(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,9 @@ import click
 from . import CLUSTER_COMMANDS, options
 
 if TYPE_CHECKING:
-    from ..report.record import RoundHistory
+    from ..report.record import StudyHistory
     from ..steps.ledger import Ledger
-    from ..trial import Head, Loss, Result
+    from ..trial import Cost, Loss
 
 LAST = 5  #: failures shown, and lines of their logs
 
@@ -61,6 +60,9 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
     for failure in state["failures"]:
         word = "REFUSED" if failure["refused"] else failure["status"]
         _tell(f"trial {failure['trial']} (round {failure['round']}) {word}: {failure['reason']}", failure["log_tail"])
+    for trial in state["broken_off"]:
+        reached = f" at step {trial['step']}" if trial["step"] is not None else ""
+        click.echo(f"broken off: trial {trial['trial']}{reached}; who goes on with the study tries it again")
     for loss in state["unfinished"][:LAST]:
         word = "was refused" if loss["refused"] else "was lost"
         _tell(
@@ -79,19 +81,18 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status.lower()}" for status, count in counts.items()) or "none has ended"
 
 
-def _unfinished(ledger: Ledger, head: Head, rounds: Sequence[RoundHistory]) -> list[Loss]:
+def _unfinished(ledger: Ledger, history: StudyHistory) -> list[Loss]:
     """Why trials of the open round have no result, as far as their latest attempts have left word."""
     from ..steps.lease import LOST
     from ..store import layout
     from ..trial import Loss
 
     keys = []
-    for round_ in rounds[head.round :]:
-        for slot, result in zip(round_.plan.slots, round_.results, strict=True):
-            if result is None and (numbers := layout.attempt_numbers(ledger.store, slot.trial)):
-                # what has a model to score is not trained again
-                scored = layout.scores_lost(ledger.store, slot.trial)
-                keys.append(scored[-1] if scored else layout.attempt(slot.trial, numbers[-1], LOST))
+    for trial in _without(history):
+        if numbers := layout.attempt_numbers(ledger.store, trial):
+            # what has a model to score is not trained again
+            scored = layout.scores_lost(ledger.store, trial)
+            keys.append(scored[-1] if scored else layout.attempt(trial, numbers[-1], LOST))
     return [loss for loss in layout.find_all(ledger.store, Loss, keys) if loss is not None]
 
 
@@ -99,21 +100,60 @@ def _cost(cost: dict[str, Any]) -> str:
     gpu = f", {cost['gpu_seconds']:.0f} s on GPUs" if cost["gpu_seconds"] else ""
     evaluating = f"{cost['evaluate_seconds']:.0f} s evaluating"
     lost = (
-        f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were lost"
+        f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were lost or broken off"
         if cost["lost_attempts"]
         else ""
     )
     return f"cost of all sessions: {cost['train_seconds']:.0f} s training in {cost['attempts']} attempts{gpu}, {evaluating}{lost}"
 
 
-def _costs(results: list[Result]) -> dict[str, Any]:
+def _without(history: StudyHistory) -> list[str]:
+    """Trials of the open round that have no result."""
+    rounds = history.rounds[history.head.round :]
+    pairs = [pair for round_ in rounds for pair in zip(round_.plan.slots, round_.results, strict=True)]
+    return [slot.trial for slot, result in pairs if result is None]
+
+
+def _broken_off(ledger: Ledger, history: StudyHistory) -> list[dict[str, Any]]:
+    """Trials that have begun and that nobody trains."""
+    from ..steps.lease import LOST, under_way
+    from ..steps.peers import latest_stream
+    from ..store import layout
+    from ..trial import Loss
+
+    found = []
+    for trial in _without(history):
+        numbers = layout.attempt_numbers(ledger.store, trial)
+        told = numbers and layout.find(ledger.store, Loss, layout.attempt(trial, numbers[-1], LOST)) is not None
+        if numbers and not told and not under_way(ledger.store, trial):
+            reached = latest_stream(ledger.store, trial, history.study.study.objective.metric)
+            found.append({"trial": trial, "step": max(reached, default=None)})
+    return found
+
+
+def _open_costs(ledger: Ledger, history: StudyHistory) -> list[Cost]:
+    """Of the trials of the open round, up to now. Who still trains is not lost."""
+    from ..steps.costs import cost_of
+    from ..steps.lease import under_way
+
+    costs = []
+    for trial in _without(history):
+        cost = cost_of(ledger.store, trial)
+        if cost.attempts and cost.attempts[-1].ended == "LOST" and under_way(ledger.store, trial):
+            last = cost.attempts[-1].model_copy(update={"ended": "TRAINED"})
+            cost = cost.model_copy(update={"attempts": [*cost.attempts[:-1], last]})
+        costs.append(cost)
+    return costs
+
+
+def _costs(costs: list[Cost]) -> dict[str, Any]:
     """What all trials of the study have cost, every attempt counted."""
-    attempts = [attempt for result in results for attempt in result.cost.attempts]
+    attempts = [attempt for cost in costs for attempt in cost.attempts]
     lost = [attempt for attempt in attempts if attempt.ended in ("LOST", "GIVEN-BACK")]
     return {
-        "train_seconds": sum(result.cost.train_seconds for result in results),
-        "evaluate_seconds": sum(result.cost.evaluate_seconds for result in results),
-        "gpu_seconds": sum(result.cost.gpu_seconds for result in results),
+        "train_seconds": sum(cost.train_seconds for cost in costs),
+        "evaluate_seconds": sum(cost.evaluate_seconds for cost in costs),
+        "gpu_seconds": sum(cost.gpu_seconds for cost in costs),
         "attempts": len(attempts),
         "lost_attempts": len(lost),
         "lost_seconds": sum(attempt.seconds for attempt in lost),
@@ -151,7 +191,8 @@ def describe(ledger: Ledger) -> dict[str, Any]:
             for round_ in history.rounds
             for trial, curve in round_.running.items()
         ],
-        "cost": _costs(results),
+        "broken_off": _broken_off(ledger, history),
+        "cost": _costs([*(result.cost for result in results), *_open_costs(ledger, history)]),
         "surrogate": {
             "model": last.surrogate.model,
             "r2": last.surrogate.r2,
@@ -166,6 +207,6 @@ def describe(ledger: Ledger) -> dict[str, Any]:
         ],
         "unfinished": [
             loss.model_dump(mode="json", include={"trial", "attempt", "refused", "reason", "log_tail"})
-            for loss in _unfinished(ledger, head, history.rounds)
+            for loss in _unfinished(ledger, history)
         ],
     }

@@ -85,7 +85,7 @@ def rank(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: i
     total = float(effects.sum())
     if total <= 0:
         return Ranking()
-    count = int(np.clip(BUDGET / (len(y) * design.x.shape[1] ** 2), 10, RESAMPLES))
+    count = int(np.clip(BUDGET / (design.x.size * min(design.x.shape)), 10, RESAMPLES))
     drawn = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), size=count).astype(np.float64)
     resampled = np.hstack([_effects(design, _solve(design.x, y[:, None], w, strength)) for w in drawn])
     whole = resampled.sum(axis=0)
@@ -172,12 +172,12 @@ def _ridge(x: Floats, y: Floats) -> tuple[float, float, Floats]:
 
 
 def _solve(x: Floats, y: Floats, weights: Floats, strength: float) -> Floats:
-    """Coefficients ``(P, M)`` of weighted ridge regression of ``y: (N, M)`` with a free intercept."""
-    mean = weights @ x / weights.sum()
-    centred = x - mean
-    weighted = centred * weights[:, None]
-    gram = weighted.T @ centred + strength * np.eye(x.shape[1])
-    return np.asarray(np.linalg.solve(gram, weighted.T @ (y - weights @ y / weights.sum())))
+    """Coefficients ``(P, M)`` of weighted ridge regression of ``y: (N, M)`` with a free intercept; by its dual where features are many."""
+    root = np.sqrt(weights)[:, None]
+    x, y = root * (x - weights @ x / weights.sum()), root * (y - weights @ y / weights.sum())
+    if x.shape[1] > len(x):
+        return np.asarray(x.T @ np.linalg.solve(x @ x.T + strength * np.eye(len(x)), y))
+    return np.asarray(np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y))
 
 
 def _effects(design: _Design, coefficients: Floats) -> Floats:

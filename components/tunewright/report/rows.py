@@ -87,13 +87,18 @@ GROUPS = ("best 10%", "next 15%", "other")
 
 
 def _groups(trials: Sequence[Trial], objective: Objective) -> dict[str, str]:
-    """Which part of the scored trials each line belongs to; at least one is among the best. Of many others, some by rank."""
+    """Which part of the scored trials each line belongs to, ties together. Of many others, some by rank. Where all are alike, none is among the
+    best; otherwise at least one is."""
     ranked = sorted(scored(trials), key=lambda trial: -objective.reward(trial.objective or 0.0))
+    places: dict[float | None, int] = {}
+    for index, trial in enumerate(ranked):
+        places.setdefault(trial.objective, index)
     first, second = max(round(len(ranked) * 0.1), 1), max(round(len(ranked) * 0.25), 2)
     every = (len(ranked) - second) // MOST_OTHERS + 1
     return {
-        trial.id: GROUPS[(index >= first) + (index >= second)]
+        trial.id: GROUPS[(place >= first) + (place >= second)] if len(places) > 1 else GROUPS[-1]
         for index, trial in enumerate(ranked)
+        for place in [places[trial.objective]]
         if index < second or index % every == 0
     }
 

@@ -102,7 +102,10 @@ def _slices(tables: Tables) -> Section:
         return Section(id="slices", title="Along each parameter", empty="Needs at least two trials with a value.")
     lead = "Points are trials, fainter the earlier; the ring is the trial that the slice runs through, the best one."
     if tables.slices.points:
-        lead += " The dark line is what the reward model expects when only this parameter changes, the band one standard deviation around it."
+        lead += (
+            " The dark line is what the reward model expects when only this parameter changes, the band one standard deviation around it; beyond the "
+            "axis there is no line."
+        )
     else:
         lead += " There is no reward model yet, so that no belief is drawn."
     hidden = len(tables.space) - len(tables.slice_names)

@@ -158,6 +158,18 @@ def lose(store: Store, start: AttemptStart, error: AttemptLost | InputError, *, 
     layout.create(store, loss, layout.attempt(start.trial, start.attempt, LOST))
 
 
+def under_way(store: Store, trial: str) -> bool:
+    """Whether an attempt has begun of which nobody knows that it was broken off. One that has ended may be being scored."""
+    numbers = layout.attempt_numbers(store, trial)
+    start = layout.find(store, AttemptStart, layout.attempt(trial, numbers[-1], "start.json")) if numbers else None
+    if start is None:
+        return False
+    if layout.find(store, Outcome, layout.attempt(trial, start.attempt, "outcome.json")) is not None:
+        return True
+    here = start.boot == boot_id()
+    return _open(store, trial, start.attempt) and not (here and not lives(start.pid, start.process_started))
+
+
 def _open(store: Store, trial: str, number: int) -> bool:
     """Whether nobody has said yet that the attempt is over."""
     lost = layout.find(store, Loss, layout.attempt(trial, number, LOST)) is not None

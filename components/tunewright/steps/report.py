@@ -31,6 +31,7 @@ from ..trial import (
     SurrogateRecord,
 )
 from .evaluate import score
+from .lease import under_way
 from .ledger import Clock, Ledger
 from .leftovers import discard_unfinished
 from .peers import latest_stream
@@ -104,9 +105,10 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
 
 
 def _running(ledger: Ledger, plan: Plan, results: Sequence[Result | None]) -> dict[str, list[tuple[int, float]]]:
-    """Curves of the trials of an open round that have no result yet."""
+    """Curves of the trials of an open round that are under way."""
     metric = ledger.record().study.objective.metric
     trials = [slot.trial for slot, result in zip(plan.slots, results, strict=True) if result is None]
+    trials = [trial for trial in trials if under_way(ledger.store, trial)]
     return {trial: curve for trial in trials if (curve := thin(latest_stream(ledger.store, trial, metric)))}
 
 

@@ -19,7 +19,7 @@ from ..training.keeping import keep_model, left_out_note
 from ..training.patience import AWAY, patiently
 from ..training.runner import CHECKPOINT, LOG, OUTPUT, STREAM, Finished, Job, Runner
 from ..training.scratch import scratch
-from ..training.stream import Growing, kept
+from ..training.stream import Growing, joined, kept
 from ..trial import AttemptStart, Checkpoint, Outcome, Result, SessionRecord, Slot
 from .lease import beating, give_back, lose, take
 from .ledger import Clock, Ledger
@@ -105,11 +105,13 @@ def _attempt(
         found = _checkpoint(ledger.store, place)
         since = _resume(ledger.store, place, job, found, here=runner.here)
         stopping = NoStopping() if place.origin == "curve" else session.stopping  # a curve has shown what it ends with
+        before = kept(directory / STREAM)
         rule = Rule(stopping, job.study.objective, Peers(ledger, job.study, round_, place), since)
         with Watch(ledger.store, start, job, rule) as watch:
             finished = runner.run(replace(job, resumes=found), watch.beat)
         ended = clock()
-        return patiently(lambda: _save(ledger.store, start, finished, job.directory, ended))
+        stream = joined(before, kept(directory / STREAM))
+        return patiently(lambda: _save(ledger.store, start, finished, job.directory, stream, ended))
 
 
 def _checkpoint(store: Store, place: Slot) -> Checkpoint | None:
@@ -133,9 +135,9 @@ def _resume(store: Store, place: Slot, job: Job, found: Checkpoint | None, *, he
     return max([*curve.points, *own, *(step for step, _ in (stopped.curve if stopped else []))], default=0)
 
 
-def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path, now: float) -> Outcome:
+def _save(store: Store, start: AttemptStart, finished: Finished, directory: Path, stream: bytes, now: float) -> Outcome:
     """Files first, the outcome that names them last."""
-    for name, data in ((LOG, _bytes(directory / LOG)), (STREAM, kept(directory / STREAM))):
+    for name, data in ((LOG, _bytes(directory / LOG)), (STREAM, stream)):
         if data:
             store.put(layout.attempt(start.trial, start.attempt, name), data)
     model, left_out = finished.model, list(finished.left_out)

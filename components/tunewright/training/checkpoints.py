@@ -1,7 +1,7 @@
 """Checkpoints of attempts in the store: files under their digests, then the document that names them.
 
-A checkpoint is what lies in the trial's folder once that has stopped changing. Whoever dies between leaves the old one whole. Only the
-newest of an attempt is kept.
+A checkpoint is what lies in the trial's folder once that has stopped changing, or once all that changes there is renamed into place. Whoever
+dies between leaves the old one whole. Only the newest of an attempt is kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from ..errors import ArtifactCorrupt, NotFound, SchemaUnknown
 from ..store import layout
@@ -27,6 +28,10 @@ MOST_BYTES = 2**31 - 2**28
 """Of one checkpoint; a larger one is not kept. A file is read whole, by containers that may use 2 GiB."""
 
 
+_Files: TypeAlias = dict[str, tuple[int, int, int]]
+"""Files by name: bytes, when written in nanoseconds, and inode."""
+
+
 class CheckpointKeeper:
     """Keeps the newest checkpoint of one attempt.
 
@@ -40,18 +45,19 @@ class CheckpointKeeper:
         self._kept = self._seen if stored else {}
 
     def look(self, *, ended: bool) -> bool:
-        """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, for `REST_SECONDS`, or the trial has ended.
+        """Keep what the folder holds, if it has changed and is at rest: as it was at the last look, for `REST_SECONDS`, or the trial has ended. What
+        a quick trial renames into place is whole without a rest.
 
         Returns whether it is kept now. Raises StoreUnavailable.
         """
         now = self._look()
-        rests = ended or now == self._seen or time.time() - _newest(now) >= REST_SECONDS
+        rests = ended or now == self._seen or time.time() - _newest(now) >= REST_SECONDS or _renamed(self._seen, now)
         if now != self._kept and now and rests and self._keep(now):
             self._kept = now
         self._seen = now
         return now == self._kept
 
-    def _look(self) -> dict[str, tuple[int, int]]:
+    def _look(self) -> _Files:
         found = {}
         for path in files_below(self._folder):
             name = path.relative_to(self._folder).as_posix()
@@ -61,12 +67,12 @@ class CheckpointKeeper:
             except (OSError, UnicodeEncodeError):
                 continue
             if path.name != UNFINISHED:
-                found[name] = (state.st_size, state.st_mtime_ns)
+                found[name] = (state.st_size, state.st_mtime_ns, state.st_ino)
         return found
 
-    def _keep(self, files: dict[str, tuple[int, int]]) -> bool:
+    def _keep(self, files: _Files) -> bool:
         """Store the files, then their names; False when they changed meanwhile, which leaves the checkpoint before."""
-        size = sum(length for length, _ in files.values())
+        size = sum(length for length, *_ in files.values())
         if size > MOST_BYTES:
             LOG.warning(
                 "checkpoint of %s: must be at most %s bytes, got %s; it is not kept",
@@ -99,9 +105,14 @@ class CheckpointKeeper:
         return f"{layout.attempts(self._trial)}{self._attempt}/{FOLDER}/{digest}"
 
 
-def _newest(files: dict[str, tuple[int, int]]) -> float:
+def _newest(files: _Files) -> float:
     """When any of the files was last written; 0 when there are none."""
-    return max((written for _, written in files.values()), default=0) / 1e9
+    return max((written for _, written, _ in files.values()), default=0) / 1e9
+
+
+def _renamed(before: _Files, now: _Files) -> bool:
+    """Whether every file is as it was, or another one has taken its place; what is written where it lies is the same one."""
+    return all(name in before and (state == before[name] or state[2] != before[name][2]) for name, state in now.items())
 
 
 def latest(store: Store, trial: str) -> Checkpoint | None:

@@ -18,6 +18,7 @@ METRICS = "metrics.json"
 FILES = "files"
 REQUEST = "request.json"  #: of a built-in trainer's process
 ERROR = "error.json"  #: what such a process found wrong with study or data
+SEEDS = 2**31  #: NumPy and others take no larger ones
 VALUE = re.compile(r"\{[^{}]*\}")  #: an argument that is a placeholder alone
 FLAG = re.compile(r"--?[A-Za-z_][^={}\s]*")  #: an argument that names the next one
 WORKER = ("-P", "-m", "tunewright.training.worker")  #: arguments of Python for such a process
@@ -67,7 +68,7 @@ def variables(place: PurePath, seed: int) -> Mapping[str, str]:
         "TUNEWRIGHT_METRICS": str(place / METRICS),
         "TUNEWRIGHT_STREAM": str(place / STREAM),
         "TUNEWRIGHT_CHECKPOINT": str(place / CHECKPOINT),
-        "TUNEWRIGHT_SEED": str(seed),
+        "TUNEWRIGHT_SEED": str(seed % SEEDS),
     }
 
 

@@ -72,6 +72,7 @@ def start(command: list[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot start {command[0]}: {error.strerror}\n")
         sys.stderr.flush()
+        os._exit(126 if isinstance(error, PermissionError) else 127)
     os._exit(127)
 
 

@@ -63,7 +63,7 @@ def runner_for(study: Study, address: str, *, scores: bool = False, folder: str 
         cluster = Cluster(own_namespace())
         kind = JobRunner if scores or study.trial.job is None or study.trial.job.nodes == 1 else TrainJobRunner
         return kind(cluster=cluster, site=replace(own_site(cluster, address), scores=scores), pod=own_pod_name())
-    return LocalRunner(folder=folder)
+    return LocalRunner(folder=folder, keys=not address.startswith("s3://"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -470,6 +470,8 @@ class _Watch:
     def _mirror_stream(self) -> None:
         """Bring here by what the stream has grown. What is here stays: others are reading it, and it may begin with what is resumed."""
         data = self._get(STREAM)
+        if len(data) < self._offset:  # the program has begun its file again
+            self._offset = 0
         grown = data[self._offset : data.rfind(b"\n") + 1]
         if grown:
             with (self.job.directory / STREAM).open("ab") as stream:

@@ -97,6 +97,8 @@ class _Reading:
             try:
                 self._read()
                 if ended:
+                    if self._printed is not None:
+                        self._printed.end()
                     self._lacks = None
                     return
             except TunewrightError as error:

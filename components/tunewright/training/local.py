@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,8 @@ class _Output:
 
     def look(self, *, ended: bool = False) -> None:
         """Read event files, now and then and at the end."""
+        if ended and self._printed is not None:
+            self._printed.end()
         now = time.monotonic()
         if self.events is not None and (ended or now - self._looked >= EVENTS_SECONDS):
             with contextlib.suppress(OSError):  # of what a trial moves or closes to others meanwhile
@@ -90,6 +92,8 @@ class LocalRunner:
     """Time between two beats of a live trial."""
     folder: str | None = None
     """Where commands start; None: in the working directory."""
+    keys: bool = False
+    """Whether trials may see variables like those that hold keys of a store; not where the store has keys, which are theirs."""
 
     def run(self, job: Job, beat: Callable[[], None]) -> Finished:
         """See `Runner.run`."""
@@ -98,7 +102,8 @@ class LocalRunner:
         (job.directory / CHECKPOINT).mkdir(exist_ok=True)
         command = _user_command(job, self.folder) if job.study.trial.kind == "command" else _worker_command(job)
         kills = memory_kills()
-        ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds))
+        seen = dict(os.environ) if self.keys else processes.environment(os.environ)
+        ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds), seen)
         if ended.state is None and ended.code == EXIT_TRANSIENT and not isinstance(job.study.trial, CommandTrial):
             raise no_space(job.directory.parent)
         (job.directory / LOG).write_bytes(ended.log.content())
@@ -156,24 +161,26 @@ def _worker_command(job: Job) -> _Command:
     )
 
 
-def _environment(job: Job, command: _Command, mark: str) -> dict[str, str]:
+def _environment(job: Job, command: _Command, mark: str, seen: Mapping[str, str]) -> dict[str, str]:
     return {
         "PYTHONUNBUFFERED": "1",  # what it prints is its stream, and its log when it is ended
-        **processes.environment(os.environ),
+        **seen,
         **command.environment,
         MARKER: mark,
         **variables(job.directory, job.seed),
     }
 
 
-def _supervise(job: Job, command: _Command, pulse: _Pulse) -> End:
-    """Run the command to its end, or to the first limit it breaks."""
+def _supervise(job: Job, command: _Command, pulse: _Pulse, seen: Mapping[str, str]) -> End:
+    """Run the command, which sees these variables of ours, to its end, or to the first limit it breaks."""
     output = _Output(job)
     state: State = "FAILED"
     reason: str | None = None
     mark = processes.marker(job.trial, job.attempt)
     begun = time.monotonic()
-    process = processes.start(command.arguments, env=_environment(job, command, mark), directory=command.directory)
+    process = processes.start(
+        command.arguments, env=_environment(job, command, mark, seen), directory=command.directory
+    )
     assert process.stdout is not None  # noqa: S101 - for the type checker
     with process.stdout:
         try:

@@ -17,22 +17,26 @@ from .runner import STREAM, Job
 
 MAX_LINE = 2**16
 MAX_STEP = 2**53
+FIRST_BYTES = 2**10
 MAX_STREAM = 2**24  #: bytes of a stream that are kept and read; the rest is not
 
 
 class Growing:
-    """The objective's metric by step, in a file that another process appends to."""
+    """The objective's metric by step, in a file that another process appends to, or begins again."""
 
     def __init__(self, path: Path, metric: str) -> None:
         self.points: dict[int, float] = {}  #: ascending by step
         self._path = path
         self._metric = metric
         self._offset = 0
+        self._first = b""  #: by which the file is known again
 
     def look(self) -> bool:
         """Read the lines that were completed since the last look; True when they changed a point."""
         try:
             with self._path.open("rb") as file:
+                if file.read(len(self._first)) != self._first:
+                    self._first, self._offset = b"", 0
                 file.seek(self._offset)
                 data = file.read(MAX_STREAM - self._offset)
         except OSError:
@@ -40,6 +44,7 @@ class Growing:
         whole = data[: data.rfind(b"\n") + 1]
         if not whole:
             return False
+        self._first = self._first or whole[:FIRST_BYTES]
         self._offset += len(whole)
         before = self.points
         self.points = dict(sorted({**before, **points(whole.splitlines(), self._metric)}.items()))
@@ -66,6 +71,13 @@ def kept(path: Path) -> bytes:
         return b""
     with path.open("rb") as file:
         return file.read(MAX_STREAM)
+
+
+def joined(before: bytes, after: bytes) -> bytes:
+    """A stream that goes on from another one, whether its program went on writing to that file or began it again."""
+    if after.startswith(before):
+        return after
+    return (before + b"\n" * (not before.endswith(b"\n")) + after)[:MAX_STREAM]
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[tuple[int | None, dict[str, float]]]:
@@ -105,6 +117,14 @@ class Printed:
         """More output; whole lines of it are looked at."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         self._rest = self._rest[-MAX_LINE:]
+        self._add(lines)
+
+    def end(self) -> None:
+        """There is no more: what has come of the last line is the line."""
+        self._add([self._rest])
+        self._rest = b""
+
+    def _add(self, lines: list[bytes]) -> None:
         entries = [
             entry for line in lines for entry in self._found(line.removesuffix(b"\r").decode("utf-8", errors="replace"))
         ]

@@ -85,6 +85,8 @@ def _exit_reason(code: int) -> str:
     if code < 0:
         known = {number.value: number.name for number in signal.Signals}
         return f"killed by {known.get(-code, f'signal {-code}')}"
+    if code == 126:
+        return "exit code 126: the command, or one that it calls, must be executable; chmod +x it, or name its interpreter in trial.command"
     if code == 127:
         return "exit code 127: the command, or one that it calls, was not found; check trial.command"
     return f"exit code {code}; the log says why"

@@ -26,7 +26,8 @@ def curves(tables: Tables, palette: Palette) -> Picture:
         scale=scale,
         axis=alt.Axis(grid=False, format="~s", tickMinStep=1),
     )
-    y = objective_axis(tables, "value", ends=curve_domain(rows, tables.facts.trials, tables.objective))
+    low, high = curve_domain(rows, tables.facts.trials, tables.objective)
+    y, end = (objective_axis(tables, name, ends=(low, high), clamp=False) for name in ("value", "end_at"))
     look = statuses(tables, palette, running=any(row["status"] == PENDING for row in rows))
     lines = (
         over("curves")
@@ -36,8 +37,9 @@ def curves(tables: Tables, palette: Palette) -> Picture:
     ends = (
         over("curves")
         .transform_filter("datum.end")
+        .transform_calculate(end_at=f"clamp(datum.value, {low!r}, {high!r})")
         .mark_point(filled=True, size=44)
-        .encode(x=x, y=y, tooltip=[
+        .encode(x=x, y=end, tooltip=[
             alt.Tooltip(field="number", type="quantitative", title="trial"), alt.Tooltip(field="status", type="nominal"),
             alt.Tooltip(field="step", type="quantitative"),
             alt.Tooltip(field="value", type="quantitative", title=tables.objective.metric, format=".6~g"),

@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 
 from ...space import Parameter
-from ..rows import ABSENT, GROUPS, cell, numeric
+from ..rows import ABSENT, GROUPS, cell, domain, numeric
 from ..tables import Tables
 from ..trials import scored
-from .picture import Palette, Picture, bad_end, layered, objective_axis, over, statuses, trial_tooltip
+from .picture import Palette, Picture, bad_end, layered, number_format, objective_axis, over, statuses, trial_tooltip
 
 SLICE_HEIGHT = 170
 AXES_HEIGHT = 300
@@ -130,7 +130,7 @@ def importance(tables: Tables, palette: Palette) -> Picture:
     base = over("importance")
     share = alt.X(
         field="share", type="quantitative", title="share of the importance", axis=alt.Axis(format=".0%", tickCount=5),
-        scale=alt.Scale(domainMin=0, clamp=True),
+        scale=alt.Scale(domainMin=0, clamp=True), stack=None,  # which would be by name, and a parameter may be called constructor
     )  # fmt: skip
     bars = base.mark_bar(height=12, cornerRadiusEnd=2).encode(
         x=share, y=y, tooltip=told,
@@ -234,11 +234,16 @@ def _centre(trials: alt.Chart, x: alt.X, name: str, tables: Tables, palette: Pal
 def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: Palette) -> list[alt.Chart]:
     if not any(point.parameter == name for point in tables.slices.points):
         return []
-    base = over("belief").transform_filter(f"datum.slice === {tables.slice_names.index(name)}")
+    ends = domain(tables.facts.trials, tables.objective)
+    base = (
+        over("belief")
+        .transform_filter(f"datum.slice === {tables.slice_names.index(name)}")
+        .transform_calculate(within=f"inrange(datum.mean, [{ends[0]!r}, {ends[1]!r}]) ? datum.mean : null")
+    )
     title = tables.objective.metric
     low, mean = (
         objective_axis(tables, "low", ticks=4, title=title),
-        objective_axis(tables, "mean", ticks=4, title=title),
+        objective_axis(tables, "within", ticks=4, title=title),
     )
     told = [
         alt.Tooltip(field="value", type="nominal", title=name),
@@ -257,7 +262,7 @@ def _belief(x: alt.X, parameter: Parameter, name: str, tables: Tables, palette: 
             x=x, y=low, y2=alt.Y2(field="high"), tooltip=told
         ),
         base.mark_rule(color=palette.ink, strokeWidth=width, yOffset=-0.75, y2Offset=0.75).encode(
-            x=x, y=mean, y2=alt.Y2(field="mean"), tooltip=told
+            x=x, y=mean, y2=alt.Y2(field="within"), tooltip=told
         ),
     ]
 
@@ -271,7 +276,7 @@ def _value_axis(field: str, parameter: Parameter) -> alt.X:
             if log
             else alt.Scale(domain=[low, high], nice=False, zero=False)
         )
-        form = "~e" if log and low < 1e-3 else "~g"
+        form = ("~e" if low < 1e-3 else "~g") if log else number_format(low, high)
         axis = alt.Axis(
             grid=False, tickCount=4, labelOverlap=True, labelSeparation=8, format=form, labelFlush=True, ticks=not log
         )

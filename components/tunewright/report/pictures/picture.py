@@ -136,13 +136,18 @@ def objective_title(objective: Objective) -> str:
 
 
 def objective_axis(tables: Tables, field_: str = "objective", **more: Any) -> alt.Y:
-    """The objective upwards; values beyond the ends, of `domain` if none are given, are drawn there."""
+    """The objective upwards; values beyond the ends, of `domain` if none are given, are drawn there, unless ``clamp`` is False."""
     low, high = more.pop("ends", None) or domain(tables.facts.trials, tables.objective)
     return alt.Y(
         field=field_, type="quantitative", title=more.pop("title", objective_title(tables.objective)),
-        scale=alt.Scale(domain=[low, high], nice=False, zero=False, clamp=True),
-        axis=alt.Axis(tickCount=more.pop("ticks", 6), format="~g"), **more,
+        scale=alt.Scale(domain=[low, high], nice=False, zero=False, clamp=more.pop("clamp", True)),
+        axis=alt.Axis(tickCount=more.pop("ticks", 6), format=number_format(low, high)), **more,
     )  # fmt: skip
+
+
+def number_format(low: float, high: float) -> str:
+    """How the numbers of a linear axis are written: in full, unless they would be long."""
+    return "~r" if 1e-3 <= max(abs(low), abs(high)) < 1e6 else "~g"
 
 
 def beyond(tables: Tables) -> int:

@@ -7,7 +7,18 @@ from typing import Any
 import altair as alt
 
 from ..tables import Tables
-from .picture import Palette, Picture, bad_end, beyond, layered, objective_axis, over, statuses, trial_tooltip
+from .picture import (
+    Palette,
+    Picture,
+    bad_end,
+    beyond,
+    layered,
+    number_format,
+    objective_axis,
+    over,
+    statuses,
+    trial_tooltip,
+)
 
 HEIGHT = 280
 
@@ -35,10 +46,10 @@ def over_trials(tables: Tables, palette: Palette) -> Picture:
 
 
 def over_time(tables: Tables, palette: Palette) -> Picture:
-    longest = max((trial.elapsed or 0.0 for trial in tables.facts.trials), default=0.0) / tables.clock[1]
+    longest = max((trial.elapsed or 0.0 for trial in tables.facts.trials), default=0.0) / tables.clock[1] * 1.02 or 1.0
     x = alt.X(
         field="elapsed", type="quantitative", title=f"{tables.clock[0]} of running",
-        scale=alt.Scale(domain=[0, longest * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
+        scale=alt.Scale(domain=[0, longest], nice=False), axis=alt.Axis(grid=False, format=number_format(0, longest)),
     )  # fmt: skip
     pauses = " Pauses between sessions are left out." if tables.facts.sessions > 1 else ""
     pauses += " A pause in which a session was broken off counts."
@@ -56,10 +67,10 @@ def over_time(tables: Tables, palette: Palette) -> Picture:
 
 
 def over_cost(tables: Tables, palette: Palette) -> Picture:
-    spent = max((row["spent"] or 0.0 for row in tables.data["trials"]), default=0.0)
+    spent = max((row["spent"] or 0.0 for row in tables.data["trials"]), default=0.0) * 1.02 or 1.0
     x = alt.X(
         field="spent", type="quantitative", title=f"{tables.purse[0]} spent on trials",
-        scale=alt.Scale(domain=[0, spent * 1.02 or 1.0], nice=False), axis=alt.Axis(grid=False, format="~g"),
+        scale=alt.Scale(domain=[0, spent], nice=False), axis=alt.Axis(grid=False, format=number_format(0, spent)),
     )  # fmt: skip
     layers = [*_levels(tables, palette), *_points(tables, palette, x, "spent", "incumbent_then")]
     return Picture(

@@ -39,8 +39,11 @@
     for (const [name, spec] of Object.entries(page.charts)) {
       const place = document.getElementById(`chart-${name}`);
       const patch = (vega) => {
+        const words = JSON.stringify(vega); // of hundreds of parameters a picture names few, and Vega copies whole rows
+        const wanted = columns.filter((column) => !column.startsWith("p_") || words.includes(column));
         for (const source of vega.data) {
-          if (named[source.name]) source.values = named[source.name].map((row) => ({ ...row }));
+          if (source.name === "trials") source.values = trials.map((row) => Object.fromEntries(wanted.map((column) => [column, row[column]])));
+          else if (named[source.name]) source.values = named[source.name].map((row) => ({ ...row }));
         }
         return vega;
       };
