@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.agent.spaces import conditional, observed, spaces, unit
 
-from tunewright.agent.verbs import Observation, Suggestion, fit, propose, update
+from tunewright.agent.grid import Grid
+from tunewright.agent.order import order
+from tunewright.agent.verbs import Observation, Suggestion, fit, predict, propose, update
 from tunewright.errors import InputError
 from tunewright.preset import AgentSettings
 from tunewright.space import BoolParameter, CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
@@ -299,3 +301,57 @@ def test_a_surrogate_is_refitted_after_so_many_new_results(seen: int, fits: bool
     assert again.observations == (5 if fits else 4)
     assert (again.weights == first.weights) is not fits
     assert fits or again.r2 == first.r2
+
+
+def test_a_random_order_is_one_of_many_is_kept_and_decides_parents_first() -> None:
+    grid = Grid(conditional())
+    found = [order(grid, AgentSettings(order="random", seed=seed)) for seed in range(30)]
+    assert found == [order(grid, AgentSettings(order="random", seed=seed)) for seed in range(30)]
+    assert len({tuple(each) for each in found}) > 5
+    for each in found:
+        assert sorted(each) == list(range(len(grid)))
+        for child, conditions in enumerate(grid.conditions):
+            assert all(each.index(parent) < each.index(child) for parent, _ in conditions)
+
+
+def test_another_seed_of_the_settings_is_another_design() -> None:
+    state = {"space": unit(count=3), "history": [], "pending": [], "policy": None, "surrogate": None}
+    one, same, other = (
+        propose(**state, settings=AgentSettings(seed=seed), count=4, seed=0)  # type: ignore[arg-type]
+        for seed in (1, 1, 2)
+    )
+    assert [each.configuration for each in one] == [each.configuration for each in same]
+    assert [each.configuration for each in one] != [each.configuration for each in other]
+
+
+def test_the_latest_results_are_what_a_bounded_history_holds() -> None:
+    space, settings = unit(count=2), AgentSettings(history=8)
+    history = [
+        *observed(space, lambda c: -float(c["x0"]), 12),
+        *observed(space, lambda c: float(c["x0"]) + float(c["x1"]), 8, seed=1),
+    ]
+    whole, last = (
+        fit(space=space, settings=settings, history=some, previous=None, seed=0) for some in (history, history[-8:])
+    )
+    assert whole.weights is not None
+    assert last.weights is not None
+    asked = [one.configuration for one in observed(space, lambda _: None, 5, seed=2)]
+    beliefs = [
+        predict(space=space, settings=settings, surrogate=weights, configurations=asked)
+        for weights in (whole.weights, last.weights)
+    ]
+    assert beliefs[0][0].tolist() == beliefs[1][0].tolist()
+
+
+def test_the_policy_competes() -> None:
+    space, history = unit(count=2), observed(unit(count=2), lambda c: -((float(c["x0"]) - 0.5) ** 2), 12)
+    origins = {}
+    for share in (0.0, 1.0):
+        settings = AgentSettings(initial_trials=0, policy_share=share, candidates=64)
+        model = fit(space=space, settings=settings, history=history, previous=None, seed=0).weights
+        found = propose(
+            space=space, settings=settings, history=history, pending=[], policy=None, surrogate=model, count=12, seed=0
+        )
+        origins[share] = {each.origin for each in found}
+    assert "policy" in origins[1.0]
+    assert "policy" not in origins[0.0]

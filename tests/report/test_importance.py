@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tunewright.report import importance
 from tunewright.report.importance import _solve, rank
 from tunewright.report.rows import tick_rows
 from tunewright.report.trials import Trial
@@ -170,3 +171,36 @@ def test_a_trial_that_the_platform_lost_says_nothing() -> None:
     ]
     known = [each for each in made if each.objective is not None]
     assert rank(SPACE, lost, MAXIMIZE).importances == rank(SPACE, known, MAXIMIZE).importances
+
+
+def test_a_parameter_that_makes_configurations_infeasible_is_important() -> None:
+    made = trials(SPACE, lambda c: None if float(c["c"]) > 0.5 else 1.0 + float(c["a"]) / 100, 60)
+    infeasible = [
+        replace(each, result=each.result.model_copy(update={"status": Status.INFEASIBLE}))
+        if each.result and each.objective is None
+        else each
+        for each in made
+    ]
+    assert rank(SPACE, infeasible, MAXIMIZE) == rank(SPACE, made, MAXIMIZE)
+
+
+def test_of_very_many_trials_the_latest_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importance, "MOST_TRIALS", 60)
+    early, late = trials(SPACE, lambda c: float(c["c"]), 60), trials(SPACE, bowl, 60, seed=1)
+    assert rank(SPACE, [*early, *late], MAXIMIZE) == rank(SPACE, late, MAXIMIZE)
+
+
+def test_an_interval_has_both_ends_and_is_wide_where_trials_are_few() -> None:
+    few, many = (rank(SPACE, trials(SPACE, bowl, count), MAXIMIZE).importances[0] for count in (20, 300))
+    assert few.low < few.share < few.high or few.high == 1
+    assert many.low < many.share < many.high
+    assert many.high - many.low < few.high - few.low
+
+
+def test_a_parameter_counts_for_as_much_of_the_space_as_it_is_active_in() -> None:
+    number = FloatParameter(type="float", low=0, high=1)
+    kind = CategoricalParameter(type="categorical", choices=["x", "y", "z"])
+    space = Space({"kind": kind, "a": number.model_copy(update={"when": {"kind": "x"}}), "b": number})
+    made = trials(space, lambda c: float(c.get("a", 0.5)) + float(c["b"]), 400)
+    share = {row.parameter: row.share for row in rank(space, made, MAXIMIZE).importances}
+    assert 0.2 < share["a"] / share["b"] < 0.5

@@ -12,8 +12,9 @@ from tests.steps.test_steps import opened
 
 from tunewright.steps.garbage import garbage
 from tunewright.steps.ledger import Ledger
+from tunewright.steps.open import open_session
 from tunewright.store import layout
-from tunewright.trial import Champion, PolicyRecord, SealedRound, Status
+from tunewright.trial import Champion, Plan, PolicyRecord, SealedRound, Status, SurrogateRecord
 
 A, B, C = ("a" * 16, "b" * 16, "c" * 16)
 
@@ -66,4 +67,30 @@ def test_the_champions_model_and_the_weights_of_the_open_round_stay(tmp_path: Pa
     digest = layout.put_blob(ledger.store, b"policy of the open round")
     record = PolicyRecord(round=1, blob=digest, real_updates=0, predicted_updates=0, kl=[], horizon="")
     layout.create(ledger.store, record, layout.policy(1))
+    assert not [item for item in garbage(ledger, now=time.time() + 1e5) if item.key == layout.blob(digest)]
+
+
+def test_the_checkpoint_of_a_trial_that_still_runs_stays(tmp_path: Path) -> None:
+    ledger = past(tmp_path, sealed(0, (slot(A, 0.1), result(A, 0, Status.COMPLETE, [(1, 0.9)]))))
+    for name in ("checkpoint.json", "model/weights"):
+        ledger.store.put(layout.attempt(B, 1, name), b"of the open round")
+    assert gone(ledger, "checkpoint.json") == [A]
+    assert gone(ledger, "model", keep_models=0) == [A]
+
+
+def test_the_checkpoint_from_which_the_open_round_goes_on_stays_whatever_the_latest_session_s_rule(
+    tmp_path: Path,
+) -> None:
+    ledger = past(tmp_path, sealed(0, (slot(A, 0.1), result(A, 0, Status.STOPPED, [(1, 0.9)]))))
+    plan = Plan(round=1, session="one", generation=0, seed=0, slots=[slot(B, 0.1, "promotion", A)])
+    layout.create(ledger.store, plan, layout.plan(1))
+    open_session(str(tmp_path), shell_study(), "two", base=tmp_path, now=time.time())
+    assert gone(ledger, "checkpoint.json") == []
+
+
+def test_the_reward_model_of_the_open_round_stays(tmp_path: Path) -> None:
+    ledger = past(tmp_path, sealed(0, (slot(A, 0.1), result(A, 0, Status.COMPLETE, [(1, 0.9)]))))
+    digest = layout.put_blob(ledger.store, b"reward model of the open round")
+    record = SurrogateRecord(round=1, model="gp", blob=digest, fitted=True, observations=1, r2=None)
+    layout.create(ledger.store, record, layout.surrogate(1))
     assert not [item for item in garbage(ledger, now=time.time() + 1e5) if item.key == layout.blob(digest)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +16,14 @@ from tests.steps.studies import shell_study
 from tunewright.errors import (
     AttemptLost,
     InputError,
+    NotFound,
     SessionFenced,
     StoreRefused,
     StoreUnavailable,
     TransientError,
     TunewrightError,
 )
+from tunewright.steps import lease
 from tunewright.steps.lease import boot_id, give_back, lose, take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
@@ -29,11 +33,12 @@ from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
 from tunewright.store.memory import MemoryStore
 from tunewright.store.opening import open_store, study_store
+from tunewright.store.port import Stored
 from tunewright.termination import Terminated
 from tunewright.training import processes
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job
-from tunewright.trial import AttemptStart, Loss, Outcome, Status
+from tunewright.trial import AttemptStart, Heartbeat, Loss, Outcome, Status
 
 TRIAL = "0123456789abcdef"
 
@@ -190,3 +195,59 @@ def test_a_clock_that_is_set_does_not_end_the_lease_of_a_living_process(monkeypa
 def test_a_process_that_has_ended_or_only_has_the_same_id_does_not_live():
     assert not processes.lives(dead().pid, processes.born(os.getpid()))
     assert not processes.lives(os.getpid(), processes.born(os.getpid()) - 1.0)
+
+
+@pytest.mark.timeout(30)
+def test_the_lease_of_another_host_holds_for_as_long_as_its_heart_beats_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease, "EXPIRY_SECONDS", 1.0)
+    monkeypatch.setattr(lease, "POLL_SECONDS", 0.02)
+    store, stopped = MemoryStore(), threading.Event()
+    holder = dead().model_copy(update={"host": "elsewhere", "boot": "another boot"})  # its process id says nothing here
+    layout.create(store, holder, layout.attempt(TRIAL, 1, "start.json"))
+
+    def beat() -> None:
+        for number in range(1, 41):
+            store.put(layout.attempt(TRIAL, 1, "alive.json"), layout.encode(Heartbeat(attempt=1, beat=number)))
+            time.sleep(0.05)
+        stopped.set()
+
+    heart = threading.Thread(target=beat)
+    heart.start()
+    start = take(store, TRIAL, 2, now=9.0)
+    still = stopped.is_set()
+    heart.join()
+    assert still, "it was taken for dead while it lived"
+    assert start is not None
+    assert start.attempt == 2
+
+
+@pytest.mark.timeout(30)
+def test_a_process_id_that_was_given_to_another_process_holds_no_lease() -> None:
+    store = MemoryStore()
+    reused = dead().model_copy(update={"pid": os.getpid(), "process_started": processes.born(os.getpid()) - 60.0})
+    layout.create(store, reused, layout.attempt(TRIAL, 1, "start.json"))
+    start = take(store, TRIAL, 2, now=9.0)
+    assert start is not None
+    assert start.attempt == 2
+
+
+class LastMoment(MemoryStore):
+    """The holder writes its outcome and ends just after somebody has looked for it."""
+
+    looked = False
+
+    def get(self, key: str) -> Stored:
+        if key.endswith("/outcome.json") and not self.looked:
+            self.looked = True
+            outcome = Outcome(trial=TRIAL, attempt=1, state="TRAINED", started=5.0, ended=6.0)
+            self.put(key, layout.encode(outcome))
+            raise NotFound(key)
+        return super().get(key)
+
+
+def test_an_outcome_that_was_written_at_the_last_moment_is_not_trained_again() -> None:
+    store = LastMoment()
+    layout.create(store, dead(), layout.attempt(TRIAL, 1, "start.json"))
+    assert take(store, TRIAL, 5, now=9.0) is None

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.steps.studies import SCORE, shell_study
 
+from tunewright.agent import learner
+from tunewright.agent.grid import Grid
 from tunewright.errors import (
     DataInvalid,
     InputError,
@@ -23,7 +25,7 @@ from tunewright.errors import (
 from tunewright.steps import advance as advance_module
 from tunewright.steps.advance import main as advance
 from tunewright.steps.evaluate import evaluate
-from tunewright.steps.ledger import Ledger
+from tunewright.steps.ledger import Ledger, seed_for
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
 from tunewright.steps.report import promote, report
@@ -38,7 +40,7 @@ from tunewright.termination import Terminated
 from tunewright.training import evaluation
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Finished, Job, TrialFailed
-from tunewright.trial import Result, Status
+from tunewright.trial import Best, PolicyRecord, Result, Status, SurrogateRecord
 
 NOW = 1_000_000.0
 
@@ -583,3 +585,73 @@ def test_a_session_of_which_too_large_a_share_failed_ends_with_a_reason_once_ten
     head, _ = ledger.head()
     assert head.failed
     assert head.finished == "9 of 10 trials failed, budget.failed_share is 0.9"
+
+
+def student(ledger: Ledger, blob: str) -> learner.Learner:
+    space, settings = ledger.record().study.search_space(), ledger.session("one").agent
+    found, anew = learner.restore(Grid(space), settings, layout.get_blob(ledger.store, blob))
+    assert not anew
+    return found
+
+
+def test_the_policy_goes_on_from_round_to_round_and_proposes_as_it_has_learnt(place: str) -> None:
+    agent = {"proposal": "policy", "initial_trials": 0, "learning_rate": 0.05, "model_updates": 2, "model_batch": 8}
+    ledger = opened(place, shell_study(agent=agent, budget={"trials": 8, "parallel_trials": 2}))
+    for _ in range(2):
+        run_round(ledger)
+    propose(ledger, "one", clock=lambda: NOW)
+    head, plan = ledger.head()[0], ledger.plan(2)
+    assert head.policy is not None
+    assert plan is not None
+    learnt = student(ledger, head.policy)
+    records = [layout.read(ledger.store, PolicyRecord, layout.policy(round_)) for round_ in range(2)]
+    updates = sum(record.real_updates + record.predicted_updates for record in records)
+    assert float(learnt.optimizer.state["adam.step"]) == updates * learnt.settings.update_epochs
+    assert [record.real_updates for record in records] == [1, 1]
+    assert [slot.origin for slot in plan.slots] == ["policy", "policy"]
+    rows = learnt.policy.grid.encode(slot.configuration for slot in plan.slots)
+    expected = learnt.policy.log_prob(learnt.policy.actions(rows)).sum(-1).tolist()
+    assert [slot.log_prob for slot in plan.slots] == pytest.approx(expected)
+
+
+def test_the_reward_model_is_asked_once_it_is_there(place: str) -> None:
+    ledger = opened(place, shell_study(budget={"trials": 12, "parallel_trials": 2}))
+    for _ in range(5):
+        run_round(ledger)
+    found = [layout.read(ledger.store, SurrogateRecord, layout.surrogate(round_)) for round_ in range(5)]
+    assert [record.observations for record in found] == [2, 4, 6, 8, 10]
+    used = [layout.read(ledger.store, PolicyRecord, layout.policy(round_)).horizon for round_ in range(5)]
+    assert "no surrogate" not in used
+    plans = [ledger.plan(round_) for round_ in (3, 4)]
+    origins = {slot.origin for plan in plans if plan is not None for slot in plan.slots}
+    assert origins & {"neighbour", "policy"}, "chance alone proposes without a reward model"
+
+
+def test_every_purpose_round_study_and_session_has_a_seed_of_its_own(place: str) -> None:
+    one = opened(place, shell_study()).session("one")
+    other = one.model_copy(update={"seed": one.seed + 1})
+    seeds = {
+        seed_for(one, "a", 0, "propose"),
+        seed_for(other, "a", 0, "propose"),
+        seed_for(one, "b", 0, "propose"),
+        seed_for(one, "a", 1, "propose"),
+        seed_for(one, "a", 0, "train/0"),
+    }
+    assert len(seeds) == 5
+
+
+def test_of_equal_trials_the_earlier_stays_the_best(place: str) -> None:
+    ledger = opened(place, shell_study())
+    study = ledger.record().study
+    made = [
+        Result(trial=letter * 16, round=0, slot=slot, status=Status.COMPLETE, objective=0.5)
+        for slot, letter in enumerate("ab")
+    ]
+    assert ledger.best(study, made) == Best(trial="a" * 16, objective=0.5)
+
+
+def test_the_default_is_tried_as_it_was_written(place: str) -> None:
+    space = {"x": {"type": "float", "low": 0.001, "high": 1.0, "scale": "log", "default": 0.3}}
+    ledger = opened(place, shell_study(space=space))
+    propose(ledger, "one", clock=lambda: NOW)
+    assert ledger.slot(0, 0).configuration == {"x": 0.3}

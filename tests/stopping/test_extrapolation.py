@@ -69,3 +69,30 @@ def test_trials_that_have_diverged_do_not_keep_all_others_alive(end: float) -> N
     rng = np.random.default_rng(2)
     peers = [*past(12, rng), complete("diverged", straight(end / 30, 30))]
     assert verdict(RULE, saturating(0.4, 0.2, 8, rng), 0, peers) is not None
+
+
+def test_trials_that_ended_before_or_at_its_step_show_nothing_of_what_is_to_come() -> None:
+    rng = np.random.default_rng(3)
+    for steps in (5, 8):
+        ended = [complete(f"ended-{i}", saturating(0.9, 0.2, steps, rng)) for i in range(5)]
+        assert verdict(RULE, saturating(0.1, 0.2, 8, rng), 0, [*past(7, rng), *ended]) is None
+
+
+def test_a_short_trial_is_to_be_beaten_too() -> None:
+    rng = np.random.default_rng(2)
+    peers, own = past(12, rng), saturating(0.95, 0.2, 8, rng)
+    assert verdict(RULE, own, 0, peers) is None
+    assert verdict(RULE, own, 0, [*peers, complete("short", [(1, 4.0), (2, 5.0)])]) is not None
+
+
+def test_of_two_that_stand_alike_more_is_expected_of_the_one_that_rises() -> None:
+    slopes = [i / 1000 for i in range(12)]
+    peers = [complete(str(i), straight(slope, 30, start=0.5 - 10 * slope)) for i, slope in enumerate(slopes)]
+    rises, rests = forecast([(5, 0.45), (10, 0.5)], peers), forecast([(5, 0.5), (10, 0.5)], peers)
+    assert rises.mean > rests.mean + 0.1
+
+
+def test_the_doubt_is_larger_where_no_trial_has_been() -> None:
+    peers = past(12, np.random.default_rng(4))
+    near, far = forecast([(4, 0.4), (8, 0.6)], peers), forecast([(4, 0.1), (8, 3.0)], peers)
+    assert far.std > 2 * near.std

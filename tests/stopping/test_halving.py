@@ -88,3 +88,19 @@ def test_the_best_of_many_survives_and_most_are_cut_early() -> None:
         done.append(complete(str(trial), curve) if end == 54 else stopped(str(trial), curve))
     assert max(peer.final for peer in done if peer.final is not None) == pytest.approx(54 * 80 / 81)
     assert spent < 81 * 54 / 3
+
+
+def test_a_look_that_comes_late_judges_what_was_reached_at_the_rung() -> None:
+    quick = Peer(trial="quick", curve=[(2, 0.4)])
+    assert verdict(RULE, [(2, 0.2), (5, 0.5)], 1, [quick]) is not None, "it had 0.2 where the other had 0.4"
+    assert verdict(RULE, [(2, 0.5), (5, 0.2)], 1, [quick]) is None
+
+
+def test_of_equals_that_were_stopped_a_look_late_one_in_eta_goes_on() -> None:
+    done: list[Peer] = []
+    for trial in range(30):
+        stops = verdict(RULE, [(2, 0.5), (3, 0.5)], 0, done) is not None
+        curve = [(2, 0.5), (3, 0.5)]
+        done.append(stopped(str(trial), curve) if stops else Peer(trial=str(trial), curve=curve))
+    assert sum(not peer.stopped for peer in done) == 10
+    assert promotions(RULE, done) == []

@@ -32,3 +32,9 @@ def test_it_promotes_nobody() -> None:
 
 def test_the_best_value_so_far_counts_not_the_last() -> None:
     assert verdict(RULE, [(1, 0.2), (2, 0.9), (3, 0.9), (4, 0.1)], 0, PEERS) is None
+
+
+def test_the_first_step_at_which_it_may_be_stopped_is_the_one_that_was_set() -> None:
+    rule = MedianStopping(rule="median", min_steps=3, min_trials=2)
+    others = [complete(str(i), straight(1.0, 5)) for i in range(2)]
+    assert verdict(rule, straight(0.1, 3), 0, others) is not None

@@ -80,3 +80,9 @@ def test_a_stopped_or_failed_trial_speaks_too_and_an_inactive_count_does_not() -
     assert point.trial == "b"
     assert found(done, tried("c", {"booster": "lines", "depth": 2}, None, (20, 0.9))) is None
     assert found(ended_early) is None, "nothing is complete yet: the search goes on"
+
+
+def test_a_single_step_less_is_a_configuration_too() -> None:
+    point = shorter(SPACE, "depth", [tried("a", LONG, 0.5, (2, 0.7))])
+    assert point is not None
+    assert point.configuration == {**LONG, "depth": 2}

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tunewright.errors import AlreadyExists, Conflict, InputError, NotFound, StoreRefused, StoreUnavailable
+from tunewright.errors import (
+    AlreadyExists,
+    Conflict,
+    InputError,
+    NotFound,
+    StoreRefused,
+    StoreUnavailable,
+)
 from tunewright.store.directory import SCRATCH, DirectoryStore
 
 PROCESSES = 16
@@ -284,3 +291,25 @@ def test_objects_that_came_by_a_copy_can_be_deleted(tmp_path: Path) -> None:
     (tmp_path / "head.json").write_bytes(b"1")
     DirectoryStore(tmp_path).delete("head.json")
     assert not (tmp_path / "head.json").exists()
+
+
+def test_what_was_written_and_the_folders_that_hold_it_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = DirectoryStore(tmp_path / "store")
+    etag = store.create("a/b/created", b"1")
+    store.put("a/c/put", b"1")
+    store.put("a/swapped", b"1")
+    store.swap("a/swapped", b"2", store.get("a/swapped").etag)
+    assert etag
+    paths = [path for path in (tmp_path / "store").rglob("*") if ".tmp~" not in path.parts]
+    kept = [tmp_path, tmp_path / "store", *paths]
+    assert [str(path) for path in kept if path.stat().st_ino not in synced] == []

@@ -3,12 +3,15 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from minio import MinioAdmin
 from minio.credentials import AssumeRoleProvider, StaticProvider
 from tests.minio_server import MinioServer
 
-from tunewright.errors import AlreadyExists, Conflict, StoreRefused, StoreUnavailable
+from tunewright.errors import AlreadyExists, Conflict, StoreRefused, StoreUnavailable, TunewrightError
 from tunewright.store import Store
 from tunewright.store.access import Access
 from tunewright.store.s3 import S3Store
@@ -368,3 +371,45 @@ def test_many_threads_need_no_more_connections_than_are_kept(
         thread.join()
     assert "pool is full" not in caplog.text
     assert len(list(s3_store.list())) == 32
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server of HTTPS whose certificate nobody has signed: its address and the certificate."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *names],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = HTTPServer(("127.0.0.1", 0), _Quiet)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}", certificate
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_server_whose_certificate_is_not_trusted_is_told_nothing(
+    self_signed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    host, certificate = self_signed
+    keys = {"host": host, "secure": True, "access_key": "key", "secret_key": "secret"}
+    for verb in (lambda store: store.get("a"), lambda store: store.put("a", b"1")):
+        with pytest.raises(StoreRefused, match="its certificate must be trusted"):
+            verb(S3Store("bucket", access=Access(**keys), delays_s=()))
+        with pytest.raises(TunewrightError) as trusted:
+            verb(S3Store("bucket", access=Access(**keys, ca_bundle=str(certificate)), delays_s=()))
+        assert "certificate" not in str(trusted.value)
