@@ -52,6 +52,13 @@ def test_a_flipped_bit_anywhere_is_found() -> None:
                 layout.decode(Result, bytes(damaged), "here")
 
 
+def test_a_document_that_lost_its_seal_is_refused() -> None:
+    body = json.loads(layout.encode(RESULT))
+    del body["sha256"]
+    with pytest.raises(ArtifactCorrupt, match="its sha256 must match its content, got None"):
+        layout.decode(Result, json.dumps(body).encode(), "here")
+
+
 def test_a_cut_anywhere_is_found() -> None:
     data = layout.encode(RESULT)
     for length in range(len(data) - 1):  # the last byte is the newline, which says nothing
