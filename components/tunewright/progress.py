@@ -12,11 +12,6 @@ from .study import Study
 from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord
 
 
-def ending(result: Result) -> str:
-    """How a trial ended, for people: what was refused is no loss."""
-    return "REFUSED" if result.refused else result.status.value
-
-
 class Progress(Protocol):
     """Listener of a run. Every verb returns at once."""
 

@@ -201,6 +201,11 @@ class Result(Document):
     started: float = 0.0
     ended: float = 0.0
 
+    @property
+    def ending(self) -> str:
+        """How the trial ended, for people: what was refused is no loss."""
+        return "REFUSED" if self.refused else self.status.value
+
 
 class SealedRound(Document):
     """All plans' slots of a round with their terminal results, in one object. A copy that saves reads; create-once."""

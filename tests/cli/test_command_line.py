@@ -16,7 +16,6 @@ from tests.steps.test_lease import Refusing
 from tunewright import cli
 from tunewright.cli import CLUSTER_VERBS, VERBS, run
 from tunewright.errors import AttemptLost, InputError, StoreRefused, TunewrightError
-from tunewright.progress import ending
 from tunewright.report.configuration import as_flags
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.lease import GIVEN_BACK, take
@@ -122,7 +121,7 @@ def test_status_tells_cost_and_how_far_a_running_trial_has_come(
         assert f"broken off: trial {trial} at step 7; who goes on with the study tries it again" in told
         assert "running" not in told
         assert "training in 7 attempts, " in told
-        assert " in 1 attempts that were lost or broken off" in told
+        assert " in 1 attempts that were cut short" in told
         ledger.store.put(layout.attempt(trial, 1, "start.json"), layout.encode(start))
 
 
@@ -157,7 +156,7 @@ def test_what_was_refused_is_not_called_lost_and_status_says_why(
     assert "session 001, epoch 1: open, round 1\n" in text
     assert "has no result yet, attempt 1 was refused: data.source: must be a readable file" in text
     assert "lost" not in text
-    assert ending(Result(trial="0" * 16, round=0, slot=0, status=Status.LOST, refused=True)) == "REFUSED"
+    assert Result(trial="0" * 16, round=0, slot=0, status=Status.LOST, refused=True).ending == "REFUSED"
 
 
 @pytest.mark.parametrize(

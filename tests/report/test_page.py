@@ -149,6 +149,16 @@ def test_failures_are_counted_by_their_reason_and_can_be_read_in_full() -> None:
     assert data(html)["details"]["2"]["log"].startswith("Traceback (most recent call last):\n")
 
 
+def test_what_was_refused_is_not_called_lost() -> None:
+    made = histories.history(rounds=1, size=2, statuses=[Status.COMPLETE, Status.LOST])
+    [round_] = made.rounds
+    results = [
+        result and result.model_copy(update={"refused": result.status is Status.LOST}) for result in round_.results
+    ]
+    html = render(replace(made, rounds=[replace(round_, results=results)]), None, generated=histories.BEGIN)
+    assert "1 REFUSED lost 2" in text(html)
+
+
 def test_the_same_history_gives_the_same_page() -> None:
     study = histories.study()
     pages = {render(histories.history(study), histories.belief(study), generated=histories.BEGIN) for _ in range(2)}

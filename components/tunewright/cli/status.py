@@ -100,7 +100,7 @@ def _cost(cost: dict[str, Any]) -> str:
     gpu = f", {cost['gpu_seconds']:.0f} s on GPUs" if cost["gpu_seconds"] else ""
     evaluating = f"{cost['evaluate_seconds']:.0f} s evaluating"
     lost = (
-        f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were lost or broken off"
+        f"; {cost['lost_seconds']:.0f} s in {cost['lost_attempts']} attempts that were cut short"
         if cost["lost_attempts"]
         else ""
     )
@@ -162,7 +162,6 @@ def _costs(costs: list[Cost]) -> dict[str, Any]:
 
 def describe(ledger: Ledger) -> dict[str, Any]:
     """Where the study stands, as plain data."""
-    from ..progress import ending
     from ..steps.report import gather
 
     history = gather(ledger)
@@ -181,8 +180,8 @@ def describe(ledger: Ledger) -> dict[str, Any]:
         "round": head.round,
         "session_trials": len(mine),
         "budget": session.budget.most_trials,
-        "session_counts": dict(Counter(ending(result) for result in mine)),
-        "counts": dict(Counter(ending(result) for result in results)),
+        "session_counts": dict(Counter(result.ending for result in mine)),
+        "counts": dict(Counter(result.ending for result in results)),
         "metric": history.study.study.objective.metric,
         "best": best.model_dump() if best else None,
         "stopping": session.stopping.rule,

@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 from ..embedded.loop import StudyResult
-from ..progress import ending
 from ..steps.ledger import Ledger
 from ..study import Study
 from ..trial import Status
@@ -22,7 +21,7 @@ def summary(study: Study, result: StudyResult, *, quiet: bool = False, report: P
         return json.dumps({"objective": result.objective, "configuration": result.best})
     lines = [f"session {result.session} ended: {result.reason}"]
     counts = Counter(
-        ending(trial) for trial in sorted(result.trials, key=lambda trial: list(Status).index(trial.status))
+        trial.ending for trial in sorted(result.trials, key=lambda trial: list(Status).index(trial.status))
     )
     lines.append("trials: " + ", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
     if result.best is None:

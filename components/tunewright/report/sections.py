@@ -197,7 +197,7 @@ def _failures(tables: Tables) -> list[Table]:
     for trial in tables.facts.trials:
         if trial.result and trial.objective is None:
             first = words.plain_text(trial.result.reason).strip().split("\n", 1)[0]
-            trials.setdefault((trial.result.status.value, first[:200] or "no reason given"), []).append(trial.number)
+            trials.setdefault((trial.result.ending, first[:200] or "no reason given"), []).append(trial.number)
     ordered = sorted(trials.items(), key=lambda item: -len(item[1]))
     rows = [
         (str(len(numbers)), status, reason, ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else ""))
