@@ -4,7 +4,6 @@ import logging
 import secrets
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import traceback
@@ -15,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 from minio import MinioAdmin
 from minio.credentials import AssumeRoleProvider, StaticProvider
 from tests.minio_server import MinioServer
@@ -379,17 +379,12 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A server of HTTPS whose certificate nobody has signed: its address and the certificate."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *names],
-        check=True,
-        capture_output=True,
-    )
+def of_an_unknown_authority(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server of HTTPS whose authority nobody knows: its address and the authority's certificate."""
+    authority, certificate = trustme.CA(), tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     server = HTTPServer(("127.0.0.1", 0), _Quiet)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
@@ -401,11 +396,11 @@ def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_a_server_whose_certificate_is_not_trusted_is_told_nothing(
-    self_signed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+    of_an_unknown_authority: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    host, certificate = self_signed
+    host, certificate = of_an_unknown_authority
     keys = {"host": host, "secure": True, "access_key": "key", "secret_key": "secret"}
     for verb in (lambda store: store.get("a"), lambda store: store.put("a", b"1")):
         with pytest.raises(StoreRefused, match="its certificate must be trusted"):
