@@ -26,7 +26,7 @@ SIZE = 500_000
 
 # Both scripts import once and fork, which a process with threads, such as this one, may not.
 RACERS = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from tunewright.errors import AlreadyExists, Conflict
 from tunewright.store.directory import DirectoryStore
@@ -37,6 +37,7 @@ etag = store.get("0/swap").etag
 
 def race(mark):
     for number in range(races):
+        time.sleep(0.002)  # on a busy machine one would be through before another begins
         for verb in ("create", "swap"):
             key = f"{number}/{verb}"
             try:
