@@ -126,6 +126,37 @@ def test_a_session_that_found_nothing_better_has_no_gain() -> None:
     assert facts.session_gain.better_by == 0
 
 
+def test_the_first_round_of_a_session_does_not_count_to_what_was_before_it() -> None:
+    made = histories.history(rounds=6, sessions=2, statuses=[Status.COMPLETE] * 4)
+    first, *others = made.rounds[3:]
+    better = [result and result.model_copy(update={"objective": 2.0}) for result in first.results]
+    facts = gather(replace(made, rounds=[*made.rounds[:3], replace(first, results=better), *others]))
+    assert facts.best_before == max(value for _, value in _values(replace(made, rounds=made.rounds[:3])))
+
+
+def test_a_share_of_a_negative_value_has_the_sign_of_the_gain() -> None:
+    made = histories.history(rounds=1, statuses=[Status.COMPLETE] * 4)
+    [round_] = made.rounds
+    results = [
+        result and result.model_copy(update={"objective": value})
+        for result, value in zip(round_.results, (-4.0, -3.0, -5.0, -6.0), strict=True)
+    ]
+    gain = gather(replace(made, rounds=[replace(round_, results=results)])).over_default
+    assert gain is not None
+    assert (gain.better_by, gain.share) == (1.0, 0.25)
+
+
+def test_the_default_is_compared_by_its_trial_that_is_complete() -> None:
+    made = histories.history(rounds=1, statuses=[Status.STOPPED, Status.COMPLETE, Status.COMPLETE, Status.COMPLETE])
+    [round_] = made.rounds
+    slots = [*round_.plan.slots]
+    slots[2] = slots[2].model_copy(update={"origin": "promotion", "resumes": slots[0].trial})
+    facts = gather(replace(made, rounds=[replace(round_, plan=round_.plan.model_copy(update={"slots": slots}))]))
+    assert facts.default is not None
+    assert facts.default.id == slots[2].trial
+    assert facts.over_default is not None
+
+
 def test_a_trial_ended_at_the_same_time_whichever_session_looks() -> None:
     made = histories.history(rounds=6, sessions=2)
     first, second = made.rounds[0].plan.session, made.rounds[-1].plan.session

@@ -14,6 +14,8 @@ from tests.report import histories
 
 from tunewright.report import page
 from tunewright.report.page import render
+from tunewright.report.summary import verdict
+from tunewright.report.tables import build
 from tunewright.trial import Status
 
 MINIMIZE = histories.study(objective={"metric": "log_loss", "direction": "minimize", "goal": 0.01})
@@ -133,6 +135,24 @@ def test_a_plateau_is_told(capped: float, lucky: bool, told: str) -> None:
     page = text(render(replace(made, rounds=rounds), None, generated=histories.BEGIN))
     assert told.format(f"{top:.6g}") in page
     assert ("complete trials end with exactly" in page) == bool(told)
+
+
+def test_a_session_that_found_nothing_better_says_so() -> None:
+    made = histories.history(rounds=12, sessions=3)
+    worse = [
+        replace(each, results=[result and result.model_copy(update={"objective": 0.1}) for result in each.results])
+        for each in made.rounds[8:]
+    ]
+    html = render(replace(made, rounds=[*made.rounds[:8], *worse]), None, generated=histories.BEGIN)
+    assert "This session did not improve on 0.9" in text(html)
+    assert "made the best value better" not in text(html)
+
+
+def test_an_error_of_a_later_session_is_no_alarm_of_this_one() -> None:
+    made = histories.history(rounds=4, failed=True, finished="half of the trials failed")
+    later = replace(made, head=made.head.model_copy(update={"session": "2026-01-01T00-00"}))
+    for history, alarm in ((made, True), (later, False)):
+        assert verdict(history, build(history, None)).alarm == alarm
 
 
 def test_a_metric_to_minimize_is_told_in_its_own_unit_and_direction() -> None:

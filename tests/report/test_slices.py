@@ -43,6 +43,20 @@ def test_every_question_is_a_configuration_of_the_space() -> None:
         space.check(configuration)
 
 
+def test_what_becomes_active_along_a_slice_has_its_default() -> None:
+    study = histories.study()
+    asked: list[Configuration] = []
+
+    def belief(configurations: Sequence[Configuration]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        asked.extend(configurations)
+        return np.zeros(len(configurations)), np.full(len(configurations), np.inf)
+
+    trials = [trial for trial in gather(histories.history(study)).trials if trial.configuration["booster"] == "gbtree"]
+    slices = believe(study.search_space(), ["booster"], trials, study.objective, belief)
+    assert {each["rate_drop"] for each in asked if each["booster"] == "dart"} == {0.1}
+    assert slices.points == [], "a belief without a deviation is none"
+
+
 def test_a_parameter_that_the_best_trial_lacks_is_cut_through_the_best_trial_that_has_it() -> None:
     study = histories.study()
     trials = gather(histories.history(study, rounds=20)).trials
