@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from tests.training.trials import TRIAL
 
+from tunewright.errors import ArtifactCorrupt
 from tunewright.store import layout
 from tunewright.store.layout import Prefixed
 from tunewright.store.memory import MemoryStore
 from tunewright.training import keeping
-from tunewright.training.keeping import files_below, keep_model, read_below
+from tunewright.training.keeping import fetch_model, files_below, keep_model, read_below
 from tunewright.trial import Saved
 
 NO_TEXT = os.fsdecode(b"mod\xe8le.bin")  #: a name in Latin-1
@@ -86,3 +87,43 @@ def test_a_folder_that_a_trial_has_replaced_by_a_link_holds_nothing(tmp_path: Pa
     assert files_below(output) == []
     with pytest.raises(OSError, match="output"):
         read_below(output, "environ")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["link", "folder/environ", "pipe", "place"])
+def test_only_regular_files_that_no_link_leads_to_are_read(tmp_path: Path, name: str) -> None:
+    secret, output = tmp_path / "elsewhere", tmp_path / "output"
+    for made in (secret, output / "place"):
+        made.mkdir(parents=True)
+    (secret / "environ").write_text("AWS_SECRET_ACCESS_KEY=x")
+    (output / "link").symlink_to(secret / "environ")
+    (output / "folder").symlink_to(secret, target_is_directory=True)
+    os.mkfifo(output / "pipe")  # which nobody ever writes to
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(OSError, match=r"link|folder|pipe|place"):
+            read_below(output, name)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before, "it is asked every few seconds"
+
+
+def test_a_file_that_is_too_large_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MAX_FILE", 3)
+    (tmp_path / "fits").write_bytes(b"123")
+    (tmp_path / "grown").write_bytes(b"1234")
+    store = MemoryStore()
+    model, left_out = keep_model(store, TRIAL, 1, tmp_path)
+    assert (list(model), left_out) == (["fits"], ["grown"])
+    assert [entry.key.rsplit("/", 1)[1] for entry in store.list()] == ["fits"]
+
+
+def test_a_model_whose_bytes_have_changed_is_not_handed_out(tmp_path: Path) -> None:
+    (output := tmp_path / "output").mkdir()
+    (output / "weights").write_bytes(b"as they were trained")
+    store = MemoryStore()
+    model, _ = keep_model(store, TRIAL, 1, output)
+    fetch_model(store, TRIAL, 1, model, tmp_path / "found")
+    assert (tmp_path / "found/weights").read_bytes() == b"as they were trained"
+    store.put(layout.attempt(TRIAL, 1, "model/weights"), b"as somebody wanted them")
+    with pytest.raises(ArtifactCorrupt):
+        fetch_model(store, TRIAL, 1, model, tmp_path / "changed")
+    assert not (tmp_path / "changed/weights").exists()

@@ -14,8 +14,10 @@ from tunewright.errors import InputError
 from tunewright.study import CommandTrial
 from tunewright.training.command import variables
 from tunewright.training.job import runner_for
+from tunewright.training.output import CappedLog
 from tunewright.training.processes import container_memory
 from tunewright.training.reported import read_metrics
+from tunewright.training.verdict import End, verdict
 
 WRITE = "import json, os; open(os.environ['TUNEWRIGHT_METRICS'], 'w').write({!r})"
 
@@ -91,6 +93,21 @@ def test_a_program_that_must_not_be_run_is_told_from_one_that_is_not_there(tmp_p
         "exit code 126: the command, or one that it calls, must be executable; chmod +x it"
     )
     assert "Permission denied" in finished.log_tail
+
+
+def test_a_built_in_trainer_that_is_stopped_when_it_has_reported_was_as_good_as_done(tmp_path: Path) -> None:
+    space = {"max_depth": {"type": "int", "low": 1, "high": 4}}
+    trees = study({"kind": "xgboost"}, space=space, data={"source": "sklearn:iris"})
+    end = End(code=-15, log=CappedLog(100), events={}, state="STOPPED", reason="below the median")
+    for number, (of, reported, state) in enumerate(
+        ((trees, True, "TRAINED"), (trees, False, "STOPPED"), (script("pass"), True, "STOPPED"))
+    ):
+        (place := tmp_path / str(number)).mkdir()
+        if reported:
+            (place / "metrics.json").write_text('{"accuracy": 0.5}')
+        finished = verdict(job(of, place), end)
+        assert finished.state == state
+        assert finished.metrics == ({"accuracy": 0.5} if state == "TRAINED" else {})
 
 
 def test_an_infeasible_configuration_is_a_result_of_its_own(tmp_path: Path) -> None:

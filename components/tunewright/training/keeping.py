@@ -98,9 +98,10 @@ def read_below(folder: Path, name: str, most: int = -1) -> bytes:
         handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
     finally:
         os.close(place)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)  # which opening it as a file would not do for a folder
+        raise OSError(f"{name} must be a regular file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(f"{name} must be a regular file")
         return file.read(most)
 
 
