@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +82,14 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {status.lower()}" for status, count in counts.items()) or "none has ended"
 
 
-def _unfinished(ledger: Ledger, history: StudyHistory) -> list[Loss]:
-    """Why trials of the open round have no result, as far as their latest attempts have left word."""
+def _unfinished(ledger: Ledger, trials: Iterable[str]) -> list[Loss]:
+    """Why these trials have no result, as far as their latest attempts have left word."""
     from ..steps.lease import LOST
     from ..store import layout
     from ..trial import Loss
 
     keys = []
-    for trial in _without(history):
+    for trial in trials:
         if numbers := layout.attempt_numbers(ledger.store, trial):
             # what has a model to score is not trained again
             scored = layout.scores_lost(ledger.store, trial)
@@ -107,39 +108,32 @@ def _cost(cost: dict[str, Any]) -> str:
     return f"cost of all sessions: {cost['train_seconds']:.0f} s training in {cost['attempts']} attempts{gpu}, {evaluating}{lost}"
 
 
-def _without(history: StudyHistory) -> list[str]:
-    """Trials of the open round that have no result."""
-    rounds = history.rounds[history.head.round :]
-    pairs = [pair for round_ in rounds for pair in zip(round_.plan.slots, round_.results, strict=True)]
-    return [slot.trial for slot, result in pairs if result is None]
-
-
-def _broken_off(ledger: Ledger, history: StudyHistory) -> list[dict[str, Any]]:
-    """Trials that have begun and that nobody trains."""
-    from ..steps.lease import LOST, under_way
-    from ..steps.peers import latest_stream
-    from ..store import layout
-    from ..trial import Loss
-
-    found = []
-    for trial in _without(history):
-        numbers = layout.attempt_numbers(ledger.store, trial)
-        told = numbers and layout.find(ledger.store, Loss, layout.attempt(trial, numbers[-1], LOST)) is not None
-        if numbers and not told and not under_way(ledger.store, trial):
-            reached = latest_stream(ledger.store, trial, history.study.study.objective.metric)
-            found.append({"trial": trial, "step": max(reached, default=None)})
-    return found
-
-
-def _open_costs(ledger: Ledger, history: StudyHistory) -> list[Cost]:
-    """Of the trials of the open round, up to now. Who still trains is not lost."""
-    from ..steps.costs import cost_of
+def _open_trials(ledger: Ledger, history: StudyHistory) -> dict[str, bool]:
+    """Trials of the open round that have no result, and whether they are under way."""
     from ..steps.lease import under_way
 
+    rounds = history.rounds[history.head.round :]
+    pairs = [pair for round_ in rounds for pair in zip(round_.plan.slots, round_.results, strict=True)]
+    return {slot.trial: under_way(ledger.store, slot.trial) for slot, result in pairs if result is None}
+
+
+def _broken_off(ledger: Ledger, trials: Iterable[str], metric: str) -> list[dict[str, Any]]:
+    """Those of these trials that have begun."""
+    from ..steps.peers import latest_stream
+    from ..store import layout
+
+    begun = [trial for trial in trials if layout.attempt_numbers(ledger.store, trial)]
+    return [{"trial": trial, "step": max(latest_stream(ledger.store, trial, metric), default=None)} for trial in begun]
+
+
+def _open_costs(ledger: Ledger, trials: Mapping[str, bool]) -> list[Cost]:
+    """Of these trials, up to now. Who still trains is not lost."""
+    from ..steps.costs import cost_of
+
     costs = []
-    for trial in _without(history):
+    for trial, lives in trials.items():
         cost = cost_of(ledger.store, trial)
-        if cost.attempts and cost.attempts[-1].ended == "LOST" and under_way(ledger.store, trial):
+        if lives and cost.attempts and cost.attempts[-1].ended == "LOST":
             last = cost.attempts[-1].model_copy(update={"ended": "TRAINED"})
             cost = cost.model_copy(update={"attempts": [*cost.attempts[:-1], last]})
         costs.append(cost)
@@ -170,6 +164,10 @@ def describe(ledger: Ledger) -> dict[str, Any]:
     mine = [result for result in results if result.round >= session.first_round]
     failures = [result for result in results if result.status in ("FAILED", "LOST", "INFEASIBLE")]
     best = ledger.best(history.study.study, results, head.best)
+    trials = _open_trials(ledger, history)
+    unfinished = _unfinished(ledger, trials)
+    told = {loss.trial for loss in unfinished}
+    dead = [trial for trial, lives in trials.items() if not lives and trial not in told]
     last = next((round_ for round_ in reversed(history.rounds) if round_.surrogate), None)
     return {
         "study": history.study.study.name,
@@ -190,8 +188,8 @@ def describe(ledger: Ledger) -> dict[str, Any]:
             for round_ in history.rounds
             for trial, curve in round_.running.items()
         ],
-        "broken_off": _broken_off(ledger, history),
-        "cost": _costs([*(result.cost for result in results), *_open_costs(ledger, history)]),
+        "broken_off": _broken_off(ledger, dead, history.study.study.objective.metric),
+        "cost": _costs([*(result.cost for result in results), *_open_costs(ledger, trials)]),
         "surrogate": {
             "model": last.surrogate.model,
             "r2": last.surrogate.r2,
@@ -206,6 +204,6 @@ def describe(ledger: Ledger) -> dict[str, Any]:
         ],
         "unfinished": [
             loss.model_dump(mode="json", include={"trial", "attempt", "refused", "reason", "log_tail"})
-            for loss in _unfinished(ledger, history)
+            for loss in unfinished
         ],
     }

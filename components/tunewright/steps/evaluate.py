@@ -34,11 +34,7 @@ def main(*, study: str, session: str, round: int, slot: int | None = None) -> di
     """Entry point of the step."""
     ledger = Ledger.at(study)
     opened = ledger.study(ledger.session(session))
-    runner = (
-        runner_for(opened, study, scores=True)
-        if scoring(opened) is not None
-        else LocalRunner(keys=not study.startswith("s3://"))
-    )
+    runner = runner_for(opened, study, scores=True) if scoring(opened) is not None else LocalRunner()
     for each in [slot] if slot is not None else ledger.slots(round):
         evaluate(ledger, session, round, each, runner=runner)
     return {}
