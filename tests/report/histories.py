@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -199,4 +200,18 @@ def history(
         head=Head(epoch=sessions, session=names[-1], generation=1, writer="test", round=rounds, finished=finished, failed=failed),
         rounds=played,
         champion=crowned,
+    )  # fmt: skip
+
+
+def changed(made: StudyHistory, change: Callable[[Slot, Result], dict[str, Any]]) -> StudyHistory:
+    """The history with other results of its trials."""
+    return replace(
+        made,
+        rounds=[
+            replace(round_, results=[
+                result and result.model_copy(update=change(slot, result))
+                for slot, result in zip(round_.plan.slots, round_.results, strict=True)
+            ])
+            for round_ in made.rounds
+        ],
     )  # fmt: skip

@@ -116,11 +116,8 @@ def test_attempts_that_were_repeated_and_trials_that_were_stopped_have_accounts_
 
 def test_a_session_that_found_nothing_better_has_no_gain() -> None:
     made = histories.history(rounds=12, sessions=3)
-    worse = [
-        replace(each, results=[result and result.model_copy(update={"objective": 0.1}) for result in each.results])
-        for each in made.rounds[8:]
-    ]
-    facts = gather(replace(made, rounds=[*made.rounds[:8], *worse]))
+    worse = histories.changed(made, lambda _, result: {"objective": 0.1} if result.round >= 8 else {})
+    facts = gather(worse)
     assert facts.best_before == max(value for _, value in _values(replace(made, rounds=made.rounds[:8])))
     assert facts.session_gain is not None
     assert facts.session_gain.better_by == 0
@@ -128,20 +125,14 @@ def test_a_session_that_found_nothing_better_has_no_gain() -> None:
 
 def test_the_first_round_of_a_session_does_not_count_to_what_was_before_it() -> None:
     made = histories.history(rounds=6, sessions=2, statuses=[Status.COMPLETE] * 4)
-    first, *others = made.rounds[3:]
-    better = [result and result.model_copy(update={"objective": 2.0}) for result in first.results]
-    facts = gather(replace(made, rounds=[*made.rounds[:3], replace(first, results=better), *others]))
+    facts = gather(histories.changed(made, lambda _, result: {"objective": 2.0} if result.round == 3 else {}))
     assert facts.best_before == max(value for _, value in _values(replace(made, rounds=made.rounds[:3])))
 
 
 def test_a_share_of_a_negative_value_has_the_sign_of_the_gain() -> None:
     made = histories.history(rounds=1, statuses=[Status.COMPLETE] * 4)
-    [round_] = made.rounds
-    results = [
-        result and result.model_copy(update={"objective": value})
-        for result, value in zip(round_.results, (-4.0, -3.0, -5.0, -6.0), strict=True)
-    ]
-    gain = gather(replace(made, rounds=[replace(round_, results=results)])).over_default
+    values = iter((-4.0, -3.0, -5.0, -6.0))
+    gain = gather(histories.changed(made, lambda *_: {"objective": next(values)})).over_default
     assert gain is not None
     assert (gain.better_by, gain.share) == (1.0, 0.25)
 

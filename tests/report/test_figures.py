@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from tunewright.report.pictures import draw
 from tunewright.report.pictures.picture import DARK, LIGHT, PAGE, number_format
 from tunewright.report.tables import build
 from tunewright.space import Configuration
-from tunewright.trial import Result, Slot, Status
+from tunewright.trial import Status
 
 STUDY = histories.study()
 HISTORY = histories.history(STUDY)
@@ -75,20 +75,6 @@ def test_the_axis_of_learning_curves_is_that_of_the_curves_where_no_trial_has_a_
         assert low <= curve[-1][1] < curve[3][1] <= high < curve[0][1]
 
 
-def changed(made: histories.StudyHistory, change: Callable[[Slot, Result], dict[str, Any]]) -> histories.StudyHistory:
-    """The history with other results of its trials."""
-    return replace(
-        made,
-        rounds=[
-            replace(round_, results=[
-                result and result.model_copy(update=change(slot, result))
-                for slot, result in zip(round_.plan.slots, round_.results, strict=True)
-            ])
-            for round_ in made.rounds
-        ],
-    )  # fmt: skip
-
-
 def texts(chart: Any) -> list[str]:
     svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version=VEGA_LITE)
     return re.findall(r">([^<>]+)</text>", svg)
@@ -101,7 +87,7 @@ def test_numbers_on_axes_are_written_in_full() -> None:
         "share": {"type": "float", "low": 0.0, "high": 0.1},
     }
     percent = histories.history(histories.study(space), statuses=[Status.COMPLETE] * 4)
-    percent = changed(percent, lambda _, result: {"objective": 100 * (result.objective or 0) - 20})
+    percent = histories.changed(percent, lambda _, result: {"objective": 100 * (result.objective or 0) - 20})
     drawn = figures.slices(percent)
     assert {"0", "10"} <= set(texts(drawn["steps"]))
     assert {"200", "1000"} <= set(texts(drawn["trees"]))
@@ -116,7 +102,7 @@ def test_numbers_on_axes_are_written_in_full() -> None:
 def test_curves_are_not_level_where_they_lie_beyond_the_axis() -> None:
     study = histories.study(objective={"metric": "rmse", "direction": "minimize"})
     made = histories.history(study, rounds=3, statuses=[Status.COMPLETE] * 4)
-    made = changed(
+    made = histories.changed(
         made,
         lambda slot, result: {
             "curve": [(step, (result.objective or 0) + (30.0 if step < 3 else 0)) for step in range(1, 9)]
@@ -170,7 +156,7 @@ def test_parameters_may_have_the_names_of_what_every_object_has() -> None:
 )
 def test_trials_that_tie_are_drawn_alike(values: list[float], groups: dict[float, str]) -> None:
     made, left = histories.history(rounds=5, statuses=[Status.COMPLETE] * 4), iter(values)
-    rows = build(changed(made, lambda *_: {"objective": next(left)}), None).data["trials"]
+    rows = build(histories.changed(made, lambda *_: {"objective": next(left)}), None).data["trials"]
     assert {(row["objective"], row["group"]) for row in rows} == set(groups.items())
 
 

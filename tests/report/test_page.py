@@ -139,11 +139,8 @@ def test_a_plateau_is_told(capped: float, lucky: bool, told: str) -> None:
 
 def test_a_session_that_found_nothing_better_says_so() -> None:
     made = histories.history(rounds=12, sessions=3)
-    worse = [
-        replace(each, results=[result and result.model_copy(update={"objective": 0.1}) for result in each.results])
-        for each in made.rounds[8:]
-    ]
-    html = render(replace(made, rounds=[*made.rounds[:8], *worse]), None, generated=histories.BEGIN)
+    worse = histories.changed(made, lambda _, result: {"objective": 0.1} if result.round >= 8 else {})
+    html = render(worse, None, generated=histories.BEGIN)
     assert "This session did not improve on 0.9" in text(html)
     assert "made the best value better" not in text(html)
 
@@ -171,11 +168,8 @@ def test_failures_are_counted_by_their_reason_and_can_be_read_in_full() -> None:
 
 def test_what_was_refused_is_not_called_lost() -> None:
     made = histories.history(rounds=1, size=2, statuses=[Status.COMPLETE, Status.LOST])
-    [round_] = made.rounds
-    results = [
-        result and result.model_copy(update={"refused": result.status is Status.LOST}) for result in round_.results
-    ]
-    html = render(replace(made, rounds=[replace(round_, results=results)]), None, generated=histories.BEGIN)
+    refused = histories.changed(made, lambda _, result: {"refused": result.status is Status.LOST})
+    html = render(refused, None, generated=histories.BEGIN)
     assert "1 REFUSED lost 2" in text(html)
 
 
