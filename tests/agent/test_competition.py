@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tunewright.agent import competition, learner
 from tunewright.agent.acquisition import log_expected_improvement
 from tunewright.agent.grid import Array, Grid, Seen
 from tunewright.agent.surrogate import model
+from tunewright.agent.surrogate.gp import GP
 from tunewright.agent.verbs import Observation, fit, propose
 from tunewright.preset import AgentSettings
 from tunewright.space import CategoricalParameter, Configuration, Space
@@ -32,6 +34,7 @@ def test_the_wide_search_comes_close_to_the_largest_expected_improvement(
 ) -> None:
     """Measured against scipy's differential evolution, which may take a hundred times the evaluations. The near search alone does not."""
     monkeypatch.setattr(competition, "WIDE", wide)
+    monkeypatch.setattr(GP, "plausible", lambda model, _: repeat(model))  # the fitted model is the one that is searched
     space, settings = unit(count=DIMENSIONS), AgentSettings(initial_trials=0, policy_share=0.0)
     grid = Grid(space)
     missed = []
@@ -89,7 +92,10 @@ def test_an_eighth_of_the_choices_is_chance_where_values_have_no_order(
 
     monkeypatch.setattr(competition, "_climb", counted)
     policy = learner.restore(grid, settings, None)[0].policy
-    made = [competition.compete(grid, settings, belief, policy, x, rewards, Seen(x), 8, seed) for seed in range(40)]
+    none = np.empty((0, len(grid)))
+    made = [
+        competition.compete(grid, settings, belief, policy, x, rewards, none, Seen(x), 8, seed) for seed in range(40)
+    ]
     drawn = sum(len(rows) for rows in made)
     assert drawn == 320
     assert least <= 1 - len(climbed) / drawn <= most

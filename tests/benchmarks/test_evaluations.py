@@ -18,6 +18,8 @@ from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, s
 from tests.benchmarks.tasks.listing import named
 from tests.benchmarks.tasks.pictures import HOLD_OUT, TRAIN, VALIDATE, Pictures
 
+from tunewright.training.boosting import curve_steps
+
 QUESTION = Question(task="keel-iris", seed=0, configuration={"max_depth": 3, "learning_rate": 0.1})
 SCORE = Score(share=1.0, accuracy=0.75, log_loss=0.5, seconds=0.25)
 ANSWER = Answer(curve=(SCORE,), held_out_accuracy=0.5, held_out_log_loss=1.0, seconds=0.5)
@@ -119,7 +121,12 @@ def test_a_real_evaluation_answers_the_same_twice_and_improves_on_guessing():
     configuration = {**space("xgboost").sample(np.random.default_rng(0))[0], "learning_rate": 0.1, "n_estimators": 60}
     question = Question(task=task.name, seed=0, configuration=configuration)
     first, again = (TreeEvaluator(task, 0)(question) for _ in range(2))
-    assert [score.share for score in first.curve] == list(SHARES)
+    shares = [score.share for score in first.curve]
+    assert shares == sorted(shares)
+    assert set(SHARES) <= set(shares)
+    assert [round(60 * share) for share in shares] == sorted(
+        {*curve_steps(60), *(round(60 * share) for share in SHARES)}
+    )
     assert [score.accuracy for score in first.curve] == [score.accuracy for score in again.curve]
     assert first.curve[-1].accuracy > 0.85
     assert first.held_out_accuracy == again.held_out_accuracy

@@ -123,8 +123,8 @@ def _proposals(
         rows = [(row, "policy") for row in drawn]
         seen.add(drawn)
     elif surrogate is not None:
-        belief = model.load(surrogate, grid).pending(under_way)
-        rows = competition.compete(grid, settings, belief, policy, known, rewards, seen, count, seed)
+        believed = model.load(surrogate, grid)
+        rows = competition.compete(grid, settings, believed, policy, known, rewards, under_way, seen, count, seed)
     if len(rows) < count:
         rest = candidates.remaining(
             grid, count - len(rows), seen, np.concatenate([known, under_way]), streams.rng(seed, "remaining")

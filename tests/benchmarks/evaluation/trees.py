@@ -7,6 +7,7 @@ Notation: ``N`` rows, ``K`` classes; ``probability: (N, K)``.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, s
 from tests.benchmarks.tasks.frame import TARGET
 from tests.benchmarks.tasks.listing import Task
 from tests.benchmarks.tasks.prepared import table
+
+from tunewright.training.boosting import curve_steps
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +64,7 @@ class TreeEvaluator:
         began = time.process_time()
         parameters = {**question.configuration, **self._fixed(question.replicate)}
         rounds = int(parameters.pop("n_estimators"))
-        stops = [max(1, round(share * rounds)) for share in SHARES]
+        stops = stops_of(rounds)
         scores, held_out = zip(*(self._fold(fold, parameters, stops) for fold in self.folds), strict=True)
         together = np.mean(held_out, axis=0)
         return Answer(
@@ -78,11 +81,11 @@ class TreeEvaluator:
         )
         return {**objective, "nthread": 1, "seed": replicate, "device": "cpu", "verbosity": 1}
 
-    def _fold(self, fold: Fold, parameters: dict[str, Any], stops: list[int]) -> tuple[list[Score], Array]:
-        """Scores at every stop with the CPU seconds until then, and probabilities of the held-out rows."""
+    def _fold(self, fold: Fold, parameters: dict[str, Any], stops: Mapping[int, float]) -> tuple[list[Score], Array]:
+        """Scores at every stop, a share of the training, with the CPU seconds until then, and probabilities of the held-out rows."""
         booster = xgboost.Booster(parameters, [fold.train, fold.score])
         began, done, scores = time.process_time(), 0, []
-        for share, stop in zip(SHARES, stops, strict=True):
+        for stop, share in stops.items():
             for step in range(done, stop):
                 booster.update(fold.train, step)
             done = stop
@@ -93,6 +96,12 @@ class TreeEvaluator:
     def _probability(self, booster: xgboost.Booster, matrix: xgboost.DMatrix) -> Array:
         predicted = booster.predict(matrix)
         return np.column_stack([1 - predicted, predicted]) if self.classes == 2 else predicted
+
+
+def stops_of(rounds: int) -> dict[int, float]:
+    """Rounds after which a booster is scored, ascending, and their shares: those of the protocol and those at which the product does."""
+    shares = {step: step / rounds for step in curve_steps(rounds)}
+    return dict(sorted((shares | {max(1, round(share * rounds)): share for share in SHARES}).items()))
 
 
 def _matrix(features: Any, target: Array) -> xgboost.DMatrix:

@@ -18,7 +18,8 @@ STUDIES = Path(__file__).parents[3] / "components" / "tunewright" / "studies"
 FOLDS = 3
 HELD_OUT = 0.25
 SHARES = (1 / 9, 1 / 4, 1 / 3, 1 / 2, 3 / 4, 1.0)
-"""Shares of the full training at which it is scored on the way: quarters, and the rungs of Hyperband with eta = 3."""
+"""Shares of the full training at which it is scored on the way: quarters, and the rungs of Hyperband with eta = 3. Trees are scored where the
+product does too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Score:
 class Answer:
     """What a real evaluation found."""
 
-    curve: tuple[Score, ...]  #: one a share; empty when the configuration is infeasible
+    curve: tuple[Score, ...]  #: one a share, ascending; empty when the configuration is infeasible
     held_out_accuracy: float | None  #: of the folds' models together, on rows that none of them has seen
     held_out_log_loss: float | None
     seconds: float  #: CPU seconds of the whole evaluation

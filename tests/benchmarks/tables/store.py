@@ -99,7 +99,7 @@ def numbers(task: Task, configurations: Sequence[Configuration]) -> pd.DataFrame
 
 
 def _scores(answer: Answer) -> list[float]:
-    curve: Sequence[object] = answer.curve or [None] * len(SHARES)
+    curve: Sequence[object] = [score for score in answer.curve if score.share in SHARES] or [None] * len(SHARES)
     values = {
         f"{measure}_{place}": getattr(score, measure, None)
         for measure in ("accuracy", "log_loss", "seconds")

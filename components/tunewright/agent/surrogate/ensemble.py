@@ -6,8 +6,9 @@ parameters carry the members in front, e.g. ``w1: (M, D, H)``, so that all membe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -47,6 +48,10 @@ class Ensemble:
         """See `port.Surrogate`: one member."""
         member = int(torch.randint(MEMBERS, (), generator=generator))
         return _forward(self.parameters, x.expand(MEMBERS, -1, -1))[member]
+
+    def plausible(self, generator: torch.Generator) -> Iterator[Ensemble]:
+        """See `port.Surrogate`: itself, whose members disagree already."""
+        return repeat(self)
 
     def pending(self, x: Tensor) -> Ensemble:
         """See `port.Surrogate`."""

@@ -10,7 +10,7 @@ Notation: ``N`` observations, ``B`` queries, ``D`` inputs, ``G`` length-scales; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 
 from .kernel import Hyperparameters, covariance, expectation, fit_hyperparameters, start, variance
+from .posterior import draws
 
 FIT_CAP = 300  #: observations on which hyperparameters are fitted; all up to CONDITION_CAP are conditioned on
+DRAW_CAP = 128  #: observations that drawn hyperparameters rest on
 CONDITION_CAP = 1000  #: observations that the belief rests on, so that cost stops growing with the cube of their number
 ITERATIONS = 40  #: of L-BFGS at the first fit
 WARM_ITERATIONS = 15  #: of L-BFGS when the previous fit is where it begins
@@ -53,6 +55,12 @@ class GP:
         prior = covariance(x, x, self.hyperparameters, self.groups)
         root = cholesky(prior - half.T @ half)
         return mean + root @ torch.randn(len(x), generator=generator, dtype=x.dtype)
+
+    def plausible(self, generator: torch.Generator) -> Iterator[GP]:
+        """See `port.Surrogate`: under hyperparameters drawn from their posterior, given at most DRAW_CAP observations."""
+        part = subset(self.y, DRAW_CAP, generator)
+        drawn = draws(self.x[part], self.y[part], self.groups, self.hyperparameters, generator)
+        return (condition(self.x, self.y, self.groups, each, self.r2) for each in drawn)
 
     def pending(self, x: Tensor) -> GP:
         """See `port.Surrogate`: conditions on the mean at ``x`` (kriging believer).

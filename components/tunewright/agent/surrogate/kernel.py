@@ -50,17 +50,19 @@ class Hyperparameters:
     amplitude: float = 0.0  #: of what is known from other tasks; 0 where nothing is
 
 
-class GroupedMatern(gpytorch.kernels.Kernel):  # type: ignore[misc]
-    """Matern 5/2 of variance 1 in which the columns of one group share a length-scale: a choice of many is one dimension, not many.
+def lengthscale_prior(count: int) -> tuple[float, float]:
+    """Dimension-scaled LogNormal over each of ``count`` length-scales (Hvarfner, Hellsten, Nardi 2024): they grow with the square root."""
+    return math.sqrt(2.0) + 0.5 * math.log(count), math.sqrt(3.0)
 
-    The prior over length-scales is dimension-scaled (Hvarfner, Hellsten, Nardi 2024): they grow with the square root of the dimension.
-    """
+
+class GroupedMatern(gpytorch.kernels.Kernel):  # type: ignore[misc]
+    """Matern 5/2 of variance 1 in which the columns of one group share a length-scale: a choice of many is one dimension, not many."""
 
     has_lengthscale = True
 
     def __init__(self, groups: Tensor) -> None:
         count = int(groups.max()) + 1
-        prior = LogNormalPrior(math.sqrt(2.0) + 0.5 * math.log(count), math.sqrt(3.0))
+        prior = LogNormalPrior(*lengthscale_prior(count))
         constraint = GreaterThan(LENGTHSCALE_LOW, transform=torch.exp, inv_transform=torch.log)
         super().__init__(ard_num_dims=count, lengthscale_prior=prior, lengthscale_constraint=constraint)
         self.groups = groups

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +43,10 @@ class RewardModel:
     def sample(self, x: Array, generator: torch.Generator) -> Tensor:
         """A drawn function at ``x``, in target units."""
         return self.surrogate.sample(self.features(x), generator)
+
+    def plausible(self, generator: torch.Generator) -> Iterator[RewardModel]:
+        """Endless: other models that the same history allows."""
+        return (replace(self, surrogate=surrogate) for surrogate in self.surrogate.plausible(generator))
 
     def pending(self, x: Array) -> RewardModel:
         """The belief with ``x: (P, T)`` under way."""

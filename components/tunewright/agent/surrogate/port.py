@@ -5,7 +5,7 @@ Notation: ``B`` configurations; ``x: (B, D)`` inputs of `features.Features`; bel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -31,6 +31,10 @@ class Surrogate(Protocol):
 
     def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """One function drawn from the belief, at ``x``: ``(B,)``."""
+        ...
+
+    def plausible(self, generator: torch.Generator) -> Iterator[Surrogate]:
+        """Endless: other models that the same observations allow, each as likely as they make it."""
         ...
 
     def pending(self, x: Tensor) -> Surrogate:
