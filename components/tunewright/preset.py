@@ -91,6 +91,9 @@ class AgentSettings(Model):
     """Candidates of one competition."""
     policy_share: float = Field(default=0.4, ge=0, le=1)
     """Candidates that the policy adds, as a share of `candidates`, which are neighbours of the best and random. 0 does without a policy."""
+    posterior_share: float = Field(default=0.5, ge=0, le=1)
+    """Choices of a competition under hyperparameters of the Gaussian process that are drawn from their posterior, as a share; the others are under
+    the fitted ones. More finds more where results are noisy, less where they are exact."""
     kl_limit: float = Field(default=0.4, gt=0)
     """Delta: the surrogate pays the policy while KL(policy when fitted || policy now) is at most this; paper: 0.4."""
     overstep: Literal["undo", "keep"] = "undo"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import repeat
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import differential_evolution
 from tests.agent.spaces import observed, unit
 
@@ -34,8 +36,7 @@ def test_the_wide_search_comes_close_to_the_largest_expected_improvement(
 ) -> None:
     """Measured against scipy's differential evolution, which may take a hundred times the evaluations. The near search alone does not."""
     monkeypatch.setattr(competition, "WIDE", wide)
-    monkeypatch.setattr(GP, "plausible", lambda model, _: repeat(model))  # the fitted model is the one that is searched
-    space, settings = unit(count=DIMENSIONS), AgentSettings(initial_trials=0, policy_share=0.0)
+    space, settings = unit(count=DIMENSIONS), AgentSettings(initial_trials=0, policy_share=0.0, posterior_share=0.0)
     grid = Grid(space)
     missed = []
     for seed in range(4):
@@ -78,12 +79,6 @@ def by_kind(c: Configuration) -> float:
 def test_an_eighth_of_the_choices_is_chance_where_values_have_no_order(
     space: Space, least: float, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grid, settings = Grid(space), AgentSettings(candidates=64, policy_share=0.0)
-    history = observed(space, lambda c: float(c["x0"]), 12)
-    x = grid.encode(observation.configuration for observation in history)
-    rewards = model.rewards_of([observation.reward for observation in history])
-    belief = model.fit(x, rewards, grid, settings, None, 0)
-    assert belief is not None
     climb, climbed = competition._climb, list[int]()
 
     def counted(*given: Any) -> Any:
@@ -91,14 +86,52 @@ def test_an_eighth_of_the_choices_is_chance_where_values_have_no_order(
         return climb(*given)
 
     monkeypatch.setattr(competition, "_climb", counted)
+    chosen = batches(space)
+    assert len(chosen) == 320
+    assert least <= 1 - len(climbed) / len(chosen) <= most
+
+
+def batches(space: Space, **settings_: float) -> list[Any]:
+    """The choices of forty rounds of eight after the same twelve results, with one configuration under way."""
+    grid, settings = Grid(space), AgentSettings(candidates=64, policy_share=0.0, **settings_)
+    history = observed(space, lambda c: float(c["x0"]), 12)
+    x = grid.encode(observation.configuration for observation in history)
+    rewards = model.rewards_of([observation.reward for observation in history])
+    belief = model.fit(x, rewards, grid, settings, None, 0)
+    assert belief is not None
     policy = learner.restore(grid, settings, None)[0].policy
-    none = np.empty((0, len(grid)))
-    made = [
-        competition.compete(grid, settings, belief, policy, x, rewards, none, Seen(x), 8, seed) for seed in range(40)
+    under_way = grid.snapped(np.full((1, len(grid)), 0.9))
+    seen = np.concatenate([x, under_way])
+    rounds = [
+        competition.compete(grid, settings, belief, policy, x, rewards, under_way, Seen(seen), 8, seed)
+        for seed in range(40)
     ]
-    drawn = sum(len(rows) for rows in made)
-    assert drawn == 320
-    assert least <= 1 - len(climbed) / drawn <= most
+    return [choice for round_ in rounds for choice in round_]
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.5, 0.43, 0.57), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
+def test_a_share_of_the_choices_is_made_under_drawn_hyperparameters_and_all_know_what_is_under_way(
+    share: float, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plausible, climb = GP.plausible, competition._climb
+    drawn, known = list[bool](), list[int]()
+
+    def climbed(pool: competition.Pool, believed: model.RewardModel, *rest: Any) -> Any:
+        assert isinstance(believed.surrogate, GP)
+        drawn.append(believed.surrogate.hyperparameters.noise == 7.0)
+        known.append(len(believed.surrogate.x))
+        return climb(pool, believed, *rest)
+
+    def marked(gp: GP, generator: torch.Generator) -> Iterator[GP]:
+        return (
+            replace(each, hyperparameters=replace(each.hyperparameters, noise=7.0)) for each in plausible(gp, generator)
+        )
+
+    monkeypatch.setattr(GP, "plausible", marked)
+    monkeypatch.setattr(competition, "_climb", climbed)
+    assert len(batches(unit(count=3), posterior_share=share)) == len(drawn) == 320
+    assert least <= np.mean(drawn) <= most
+    assert known == [12 + 1 + place for place in range(8)] * 40
 
 
 def test_the_search_does_not_stay_with_the_first_value_of_a_choice_that_it_has_learnt_to_use() -> None:

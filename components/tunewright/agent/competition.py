@@ -35,9 +35,6 @@ FAR = (0.3, 0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.05, 0.02, 0.02, 0.01, 0.005)
 WIDE = 0.5
 """Share of choices that are searched by FAR. Where results are mostly chance, more draws beside the best find more than what a model of
 them expects far away; where they follow a slope, only wide steps get to its end."""
-DRAWN = 0.5
-"""Share of choices under hyperparameters that are drawn from what the results allow. Where these are noisy, the fitted ones are one answer of
-many, and what they call unimportant is never tried again; where they are exact, only the fitted ones find the exact place."""
 CHANCE = 0.125
 """Share of choices that are drawn at random where a space has unordered parameters. What a model has seen of one value says little of the
 others, and without it the search stays for good with the first value that it has learnt to use."""
@@ -65,8 +62,9 @@ def compete(
 ) -> list[tuple[Array, Origin]]:
     """At most ``count`` new rows ``(T,)`` with their origins.
 
-    Every choice is treated as under way before the next is made, like ``under_way: (P, T)``, so that a batch spreads; a share of them is made
-    under other models that the same results allow.
+    Every choice is treated as under way before the next is made, like ``under_way: (P, T)``, so that a batch spreads. ``settings.posterior_share``
+    of them are made under other models that the same results allow: where these are noisy, the fitted hyperparameters are one answer of many,
+    and what they call unimportant is never tried again; where they are exact, only the fitted ones find the exact place.
     """
     rng = streams.rng(seed, "competition")
     pool = _pool(grid, settings, policy, x, rewards, seen, seed, rng)
@@ -82,7 +80,7 @@ def compete(
         if grid.unordered and rng.random() < CHANCE and len(by_chance):
             row, source = by_chance[0], "random"
         else:
-            believed = (next(plausible) if rng.random() < DRAWN else model).pending(under_way)
+            believed = (next(plausible) if rng.random() < settings.posterior_share else model).pending(under_way)
             row, source, value = _climb(left, believed, grid, seen, FAR if rng.random() < WIDE else NEAR, rng)
             if rng.random() < BOUNDED:
                 row = _to_bounds(row, value, believed, grid, seen, rng)

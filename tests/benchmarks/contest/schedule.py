@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.benchmarks.contest.request import Request
-from tests.benchmarks.rivals.methods import BLIND, ENTRANT, FOLLOWERS, METHODS, OURS, curves_alone
+from tests.benchmarks.rivals.methods import BLIND, CERTAIN, ENTRANT, FOLLOWERS, METHODS, OURS, curves_alone
 from tests.benchmarks.tables.grow import effort
 from tests.benchmarks.tasks.listing import Role, Task, families, named, of_role
 from tests.benchmarks.tasks.prepared import digests
@@ -19,7 +19,7 @@ FAST = [
     if not (method.slow or method.partial or method.study or curves_alone(method))
 ]
 SLOW = [name for name, method in METHODS.items() if method.slow and not curves_alone(method)]
-REAL = [OURS, ENTRANT, BLIND, "without curves", "without curves, policy", "without curves, model"]
+REAL = [OURS, ENTRANT, BLIND, CERTAIN, "without curves", "without curves, policy", "without curves, model"]
 REAL += ["TPE", "Optuna GP", "HEBO", "random", "CMA-ES", *FOLLOWERS]
 QUICK = [OURS, ENTRANT, "without knowledge, policy", "without knowledge, model", "TPE", "CMA-ES", "random"]
 FRESH = [ENTRANT, BLIND, "TPE", "Optuna GP", "HEBO", "random"]
@@ -37,7 +37,7 @@ VARYING = (
 )  # fmt: skip
 """Development tasks on which configurations matter, cheap ones first."""
 CHECKED_TASKS = VARYING[:8]  #: where what tables say is checked against real runs
-CHECKED = [ENTRANT, BLIND, "TPE", "CMA-ES", "random"]
+CHECKED = [ENTRANT, BLIND, CERTAIN, "TPE", "CMA-ES", "random"]
 QUICK_TASKS = ("keel-monk-2", "keel-banana", "mass-birthwt", "keel-yeast1", "ecdat-cracker", "keel-led7digit")
 
 

@@ -36,11 +36,13 @@ ENTRANT = "without knowledge"
 """What meets the rivals: like them it begins with nothing. The default, which begins with what development tasks have taught, is shown beside."""
 BLIND = "without knowledge, curves"
 """The entrant as the rivals are: it sees of a trial only its end."""
+CERTAIN = "without knowledge, doubt"
+"""The entrant that trusts the fitted hyperparameters of its model in every choice."""
 FOLLOWERS = ("TPE, curves", "Optuna GP, curves", "random, curves")
 """Rivals that are given what the agent makes of learning curves: a part of the lead that is left is the agent's own."""
 ABLATIONS = (
     "without knowledge", "without policy", "without model", "without curves", "without knowledge, policy", "without knowledge, model",
-    BLIND, "without curves, policy", "without curves, model", "paper", *FOLLOWERS,
+    BLIND, CERTAIN, "without curves, policy", "without curves, model", "paper", *FOLLOWERS,
 )  # fmt: skip
 """What is shown beside the entrant and its rivals, and does not make the block of their tasks smaller."""
 _ALL = (
@@ -67,6 +69,7 @@ _ALL = (
     _ours("without knowledge, model", knowledge_trials=0, reward_model="none"),
     _ours("without curves", curves=False),
     _ours(BLIND, knowledge_trials=0, curves=False),
+    _ours(CERTAIN, knowledge_trials=0, posterior_share=0.0),
     _ours("without curves, policy", policy_share=0.0, curves=False),
     _ours("without curves, model", reward_model="none", curves=False),
 )
