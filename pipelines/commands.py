@@ -70,9 +70,19 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(60),
             help="Seconds after which the session is ended (Argo). Default: a day, or the study's wall_time and one trial if that is more.",
         ),
-        click.option("--trial-gpus", type=click.IntRange(0), help="GPUs of one trial while it trains."),
-        click.option("--trial-memory", help="Memory that one trial requests and may use, e.g. 4Gi; default 2Gi."),
-        click.option("--trial-cpu", help="CPU that one trial requests, e.g. 500m; default 1."),
+        click.option(
+            "--trial-gpus",
+            type=click.IntRange(0),
+            help="GPUs of one trial while it trains. Of a Job the study says it: job.gpus.",
+        ),
+        click.option(
+            "--trial-memory",
+            help="Memory that one trial requests and may use, e.g. 4Gi; default 2Gi. Of a Job the study says it: limits.memory.",
+        ),
+        click.option(
+            "--trial-cpu",
+            help="CPU that one trial requests, e.g. 500m; default 1. Of a Job the study says it: job.cpu.",
+        ),
         click.option(
             "--shape",
             type=click.Choice(["fused", "separate"]),
@@ -319,7 +329,7 @@ def logs(
     step: str | None,
     follow: bool,
 ) -> int:
-    """Print what the pods of the workflow or run NAME say. What a trial printed is in its result: `tunewright status`."""
+    """Print what the pods of the workflow or run NAME say. What a trial printed is in the store: trials/ID/attempts/N/log.txt."""
     if backend == "kfp":
         _argo_only(step=step)
         call: list[str] = _kfp().logs_command(name, server=_server(host, namespace), follow=follow)

@@ -49,6 +49,25 @@ def quantity(option: str, value: str) -> Decimal:
     return found
 
 
+def refuse_for_jobs(study: Study, *, cpu: str | None, memory: str | None, gpus: int | None) -> None:
+    """Raises InputError for what only the pods would get that wait for a trial's Job, which says itself what it needs.
+
+    The model of a built-in trial is scored in such a pod, which may be given CPU and memory for it.
+    """
+    for name, given in (("trial-cpu", cpu), ("trial-memory", memory)):
+        if given is not None:
+            quantity(name, given)
+    told: list[tuple[str, object, str]] = [("gpus", gpus or None, f"job: {{gpus: {gpus}}}")]
+    if isinstance(study.trial, CommandTrial):
+        told += [("memory", memory, f"limits: {{memory: {memory}}}")]
+        told += [("cpu", cpu, f"job: {{cpu: {float(quantity('trial-cpu', cpu)):g}}}" if cpu else "")]
+    for name, value, remedy in told:
+        if value is not None:
+            raise InputError(
+                f"trials of {study.name} run as Jobs, which say themselves what they need, got --trial-{name} {value}; write '{remedy}' below trial"
+            )
+
+
 def scoring_memory(study: Study, trial_memory: str | None) -> str | None:
     """What a step may use that scores a model: at most what training it took, and 1 GiB for the agent; None where the default is enough.
 

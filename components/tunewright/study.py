@@ -120,7 +120,8 @@ class Resources(Model):
     time: Duration = 3600.0
     """The trial is ended and FAILED after this."""
     memory: Size | None = None
-    """Resident memory of all its processes; more ends it and makes it FAILED. None sets no limit."""
+    """Resident memory of all its processes; more ends it and makes it FAILED. None sets no limit here, and 2 GiB where it
+    runs as a Kubernetes Job."""
 
 
 class Limits(Resources):

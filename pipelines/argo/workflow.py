@@ -15,7 +15,7 @@ from tunewright.errors import InputError
 from tunewright.store import layout
 from tunewright.study import CommandTrial, Study
 
-from ..submission import bad_schedule, checked, literal, quantity, scoring_memory
+from ..submission import bad_schedule, checked, literal, quantity, refuse_for_jobs, scoring_memory
 from .pod import NO_QUEUE
 from .template import DAY, NAME, Shape
 
@@ -115,15 +115,11 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
     """What the pods of a trial's steps are given. Of a trial that runs as a Job they only wait and write down, in no queue; the study says what
     the Job needs.
 
-    Raises InputError for GPUs that would be held while waiting.
+    Raises InputError for what would be given to the pods that wait instead.
     """
     if not study.as_jobs:
         return {"trial-cpu": options.trial_cpu, "trial-memory": options.trial_memory, "trial-gpus": options.trial_gpus}
-    if options.trial_gpus:
-        raise InputError(
-            f"trials of {study.name} run as Jobs, which say themselves what they need, got --trial-gpus {options.trial_gpus}; "
-            f"write 'job: {{gpus: {options.trial_gpus}}}' below trial"
-        )
+    refuse_for_jobs(study, cpu=options.trial_cpu, memory=options.trial_memory, gpus=options.trial_gpus)
     memory = options.trial_memory or ("512Mi" if study.trial.kind == "command" else None)
     return {"trial-cpu": options.trial_cpu or "100m", "trial-memory": memory, "queue-label": NO_QUEUE}
 

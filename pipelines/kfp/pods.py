@@ -12,7 +12,7 @@ from tunewright.study import Study
 from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
-from ..submission import SCORING, at_least_scoring, scoring_memory
+from ..submission import SCORING, at_least_scoring, refuse_for_jobs, scoring_memory
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -51,7 +51,14 @@ class Pods:
             )
 
     def of(self, study: Study) -> Pods:
-        """The same for the trials of a study. Raises InputError for accelerators that would be held while waiting."""
+        """The same for the trials of a study. Raises InputError for what would be given to the pods that wait instead."""
+        if study.as_jobs:
+            refuse_for_jobs(
+                study,
+                cpu=self.trial_cpu,
+                memory=self.trial_memory,
+                gpus=self.accelerators if self.accelerator else None,
+            )
         retries = max(self.retries, study.trial.limits.attempts + 3)
         waits = study.as_jobs and study.trial.kind == "command"  # a built-in model is scored in the pod of the step
         memory = self.trial_memory or ("512Mi" if waits else None)

@@ -171,10 +171,18 @@ def cancel(run: str, *, server: Server) -> None:
 
 
 def logs_command(run: str, *, server: Server, follow: bool = False) -> list[str]:
-    """The kubectl call that prints the logs of a run's pods, each line with the name of its pod: the API has no logs."""
+    """The kubectl call that prints the logs of a run's pods, each line with the name of its pod: the API has no logs.
+
+    They are in the namespace that `submit` has chosen: without one of the server's, the user's own, and that of the API where there are no users.
+    """
+    namespace = server.namespace
+    if namespace is None:
+        client = server.client()
+        with _translated():
+            namespace = client.get_user_namespace()
     more = ["--follow", "--max-log-requests=64"] if follow else []
     selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1", "--ignore-errors"]
-    return ["kubectl", "--namespace", server.namespace or "kubeflow", "logs", *selector, *more]
+    return ["kubectl", "--namespace", namespace or "kubeflow", "logs", *selector, *more]
 
 
 def _recurring(client: Any, server: Server, name: str) -> list[Any]:

@@ -331,7 +331,7 @@ def test_the_examples_run_in_containers_as_they_run_on_a_laptop(
 ):
     plain = load_study(EXAMPLES / name)
     trial = plain.trial.model_dump(exclude_unset=True)
-    trial["command"] = [part.replace(f"tests/examples/{script}", f"{{files}}/{script}") for part in trial["command"]]
+    trial["command"] = [part.replace(script, f"{{files}}/{script}") for part in trial["command"]]
     trial |= {"files": {script: (EXAMPLES / script).read_text()}, "job": {"cpu": 0.1}}
     of = Study.model_validate({**plain.model_dump(exclude_unset=True), "trial": trial})
     finished = runner.run(job(of, tmp_path / "job", configuration, seed=1, attempt=attempt), lambda: None)

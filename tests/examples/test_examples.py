@@ -20,7 +20,7 @@ ROOT = EXAMPLES.parents[1]
 
 @pytest.fixture(autouse=True)
 def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a reader would start them: at the root, with the environment's own python first and the package importable."""
+    """Where a reader would be: at the root, with the environment's own python first and the package importable."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "components"))
@@ -30,7 +30,9 @@ def run(name: str, configuration: Configuration, directory: Path) -> Finished:
     study = load_study(EXAMPLES / name)
     study.search_space().check(configuration)
     job = Job(study=study, configuration=configuration, seed=1, directory=directory, trial="0" * 16, attempt=1)
-    return LocalRunner().run(job, lambda: None)
+    return LocalRunner(folder=str(EXAMPLES)).run(
+        job, lambda: None
+    )  # as `tunewright run` does with the folder of a study file
 
 
 def test_a_shell_script_is_a_trial(tmp_path: Path) -> None:

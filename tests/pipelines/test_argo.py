@@ -182,9 +182,18 @@ def test_the_pods_of_trials_that_are_jobs_only_wait():
 
     unqueued = {"queue-label": "tunewright/queue"}
     assert given(COMMAND) == {"trial-cpu": "100m", "trial-memory": "512Mi", **unqueued}
-    assert given(COMMAND, trial_cpu="1") == {"trial-cpu": "1", "trial-memory": "512Mi", **unqueued}
+    for refused, remedy in (
+        ({"trial_cpu": "1500m"}, "job: {cpu: 1.5}"),
+        ({"trial_memory": "16Gi"}, "limits: {memory: 16Gi}"),
+    ):
+        with pytest.raises(
+            InputError, match=f"run as Jobs, which say themselves what they need.*write '{remedy}' below trial"
+        ):
+            given(COMMAND, **refused)
     built_in = STUDY.replace("{kind: xgboost}", "{kind: xgboost, job: {gpus: 1}}")
     assert given(built_in) == {"trial-cpu": "100m", **unqueued}, "it is scored in a pod of the step"
+    scored = {"trial-cpu": "1", "trial-memory": "4Gi", **unqueued}
+    assert given(built_in, trial_cpu="1", trial_memory="4Gi") == scored
     with pytest.raises(InputError, match=r"write 'job: {gpus: 2}' below trial"):
         given(built_in, trial_gpus=2)
 

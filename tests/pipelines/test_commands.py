@@ -51,15 +51,20 @@ def test_a_compiled_night_is_a_cron_workflow_that_forbids_overlap(
     assert document["spec"]["timezone"] == "UTC"
 
 
-def test_a_compiled_pipeline_is_the_committed_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study = str(tmp_path / "trees.yaml")
-    Path(study).write_text(
+@pytest.fixture
+def trees(tmp_path: Path) -> str:
+    path = tmp_path / "trees.yaml"
+    path.write_text(
         "name: trees\nspace: {max_depth: {type: int, low: 1, high: 4}}\nobjective: {metric: accuracy}\n"
         "trial: {kind: xgboost}\ndata: {source: 'sklearn:iris'}\n"
     )
+    return str(path)
+
+
+def test_a_compiled_pipeline_is_the_committed_one(trees: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(__file__).parents[2] / "pipelines" / "kfp"
-    assert said(capsys, "compile", study, "--backend", "kfp") == (folder / "tunewright-fused.yaml").read_text()
-    text = said(capsys, "compile", study, "--backend", "kfp", "--shape", "separate")
+    assert said(capsys, "compile", trees, "--backend", "kfp") == (folder / "tunewright-fused.yaml").read_text()
+    text = said(capsys, "compile", trees, "--backend", "kfp", "--shape", "separate")
     assert text == (folder / "tunewright.yaml").read_text()
 
 
@@ -98,10 +103,15 @@ def test_options_of_one_system_are_refused_by_the_other(study: str, capsys: pyte
     assert "needs the id of a run" in said(capsys, "sessions", "--backend", "kfp", code=2)
 
 
-def test_what_a_trial_is_given_is_compiled_into_the_pipeline(study: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "compile", study, "--backend", "kfp", "--trial-cpu", "250m", "--trial-memory", "5Gi")
+def test_what_a_trial_is_given_is_compiled_into_the_pipeline(
+    trees: str, study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = said(capsys, "compile", trees, "--backend", "kfp", "--trial-cpu", "250m", "--trial-memory", "5Gi")
     assert "resourceCpuRequest: 250m" in text
     assert "resourceMemoryLimit: 5Gi" in text
+    for backend in ("kfp", "argo"):
+        refused = said(capsys, "compile", study, "--backend", backend, "--trial-memory", "5Gi", code=2)
+        assert "got --trial-memory 5Gi; write 'limits: {memory: 5Gi}' below trial" in refused
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def test_the_loops_hand_no_server_an_optional_input_to_resolve() -> None:
     ("study", "given", "expected"),
     [
         ({"kind": "command", "command": ["true"]}, {}, ("100m", "512Mi")),
-        ({"kind": "command", "command": ["true"]}, {"trial_cpu": "2", "trial_memory": "4Gi"}, ("2", "4Gi")),
+        ({"kind": "xgboost", "job": {}}, {"trial_cpu": "2", "trial_memory": "4Gi"}, ("2", "4Gi")),
         ({"kind": "xgboost", "job": {}}, {}, ("100m", "2Gi")),
         ({"kind": "xgboost"}, {}, ("1", "2Gi")),
     ],
@@ -307,6 +307,9 @@ def study_of(trial: dict[str, Any]) -> Study:
 def test_accelerators_that_would_be_held_while_waiting_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"write 'job: {gpus: 2}' below trial"):
         Pods(accelerator="nvidia.com/gpu", accelerators=2).of(study_of({"kind": "command", "command": ["true"]}))
+    for given, remedy in (({"trial_cpu": "2"}, "job: {cpu: 2}"), ({"trial_memory": "4Gi"}, "limits: {memory: 4Gi}")):
+        with pytest.raises(InputError, match=f"write '{remedy}' below trial"):
+            Pods(**given).of(study_of({"kind": "command", "command": ["true"]}))
     arguments = ["--output", str(tmp_path / "mine.yaml"), "--jobs", "--accelerator", "nvidia.com/gpu"]
     refused = CliRunner().invoke(generated.main, arguments)
     assert refused.exit_code == 2

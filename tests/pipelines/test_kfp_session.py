@@ -185,6 +185,14 @@ def test_a_run_is_cancelled_by_its_id_and_its_logs_are_those_of_its_pods(monkeyp
     assert "--ignore-errors" in command, "one that has not started would end it"
 
 
+@pytest.mark.parametrize(("own", "expected"), [("profile", "profile"), ("", "kubeflow"), (None, "kubeflow")])
+def test_logs_are_looked_for_where_a_run_without_a_namespace_is(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, expected: str
+) -> None:
+    recorded(monkeypatch, get_user_namespace=own)
+    assert logs_command("run-1", server=Server())[:3] == ["kubectl", "--namespace", expected]
+
+
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [

@@ -164,6 +164,7 @@ def test_metrics_that_were_never_written_are_missed_by_name(tmp_path: Path) -> N
     [
         ("exit 3", "exit code 3; the log says why"),
         ("kill -SEGV $$", "killed by SIGSEGV"),
+        ("kill -USR1 $$", "killed by SIGUSR1"),
         ("no-such-program-here", "exit code 127: the command, or one that it calls, was not found"),
     ],
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.training.trials import run, shell
+from tests.training.trials import run, script, shell
 
 from tunewright.errors import AttemptLost
 from tunewright.training import local
@@ -50,6 +50,20 @@ def test_a_trial_that_something_outside_has_killed_is_lost_not_failed(
     with pytest.raises(AttemptLost, match="killed by SIGKILL from outside") as lost:
         run(shell("echo training; kill -KILL $$"), tmp_path / "job")
     assert lost.value.log_tail == "training"
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
+def test_a_trial_that_was_asked_to_end_is_lost_whoever_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    counts(monkeypatch, None)
+    with pytest.raises(AttemptLost, match=f"killed by SIG{name} from outside; it is tried again"):
+        run(
+            script(
+                f"import os, signal; signal.signal(signal.SIG{name}, signal.SIG_DFL); os.kill(os.getpid(), signal.SIG{name})"
+            ),
+            tmp_path / "job",
+        )
 
 
 @pytest.mark.parametrize("values", [(1, 2), (None, None)])

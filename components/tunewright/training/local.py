@@ -34,6 +34,7 @@ READ_SECONDS = 0.1  #: longest wait for output, so that a beat comes in time
 EVENTS_SECONDS = 1.0  #: between two looks for event files
 CHUNK = 2**16
 MOST_IN_PIPE = 2**20  #: bytes, the largest pipe that Linux gives an ordinary user
+ASKED_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 __all__ = ["LocalRunner", "reap"]
@@ -107,9 +108,9 @@ class LocalRunner:
         if ended.state is None and ended.code == EXIT_TRANSIENT and not isinstance(job.study.trial, CommandTrial):
             raise no_space(job.directory.parent)
         (job.directory / LOG).write_bytes(ended.log.content())
-        if ended.state is None and ended.code == -signal.SIGKILL and kills is not None and memory_kills() == kills:
+        if ended.state is None and _from_outside(-ended.code, kills):
             raise AttemptLost(
-                "killed by SIGKILL from outside: the kernel has ended nothing for want of memory; it is tried again",
+                f"killed by {signal.Signals(-ended.code).name} from outside; it is tried again",
                 log_tail=ended.log.last_lines(),
                 gpu_seconds=ended.gpu_seconds,
             )
@@ -127,6 +128,17 @@ class LocalRunner:
     def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
         reap(trial)
+
+
+def _from_outside(number: int, kills: int | None) -> bool:
+    """Whether a signal says that somebody wanted the process to end; SIGKILL only where the kernel has ended nothing for want of memory.
+
+    Args:
+        kills: what `memory_kills` said before.
+    """
+    if number == signal.SIGKILL:
+        return kills is not None and memory_kills() == kills
+    return number in ASKED_TO_END
 
 
 def _user_command(job: Job, folder: str | None) -> _Command:
