@@ -78,7 +78,10 @@ def history(study: str, *, store: str = "tunewright-store") -> StudyHistory:
 
 
 def belief(study: str, *, store: str = "tunewright-store") -> Belief | None:
-    """What the reward model of the study of this name predicts, for `tunewright.report.figures.slices`; None while there is none."""
+    """What the reward model of the study of this name predicts, for `tunewright.report.figures.slices`; None while there is none.
+
+    It answers NaN where most trials end alike: the model looks for what differs then.
+    """
     from .embedded.loop import address_of
     from .steps import report
     from .steps.ledger import Ledger

@@ -151,3 +151,25 @@ def test_what_is_shipped_is_small_and_says_what_it_knows() -> None:
     stored = weights.unpack(shipped(), (knowledge.KIND,))
     assert len(shipped()) < 20_000
     assert set(knowledge.REQUIRED) <= set(stored.notes["parameters"])
+
+
+@pytest.mark.parametrize("kind", ["gp", "ensemble"])
+def test_a_model_that_began_with_knowledge_is_read_again_with_trials_under_way(kind: str) -> None:
+    space, settings = trees(), SETTINGS.model_copy(update={"reward_model": kind})
+    history = observed(space, reward, 8)
+    fitted = fit(space=space, settings=settings, history=history, previous=None, seed=0, knowledge=shipped())
+    proposed = propose(
+        space=space, settings=settings, history=history, pending=[], policy=None, surrogate=fitted.weights, count=3, seed=0,
+        knowledge=shipped(),
+    )  # fmt: skip
+    assert len({tuple(suggestion.configuration.values()) for suggestion in proposed}) == 3
+
+
+def test_an_opening_under_constraints_that_leave_little_is_still_an_opening() -> None:
+    space = Space(trees().parameters, ["n_estimators == 100 * max_depth"])
+    proposed = propose(
+        space=space, settings=SETTINGS, history=[], pending=[], policy=None, surrogate=None, count=2, seed=0,
+        knowledge=shipped(),
+    )  # fmt: skip
+    assert len(proposed) == 2
+    assert all(space.feasible(suggestion.configuration) for suggestion in proposed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -355,3 +357,33 @@ def test_the_policy_competes() -> None:
         origins[share] = {each.origin for each in found}
     assert "policy" in origins[1.0]
     assert "policy" not in origins[0.0]
+
+
+def test_a_result_that_stands_for_another_makes_the_surrogate_fit_again() -> None:
+    """A stopped trial went on: the history is as long as before."""
+    space, agent = unit(count=2), AgentSettings()
+    before = [replace(o, round=index) for index, o in enumerate(observed(space, lambda c: float(c["x0"]), 8))]
+    first = fit(space=space, settings=agent, history=before, previous=None, seed=0)
+    same = fit(space=space, settings=agent, history=before, previous=first.weights, seed=1)
+    gone_on = [*before[1:], replace(before[0], reward=9.0, round=8)]
+    again = fit(space=space, settings=agent, history=gone_on, previous=first.weights, seed=1)
+    assert (first.fitted, same.fitted, again.fitted) == (True, False, True)
+    assert again.weights is not None
+    mean, _ = predict(space=space, settings=agent, surrogate=again.weights, configurations=[before[0].configuration])
+    assert mean[0] > 1.0
+
+
+@pytest.mark.parametrize(("alike", "known"), [(9, False), (5, True)])
+def test_nothing_is_predicted_by_a_surrogate_that_was_fitted_to_leave_a_plateau(alike: int, known: bool) -> None:
+    space, agent = unit(count=2), AgentSettings()
+    history = [
+        replace(o, reward=0.5 if index < alike else o.reward)
+        for index, o in enumerate(observed(space, lambda c: float(c["x0"]), 12))
+    ]
+    fitted = fit(space=space, settings=agent, history=history, previous=None, seed=0)
+    assert fitted.weights is not None
+    answers = predict(
+        space=space, settings=agent, surrogate=fitted.weights, configurations=space.sample(np.random.default_rng(0), 5)
+    )
+    assert [bool(np.isfinite(answer).all()) for answer in answers] == [known, known]
+    assert [bool(np.isnan(answer).all()) for answer in answers] == [not known, not known]

@@ -421,3 +421,14 @@ def test_objectives_are_compared_by_held_out_accuracy_on_what_was_played_under_b
     (row,) = compared(accuracy, loss)
     assert (row.method, row.tasks, row.better, row.worse) == ("TPE", 2, 1, 0)
     assert (row.accuracy, row.log_loss) == pytest.approx((0.8, 0.85))
+
+
+def test_nothing_is_said_where_the_entrant_of_the_present_release_has_not_played(monkeypatch):
+    import tests.benchmarks.verdict.__main__ as command
+
+    played = pd.DataFrame({"task": ["keel-iris"], "method": ["TPE"], "trials": [100]})
+    monkeypatch.setattr(command.runs, "read", lambda _: played)
+    monkeypatch.setattr(command, "present", lambda every: every)
+    monkeypatch.setattr("sys.argv", ["verdict", "--role", "test", "--kind", "real", "--part", "every"])
+    with pytest.raises(SystemExit, match="must have played, got no run; play a contest first. Nothing is written"):
+        command.main()

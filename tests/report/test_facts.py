@@ -155,3 +155,14 @@ def test_a_trial_ended_at_the_same_time_whichever_session_looks() -> None:
     earlier = made.session.model_copy(update={"id": first, "first_round": 0, "started": began[first]})
     from_second, from_first = (number(replace(made, began=began, session=seen)) for seen in (made.session, earlier))
     assert [trial.elapsed for trial in from_second] == [trial.elapsed for trial in from_first]
+
+
+@pytest.mark.parametrize(("status", "gone"), [(Status.COMPLETE, True), (Status.STOPPED, True), (Status.LOST, False)])
+def test_a_trial_is_resumed_once_the_one_that_went_on_has_ended(status: Status, gone: bool) -> None:
+    made = histories.history(rounds=2, statuses=[Status.COMPLETE] * 4)
+    first, second = made.rounds
+    slots = [*second.plan.slots]
+    slots[1] = slots[1].model_copy(update={"origin": "promotion", "resumes": first.plan.slots[2].trial})
+    results = [result and result.model_copy(update={"status": status}) for result in second.results]
+    rounds = [first, replace(second, plan=second.plan.model_copy(update={"slots": slots}), results=results)]
+    assert [trial.number for trial in gather(replace(made, rounds=rounds)).trials if trial.resumed] == [3] * gone

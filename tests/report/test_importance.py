@@ -204,3 +204,12 @@ def test_a_parameter_counts_for_as_much_of_the_space_as_it_is_active_in() -> Non
     made = trials(space, lambda c: float(c.get("a", 0.5)) + float(c["b"]), 400)
     share = {row.parameter: row.share for row in rank(space, made, MAXIMIZE).importances}
     assert 0.2 < share["a"] / share["b"] < 0.5
+
+
+def test_a_stopped_trial_that_another_has_gone_on_from_has_no_rank() -> None:
+    made = trials(SPACE, bowl, 40)
+    swapped = [
+        replace(trial, resumed=True, configuration=other.configuration)
+        for trial, other in zip(made, made[::-1], strict=True)
+    ]
+    assert rank(SPACE, [*made, *swapped], MAXIMIZE) == rank(SPACE, made, MAXIMIZE)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tests.report import histories
 
@@ -16,6 +18,7 @@ from tunewright.report import page
 from tunewright.report.page import render
 from tunewright.report.summary import verdict
 from tunewright.report.tables import build
+from tunewright.space import Configuration
 from tunewright.trial import Status
 
 MINIMIZE = histories.study(objective={"metric": "log_loss", "direction": "minimize", "goal": 0.01})
@@ -226,3 +229,20 @@ def test_the_page_holds_no_address_to_load_from() -> None:
     html = render(histories.history(), None, generated=histories.BEGIN)
     markup = re.sub(r"<(script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
     assert not re.search(r"\b(?:src|srcset|action)=|<link\b|href=\"(?!#)", markup)
+
+
+def test_the_page_says_how_many_ranks_are_of_trials_that_were_stopped() -> None:
+    made = histories.history(rounds=10, statuses=[Status.COMPLETE, Status.STOPPED, Status.COMPLETE, Status.COMPLETE])
+    stopped = "10 trials of 40 were stopped early and ranked by what had been reached by then"
+    assert stopped in text(render(made, None, generated=histories.BEGIN))
+    whole = histories.history(rounds=10, statuses=[Status.COMPLETE] * 4)
+    assert "ranked by what" not in text(render(whole, None, generated=histories.BEGIN))
+
+
+def test_a_model_without_a_belief_is_told_from_no_model() -> None:
+    def nothing(configurations: Sequence[Configuration]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        return np.full(len(configurations), np.nan), np.full(len(configurations), np.nan)
+
+    made = histories.history()
+    assert "most trials end alike, and the reward model is fitted" in text(render(made, nothing, generated=0.0))
+    assert "There is no reward model yet" in text(render(made, None, generated=0.0))

@@ -46,8 +46,10 @@ def opening(
 
 
 def _best_first(points: Array, told: Knowledge, grid: Grid) -> Array:
-    """Feasible points, those that other tasks speak for before the others."""
+    """Feasible points, those that other tasks speak for before the others; none where constraints leave so little that none was drawn."""
     points = points[grid.feasible(points)]
+    if not len(points):
+        return points
     chosen = told.portfolio(points, INFORMED)
     others = np.setdiff1d(np.arange(len(points)), chosen)
     return points[[*chosen, *others]]

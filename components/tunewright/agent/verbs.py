@@ -165,17 +165,24 @@ def fit(
         return Fitted(weights=None, fitted=False, observations=0, r2=None)
     grid = Grid(space)
     before = model.load(previous, grid) if previous is not None else None
-    fresh = len(history) - (before.seen if before is not None else 0)
+    fresh = len(history) if before is None else _fresh(history, before)
     if fresh >= settings.refit_every:
         told = knowledge_of(knowledge, grid) if len(history) <= settings.knowledge_trials else None
         known = grid.encode(observation.configuration for observation in history)
         rewards = model.rewards_of([observation.reward for observation in history])
-        fitted = model.fit(known, rewards, grid, settings, before, seed, told)
+        latest = max((observation.round for observation in history), default=0)
+        fitted = model.fit(known, rewards, grid, settings, before, seed, told, latest=latest)
         if fitted is not None:
             return Fitted(weights=fitted.pack(), fitted=True, observations=fitted.observations, r2=fitted.surrogate.r2)
     if before is None:
         return Fitted(weights=None, fitted=False, observations=0, r2=None)
     return Fitted(weights=previous, fitted=False, observations=before.observations, r2=before.surrogate.r2)
+
+
+def _fresh(history: Sequence[Observation], before: model.RewardModel) -> int:
+    """Observations that a model has not seen. One of a later round may stand for one that it has seen: a stopped trial that went on."""
+    later = sum(observation.round > before.latest >= 0 for observation in history)
+    return max(len(history) - before.seen, later)
 
 
 @single_threaded
@@ -238,10 +245,14 @@ def predict(
 ) -> tuple[Array, Array]:
     """Belief of a surrogate at configurations: mean and standard deviation in reward units, each ``(N,)``.
 
+    NaN where most results were equal: the surrogate is fitted to look for what differs then, not to what it is worth (`targets.stepped`).
+
     Raises:
         ArtifactCorrupt, SchemaUnknown: the bytes are damaged or foreign.
     """
     grid = Grid(space)
     belief = model.load(surrogate, grid)
     mean, std = belief.belief(grid.encode(configurations))
+    if belief.bent:
+        return np.full(len(mean), np.nan), np.full(len(mean), np.nan)
     return belief.scaling.rewards(mean.numpy(), std.numpy())

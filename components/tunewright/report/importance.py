@@ -69,8 +69,11 @@ class _Design:
 
 
 def rank(space: Space, trials: Sequence[Trial], objective: Objective, *, seed: int = 0) -> Ranking:
-    """Importance of every parameter that was active in at least `LEAST_TRIALS` trials."""
-    rewards = [(trial, _reward(trial, objective)) for trial in trials]
+    """Importance of every parameter that was active in at least `LEAST_TRIALS` trials.
+
+    A stopped trial has the rank of what it had reached, unless another one has gone on from it.
+    """
+    rewards = [(trial, _reward(trial, objective)) for trial in trials if not trial.resumed]
     known = [(trial, reward) for trial, reward in rewards if reward is not None][-MOST_TRIALS:]
     values = np.array([reward for _, reward in known])
     if np.isfinite(values).sum() < LEAST_TRIALS or len(np.unique(values)) < 2:

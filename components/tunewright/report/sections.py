@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..trial import Status
 from . import words
 from .importance import LEAST_TRIALS
 from .record import StudyHistory
@@ -87,6 +88,12 @@ def _importance(tables: Tables) -> Section:
     ranked = [row.parameter for row in tables.ranking.importances]
     missing = [name for name in tables.space.names if name not in ranked]
     notes = []
+    stopped = sum(t.status is Status.STOPPED and t.objective is not None and not t.resumed for t in tables.facts.trials)
+    if ranked and stopped:
+        notes.append(
+            f"{words.count(stopped, 'trial')} of {len(tables.facts.trials):,} {'was' if stopped == 1 else 'were'} stopped early and "
+            "ranked by what had been reached by then, so that a parameter also matters that makes training quicker."
+        )
     if ranked and missing:
         notes.append(f"Left out, because active in fewer than {LEAST_TRIALS} trials: {', '.join(missing)}.")
     if len(ranked) > 20:
@@ -106,6 +113,8 @@ def _slices(tables: Tables) -> Section:
             " The dark line is what the reward model expects when only this parameter changes, the band one standard deviation around it; beyond the "
             "axis there is no line."
         )
+    elif tables.slices.silent:
+        lead += " No belief is drawn: most trials end alike, and the reward model is fitted to look for what differs, not to what it is worth."
     else:
         lead += " There is no reward model yet, so that no belief is drawn."
     hidden = len(tables.space) - len(tables.slice_names)

@@ -32,6 +32,7 @@ class Slices:
 
     points: list[Point]
     through: dict[str, Trial]  #: the trial that each slice runs through
+    silent: bool = False  #: whether there is a model, but it has no belief about results
 
 
 def believe(
@@ -56,6 +57,7 @@ def believe(
         return Slices(points=[], through=through)
     mean, std = belief([configuration for _, _, configuration in asked])
     return Slices(
+        silent=bool(np.isnan(mean).all()),
         points=[
             Point(parameter=name, value=value, mean=objective.reward(float(m)), std=float(s))
             for (name, value, _), m, s in zip(asked, mean, std, strict=True)

@@ -31,6 +31,7 @@ class Trial:
     incumbent: float | None = None  #: best objective of the trials up to and including this one
     improved: bool = False  #: True when this trial made the incumbent better
     elapsed: float | None = None  #: seconds of running until it ended; pauses between sessions are left out
+    resumed: bool = False  #: True when another trial has gone on from where this one was stopped
 
     @property
     def status(self) -> Status | None:
@@ -67,7 +68,7 @@ def number(history: StudyHistory) -> list[Trial]:
         for round_ in history.rounds
         for slot, result in zip(round_.plan.slots, round_.results, strict=True)
     ]  # fmt: skip
-    elapsed = _elapsed(planned, history)
+    elapsed, resumed = _elapsed(planned, history), _resumed(history)
     objective = history.study.study.objective
     incumbent: float | None = None
     numbered = []
@@ -76,9 +77,26 @@ def number(history: StudyHistory) -> list[Trial]:
         improved = value is not None and (incumbent is None or objective.reward(value) > objective.reward(incumbent))
         incumbent = value if improved else incumbent
         numbered.append(
-            replace(trial, number=index + 1, incumbent=incumbent, improved=improved, elapsed=elapsed.get(trial.id))
+            replace(
+                trial,
+                number=index + 1,
+                incumbent=incumbent,
+                improved=improved,
+                elapsed=elapsed.get(trial.id),
+                resumed=trial.id in resumed,
+            )
         )
     return numbered
+
+
+def _resumed(history: StudyHistory) -> set[str]:
+    """Trials that another one has gone on from and ended; one that was LOST has not."""
+    return {
+        slot.resumes
+        for round_ in history.rounds
+        for slot, result in zip(round_.plan.slots, round_.results, strict=True)
+        if slot.resumes is not None and result is not None and result.status is not Status.LOST
+    }
 
 
 def _elapsed(planned: list[Trial], history: StudyHistory) -> dict[str, float]:

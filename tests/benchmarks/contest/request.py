@@ -55,8 +55,7 @@ class Request:
 
     def version(self) -> str:
         """The release of the method, as far as it counts for this kind of run."""
-        ordered = named([self.task])[0].ordered
-        return release(METHODS[self.method], curves=self.kind == "real", ordered=ordered)
+        return release(METHODS[self.method], curves=self.kind == "real")
 
     def function(self) -> str:
         """The objective function: a table grows, and a grown one is another function; real ones are those of the data and of what trains on it."""
@@ -85,9 +84,9 @@ def agent_release() -> str:
     return digest([sources, [hashlib.sha256(path.read_bytes()).hexdigest() for path in learnt]])
 
 
-ALIKE: dict[str, str] = {}
-"""Releases of the agent, and the earlier one whose runs they repeat to the last bit where every parameter has an order, as all of the trees'
-have. ``contest.replay`` compares."""
+ALIKE = {"0f5084e691db1eed": "cf163599d68e1539"}
+"""Releases of the agent, and the earlier one whose runs they repeat to the last bit: what is new in them is for what no run has, constraints,
+promoted trials, ensembles that begin with knowledge. ``contest.replay`` compares."""
 
 
 @cache
@@ -96,16 +95,15 @@ def rule() -> str:
     return digest([SHORTER.read_text(), curve_steps(1200)])
 
 
-def release(method: Method, *, curves: bool, ordered: bool = True) -> str:
+def release(method: Method, *, curves: bool) -> str:
     """The release of a method: of its package in the rivals' lock, or of the agent with the settings that count in the end, presets filled in.
 
     Args:
         curves: whether a trial's learning curve is told, which tables do not.
-        ordered: whether every parameter of the space has an order.
     """
     if method.made_by.startswith("ours:"):
         settings = AgentSettings(**method.settings)
-        played = ALIKE.get(agent_release(), agent_release()) if ordered else agent_release()
+        played = ALIKE.get(agent_release(), agent_release())
         told = [played, settings.model_dump(mode="json", exclude={"preset", "curves"})]
         arranged = [] if method.arrangement is None else [method.arrangement]
         return digest([*told, *arranged, *([rule()] if curves and settings.curves else [])])

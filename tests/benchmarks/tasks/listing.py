@@ -32,11 +32,6 @@ class Task:
         """The task of the list whose data it is."""
         return self.name.removeprefix(FAMILIES)
 
-    @property
-    def ordered(self) -> bool:
-        """Whether every parameter of its space has an order."""
-        return self.model == "xgboost"
-
 
 @cache
 def tasks() -> tuple[Task, ...]:

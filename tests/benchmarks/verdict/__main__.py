@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.request import TRIALS
 from tests.benchmarks.contest.schedule import FIRST, MET, QUICK_TASKS, VARYING, cheapest
-from tests.benchmarks.rivals.methods import METHODS
+from tests.benchmarks.rivals.methods import ENTRANT, METHODS
 from tests.benchmarks.tasks.listing import ROLES, Role, families, named, of_role
 from tests.benchmarks.verdict.field import blocks, present
 from tests.benchmarks.verdict.page import render
@@ -72,6 +72,10 @@ def main() -> None:
     every = runs.read("-".join(kind))
     every = every[every["task"].isin(tasks) & every["method"].isin(COMPARED) & (every["trials"] == TRIALS)]
     found = present(every)
+    if ENTRANT not in set(found["method"]):
+        raise SystemExit(
+            f"{ENTRANT!r} of the present release must have played, got no run; play a contest first. Nothing is written"
+        )
     made = [(field, summary(field, found)) for field in blocks(found, tasks, arguments.seeds)]
     if not made:
         raise SystemExit("no method has finished a run on these tasks yet; play a contest first")

@@ -10,7 +10,6 @@ import pandas as pd
 from tests.benchmarks.contest.request import machine, release
 from tests.benchmarks.contest.runs import sign_of
 from tests.benchmarks.rivals.methods import ENTRANT, METHODS, OURS
-from tests.benchmarks.tasks.listing import named
 from tests.benchmarks.verdict import ranks, regret, wins
 from tests.benchmarks.verdict.field import Field, completed, is_rival, present
 
@@ -171,7 +170,6 @@ def verdict(
         part: which tasks of the role, in words; None where there are no parts.
     """
     field, first = blocks[0]
-    is_ordered = all(task.ordered for task in named(field.tasks))
     last = first["marks"][max(first["marks"], key=int)]
     return {
         "entrant": ENTRANT,
@@ -187,7 +185,7 @@ def verdict(
         "part": part,
         "budget": budget,
         "objective": objective,
-        "versions": {name: release(METHODS[name], curves=kind == "real", ordered=is_ordered) for name in field.methods},
+        "versions": {name: release(METHODS[name], curves=kind == "real") for name in field.methods},
         "earlier": earlier(every[every["task"].isin(field.tasks)]),
         "machines": machines(every),
         "drawn_on": machine(),

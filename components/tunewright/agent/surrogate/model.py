@@ -34,6 +34,8 @@ class RewardModel:
     scaling: Scaling
     seen: int  #: results that the history held when it was fitted
     observations: int  #: of these, how many it was fitted on
+    latest: int  #: round of the newest of them
+    bent: bool  #: whether it was fitted to another order of results than theirs, see `targets.stepped`
     kind: str
 
     def belief(self, x: Array) -> tuple[Tensor, Tensor]:
@@ -58,6 +60,8 @@ class RewardModel:
             "scaling": self.scaling.plain(),
             "seen": self.seen,
             "observations": self.observations,
+            "latest": self.latest,
+            "bent": self.bent,
             "groups": self.features.groups,
             "walk": self.features.walk,
             "model": dict(self.surrogate.notes()),
@@ -78,6 +82,8 @@ def fit(
     previous: RewardModel | None,
     seed: int,
     told: Knowledge | None = None,
+    *,
+    latest: int = 0,
 ) -> RewardModel | None:
     """A model of the latest ``settings.history`` results; None with fewer than two successes among them.
 
@@ -86,11 +92,13 @@ def fit(
         rewards: ``(N,)``, NaN where failed or infeasible.
         previous: begins the search for hyperparameters, if it is of the same kind.
         told: what is known from other tasks.
+        latest: round of the newest result.
     """
     seen = len(x)
     if settings.history is not None:
         x, rewards = x[-settings.history :], rewards[-settings.history :]
-    scaled = scale(stepped(rewards) if settings.proposal == "competition" else rewards, steady=grid.unordered)
+    learnt = stepped(rewards) if settings.proposal == "competition" else rewards
+    scaled = scale(learnt, steady=grid.unordered)
     if scaled is None:
         return None
     features = Features(grid, told, walk=settings.knowledge_trials > 0)
@@ -112,6 +120,8 @@ def fit(
         scaling=scaled[1],
         seen=seen,
         observations=len(x),
+        latest=latest,
+        bent=not np.array_equal(learnt, rewards, equal_nan=True),
         kind=f"surrogate-{settings.reward_model}",
     )
 
@@ -128,6 +138,8 @@ def load(data: bytes, grid: Grid) -> RewardModel:
         scaling=Scaling(**stored.notes["scaling"]),
         seen=stored.notes["seen"],
         observations=stored.notes["observations"],
+        latest=stored.notes.get("latest", -1),  # what was stored before told neither
+        bent=stored.notes.get("bent", False),
         kind=stored.kind,
     )
 
@@ -140,9 +152,9 @@ def _surrogate(stored: weights.Weights, groups: Tensor) -> Surrogate:
             lengthscale=stored.tensors["lengthscale"], **{field: notes[field] for field in fields if field in notes}
         )
         return gp.condition(stored.tensors["x"], stored.tensors["y"], groups, known, notes["r2"])
-    empty = torch.empty(0, len(groups), dtype=torch.float64)
     parameters = {name: tensor for name, tensor in stored.tensors.items() if not name.startswith(TOLD)}
-    return ensemble.Ensemble(parameters=parameters, **notes, awaited=empty)
+    none = torch.empty(0, parameters["w1"].shape[1], dtype=torch.float64)
+    return ensemble.Ensemble(parameters=parameters, **notes, awaited=none)
 
 
 def _told(stored: weights.Weights, grid: Grid) -> Knowledge | None:
