@@ -196,7 +196,7 @@ def test_finished_runs_are_committed_once_and_read_from_there_when_the_cache_is_
 
 def test_another_release_or_another_function_is_another_run(monkeypatch):
     name = REQUEST.id()
-    monkeypatch.setattr("tests.benchmarks.contest.request.release", lambda method, curves, ordered: "2")
+    monkeypatch.setattr("tests.benchmarks.contest.request.release", lambda method, curves: "2")
     assert REQUEST.id() != name
     monkeypatch.undo()
     monkeypatch.setattr("tests.benchmarks.contest.request.table_digest", lambda task: "grown")
