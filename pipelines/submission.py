@@ -54,9 +54,6 @@ def refuse_for_jobs(study: Study, *, cpu: str | None, memory: str | None, gpus: 
 
     The model of a built-in trial is scored in such a pod, which may be given CPU and memory for it.
     """
-    for name, given in (("trial-cpu", cpu), ("trial-memory", memory)):
-        if given is not None:
-            quantity(name, given)
     told: list[tuple[str, object, str]] = [("gpus", gpus or None, f"job: {{gpus: {gpus}}}")]
     if isinstance(study.trial, CommandTrial):
         told += [("memory", memory, f"limits: {{memory: {memory}}}")]

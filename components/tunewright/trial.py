@@ -344,3 +344,11 @@ def trial_id(digest: str, round_: int, slot: int) -> str:
 def plain(document: Model) -> dict[str, Any]:
     """A document as plain JSON data."""
     return document.model_dump(mode="json")
+
+
+def resumed(trials: Iterable[tuple[Slot, Result | None]]) -> set[str]:
+    """Trials that another one has gone on from and ended. One that was LOST has not: what it resumed may be promoted again."""
+    ended = (
+        (slot.resumes, result) for slot, result in trials if result is not None and result.status is not Status.LOST
+    )
+    return {trial for trial, _ in ended if trial is not None}

@@ -125,8 +125,9 @@ def _pods_of(study: Study, options: Options) -> dict[str, str | int | None]:
 
 
 def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, Any]:
-    if options.trial_cpu is not None:
-        quantity("trial-cpu", options.trial_cpu)
+    for option, amount in (("trial-cpu", options.trial_cpu), ("trial-memory", options.trial_memory)):
+        if amount is not None:
+            quantity(option, amount)
     values = {
         "study": study.name,
         "study-text": literal(text, study),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..space import Configuration
 from ..study import Objective
-from ..trial import Origin, Result, Status
+from ..trial import Origin, Result, Status, resumed
 from .record import StudyHistory
 
 PENDING = "PENDING"  #: stands for the status of a trial that has no result yet
@@ -68,7 +68,8 @@ def number(history: StudyHistory) -> list[Trial]:
         for round_ in history.rounds
         for slot, result in zip(round_.plan.slots, round_.results, strict=True)
     ]  # fmt: skip
-    elapsed, resumed = _elapsed(planned, history), _resumed(history)
+    elapsed = _elapsed(planned, history)
+    gone = resumed(pair for round_ in history.rounds for pair in zip(round_.plan.slots, round_.results, strict=True))
     objective = history.study.study.objective
     incumbent: float | None = None
     numbered = []
@@ -83,20 +84,10 @@ def number(history: StudyHistory) -> list[Trial]:
                 incumbent=incumbent,
                 improved=improved,
                 elapsed=elapsed.get(trial.id),
-                resumed=trial.id in resumed,
+                resumed=trial.id in gone,
             )
         )
     return numbered
-
-
-def _resumed(history: StudyHistory) -> set[str]:
-    """Trials that another one has gone on from and ended; one that was LOST has not."""
-    return {
-        slot.resumes
-        for round_ in history.rounds
-        for slot, result in zip(round_.plan.slots, round_.results, strict=True)
-        if slot.resumes is not None and result is not None and result.status is not Status.LOST
-    }
 
 
 def _elapsed(planned: list[Trial], history: StudyHistory) -> dict[str, float]:

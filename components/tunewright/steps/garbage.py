@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..early import HalvingStopping
 from ..store import layout
-from ..trial import Champion, PolicyRecord, Result, Status, SurrogateRecord
+from ..trial import Champion, PolicyRecord, Result, Status, SurrogateRecord, resumed
 from .ledger import Ledger
-from .peers import resumed
+from .peers import known
 
 GRACE_SECONDS = 3600.0  #: younger blobs may belong to a step that has not named them yet
 
@@ -81,4 +81,4 @@ def _resumable(ledger: Ledger) -> set[str]:
     if not isinstance(ledger.session(head.session).stopping, HalvingStopping):
         return {trial for trial in under_way if trial is not None}
     stopped = {result.trial for round_ in sealed for result in round_.results if result.status is Status.STOPPED}
-    return (stopped - resumed(sealed)) | {trial for trial in under_way if trial is not None}
+    return (stopped - resumed(known(sealed))) | {trial for trial in under_way if trial is not None}

@@ -8,8 +8,8 @@ from ..agent.verbs import Observation
 from ..stopping.curve import Peer
 from ..stopping.fidelity import believed_reward
 from ..study import Study
-from ..trial import Result, SealedRound, Status
-from .peers import known, peer, resumed
+from ..trial import Result, SealedRound, Status, resumed
+from .peers import known, peer
 
 
 def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observation]:
@@ -18,7 +18,8 @@ def observations(study: Study, rounds: Sequence[SealedRound]) -> list[Observatio
     A stopped trial counts with the full reward that goes with its standing (`fidelity`). LOST trials teach nothing, and a stopped one
     nothing any more once a promoted one has gone on from it.
     """
-    taught, gone = known(rounds), resumed(rounds)
+    taught = known(rounds)
+    gone = resumed(taught)
     complete = [peer(study, result) for _, result in taught if result.status is Status.COMPLETE]
     return [
         Observation(configuration=slot.configuration, reward=_reward(study, result, complete), round=result.round)

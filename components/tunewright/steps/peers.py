@@ -12,7 +12,7 @@ from ..store.port import Store
 from ..study import Objective, Study
 from ..training.runner import STREAM
 from ..training.stream import points
-from ..trial import Result, SealedRound, Slot, Status
+from ..trial import Result, SealedRound, Slot, Status, resumed
 from .ledger import Ledger
 
 
@@ -34,13 +34,8 @@ def peer(study: Study, result: Result) -> Peer:
 
 def ended_peers(study: Study, sealed: Sequence[SealedRound]) -> list[Peer]:
     """All trials of sealed rounds. One that another trial has resumed does not count beside it."""
-    gone, results = resumed(sealed), [result for round_ in sealed for result in round_.results]
+    gone, results = resumed(known(sealed)), [result for round_ in sealed for result in round_.results]
     return [peer(study, result) for result in results if result.trial not in gone]
-
-
-def resumed(sealed: Sequence[SealedRound]) -> set[str]:
-    """Trials that another one has gone on from. One that was LOST has not: what it resumed may be promoted again."""
-    return {slot.resumes for slot, _ in known(sealed) if slot.resumes is not None}
 
 
 def known(sealed: Sequence[SealedRound]) -> list[tuple[Slot, Result]]:
