@@ -18,10 +18,11 @@ from click.core import ParameterSource
 
 from tunewright.cli.table import table
 from tunewright.errors import InputError, TransientError
+from tunewright.study_file import study_text
 
 from .argo import session as argo
 from .argo.compile import dump
-from .argo.namespace import Namespace
+from .argo.namespace import Namespace, no_kubectl
 from .argo.workflow import Options, cron_workflow, stamp, workflow
 from .submission import checked, quantity
 
@@ -44,7 +45,7 @@ def _place(function: Callable[..., Any]) -> Callable[..., Any]:
             show_envvar=True,
             help="Address of Kubeflow Pipelines' API; default asks the kubeconfig.",
         ),
-        click.option("--context", help="Context of the kubeconfig (Argo); default is the current one."),
+        click.option("--context", help="Context of the kubeconfig; default is the current one."),
         click.option(
             "--namespace",
             "-n",
@@ -114,8 +115,8 @@ def _namespace(name: str | None, context: str | None) -> Namespace:
     return Namespace(name=name or "tunewright", context=context)
 
 
-def _server(host: str | None, namespace: str | None) -> Any:
-    return _kfp().Server(host=host, namespace=namespace)
+def _server(host: str | None, namespace: str | None, context: str | None) -> Any:
+    return _kfp().Server(host=host, namespace=namespace, context=context)
 
 
 def _kfp() -> Any:
@@ -168,15 +169,21 @@ def compile_(
     For Argo: the Workflow of one session or the CronWorkflow of all nights. For Kubeflow Pipelines: the pipeline, whose inputs are the
     study file's text, the store and the session.
     """
-    text = file.read_text()
+    text = study_text(file)
     if backend == "kfp":
         kfp = _kfp()
         study = checked(text)
-        _argo_only(session=session, nightly=nightly or None, store=options["store"], **_told("cron", "timezone"))
+        _argo_only(session=session, store=options["store"], **_told("cron", "timezone"))
         arguments = _kfp_arguments(**options)
         pods = arguments.get("pods", kfp.PODS).of(study)
-        click.echo(kfp.pipeline(pods, fused=arguments.get("fused", True)), nl=False)
-    elif nightly:
+        click.echo(kfp.pipeline(pods, fused=arguments.get("fused", True), nightly=nightly), nl=False)
+        return
+    for name in ["session"] if nightly else _told("cron", "timezone"):
+        if name != "session" or session is not None:
+            raise InputError(
+                f"--{name} is for {'one session' if nightly else 'a schedule'}, got it {'with' if nightly else 'without'} --nightly"
+            )
+    if nightly:
         click.echo(dump(cron_workflow(text, cron, timezone, Options(**options))), nl=False)
     else:
         click.echo(dump(workflow(text, session or stamp(datetime.now(UTC)), Options(**options))), nl=False)
@@ -199,9 +206,9 @@ def submit(
     **options: Any,
 ) -> int:
     """Run one session of the study in FILE. A bad study is refused here, before any pod starts."""
-    text, now = file.read_text(), datetime.now(UTC)
+    text, now = study_text(file), datetime.now(UTC)
     if backend == "kfp":
-        server = _server(host, namespace)
+        server = _server(host, namespace, context)
         run = _kfp().submit(text, server=server, now=now, session=session, **_kfp_arguments(**options))
         click.echo(f"run {run}")
 
@@ -211,9 +218,13 @@ def submit(
     else:
         place = _namespace(namespace, context)
         done = argo.submit(text, namespace=place, now=now, session=session, options=Options(**options))
-        click.echo(
-            f"workflow {done.name} {'runs' if done.new else 'had been submitted before:'} session {done.session}"
-        )
+        if done.before:
+            ended = "; another --session goes on" if done.before in argo.OVER else ""
+            click.echo(
+                f"workflow {done.name} had been submitted before: session {done.session} is {done.before}{ended}"
+            )
+        else:
+            click.echo(f"workflow {done.name} runs session {done.session}")
 
         def ask() -> tuple[str, bool, bool]:
             state = argo.status(done.name, namespace=place)
@@ -261,10 +272,10 @@ def schedule(
     **options: Any,
 ) -> None:
     """Run a session of the study in FILE every night, each going on from all sessions before."""
-    text = file.read_text()
+    text = study_text(file)
     name = checked(text).name
     if backend == "kfp":
-        server = _server(host, namespace)
+        server = _server(host, namespace, context)
         _argo_only(**_told("timezone"))
         if remove:
             _kfp().unschedule(name, server=server)
@@ -295,7 +306,7 @@ def sessions(
             raise InputError(
                 "--backend kfp needs the id of a run, got none; submit printed it, and the user interface lists all"
             )
-        found: list[Any] = [_kfp().status(name, server=_server(host, namespace))]
+        found: list[Any] = [_kfp().status(name, server=_server(host, namespace, context))]
     else:
         place = _namespace(namespace, context)
         found = [argo.status(name, namespace=place)] if name else argo.sessions(namespace=place)
@@ -332,10 +343,13 @@ def logs(
     """Print what the pods of the workflow or run NAME say. What a trial printed is in the store: trials/ID/attempts/N/log.txt."""
     if backend == "kfp":
         _argo_only(step=step)
-        call: list[str] = _kfp().logs_command(name, server=_server(host, namespace), follow=follow)
+        call: list[str] = _kfp().logs_command(name, server=_server(host, namespace, context), follow=follow)
     else:
         call = argo.logs_command(name, namespace=_namespace(namespace, context), step=step, follow=follow)
-    return subprocess.run(call, check=False).returncode
+    try:
+        return subprocess.run(call, check=False).returncode
+    except FileNotFoundError:
+        raise no_kubectl() from None
 
 
 @click.command()
@@ -344,7 +358,7 @@ def logs(
 def cancel(name: str, backend: str, namespace: str | None, context: str | None, host: str | None) -> None:
     """End the workflow or run NAME. Finished trials are kept; the next session goes on."""
     if backend == "kfp":
-        _kfp().cancel(name, server=_server(host, namespace))
+        _kfp().cancel(name, server=_server(host, namespace, context))
         click.echo(f"run {name} is being ended")
     else:
         state = argo.cancel(name, namespace=_namespace(namespace, context))

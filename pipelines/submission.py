@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +13,17 @@ from tunewright.study import CommandTrial, Study
 from tunewright.study_file import parse_study, quoted
 from tunewright.training.parameters import parameter_mistakes
 
+MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
 SCORING: Final = "3Gi"  #: that a step may use which scores models and holds the agent, where a trial needs little
+
+EVERY: Final = r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every (\d+h)?(\d+m)?(\d+s)?(?<! ))"
+CRON: Final[list[tuple[str, int, int, Sequence[str]]]] = [
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day", 1, 31, ()),
+    ("month", 1, 12, ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
+    ("weekday", 0, 6, ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
+]  #: fields of a schedule with their least and largest value and the names of these
 
 
 def checked(text: str) -> Study:
@@ -28,11 +40,53 @@ def checked(text: str) -> Study:
     return study
 
 
-def bad_schedule(cron: str) -> InputError:
-    """What is said of a schedule that is none; which are, differs between the systems."""
-    return InputError(
-        f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
-    )
+def fitting(text: str, *, in_json: bool = False) -> Study:
+    """The study, when it can be given to a pod as an argument, by some systems within JSON.
+
+    Raises as `checked`, and InputError when it is too long.
+    """
+    study = checked(text)
+    sent = literal(text, study)
+    size = len((json.dumps(sent, ensure_ascii=False) if in_json else sent).encode())
+    if size > MAX_TEXT:
+        raise InputError(
+            f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {size} as it is sent; make it shorter"
+        )
+    return study
+
+
+def check_cron(cron: str) -> None:
+    """Raises InputError for a schedule that Argo or Kubeflow refuses only when it is there, or that never comes.
+
+    Both read it by Go's robfig/cron: five fields, weekdays 0 to 6 or by name, or a word such as @daily.
+    """
+    if re.fullmatch(EVERY, cron):
+        return
+    fields = cron.split()
+    if len(fields) != len(CRON):
+        raise InputError(
+            f"a schedule must have five fields, minute to weekday, got {cron!r}; write it such as '0 2 * * *'"
+        )
+    for field, (what, low, high, names) in zip(fields, CRON, strict=True):
+        for part in field.split(","):
+            if not _is_time(part, low, high, names):
+                raise InputError(
+                    f"{what} of a schedule must be *, a number from {low} to {high}"
+                    f"{f' or a name such as {names[1]}' if names else ''}, a range a-b or a step */n of them, got {part!r} in {cron!r}"
+                )
+
+
+def _is_time(part: str, low: int, high: int, names: Sequence[str]) -> bool:
+    span, slash, step = part.partition("/")
+    if slash and not (step.isdecimal() and 0 < int(step) <= high):
+        return False
+    if span in ("*", "?"):
+        return True
+    ends = [
+        low + names.index(end) if end in names else int(end) if end.isdecimal() else -1
+        for end in span.lower().split("-")
+    ]
+    return len(ends) <= 2 and low <= ends[0] <= ends[-1] <= high
 
 
 def quantity(option: str, value: str) -> Decimal:

@@ -108,7 +108,7 @@ class Data(Model):
     """Auto: regression when the target is a number with more than 20 values, else classification. The network only classifies."""
     validation: KFold | HoldOut = HoldOut(holdout=0.25)
     """How the score is made: `{folds: 3}` or `{holdout: 0.25}`."""
-    split_seed: int = Field(default=0, ge=0)
+    split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the split; part of the identity of the data, so that scores stay comparable."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Digest the file must have; computed when the study is created if not given."""

@@ -51,7 +51,7 @@ def load_study(path: Path, checks: Sequence[Check] = ()) -> Study:
         path: the file.
         checks: rules that the vocabulary does not know, such as a trainer's own parameters.
     """
-    return parse_study(_text(path), str(path), checks)
+    return parse_study(study_text(path), str(path), checks)
 
 
 def parse_study(text: str, file: str, checks: Sequence[Check] = ()) -> Study:
@@ -71,7 +71,7 @@ def placed(path: Path) -> Iterator[None]:
     try:
         yield
     except (StudyInvalid, DataInvalid) as error:
-        lines = _read(_text(path), str(path))[1].lines
+        lines = _read(study_text(path), str(path))[1].lines
         raise StudyInvalid(
             _sorted(replace(one, file=str(path), line=nearest_line(_place(one.field), lines)) for one in error.problems)
         ) from error
@@ -109,7 +109,8 @@ def _refusal(message: str, file: str | None, line: int | None = None) -> StudyIn
     return StudyInvalid([Problem(field="study", message=message, file=file, line=line)])
 
 
-def _text(path: Path) -> str:
+def study_text(path: Path) -> str:
+    """The text of a study file. Raises StudyInvalid when it cannot be read or is not UTF-8."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)

@@ -70,7 +70,7 @@ class Namespace:
                 check=False,
             )
         except FileNotFoundError:
-            raise InputError("kubectl must be on PATH, but there is none; install it") from None
+            raise no_kubectl() from None
         except subprocess.TimeoutExpired as error:
             raise TransientError(
                 f"kubectl must answer within {TIMEOUT_SECONDS:.0f} s, but did not; try again"
@@ -83,6 +83,11 @@ class Namespace:
         """The command line of a kubectl call."""
         context = ["--context", self.context] if self.context else []
         return ["kubectl", "--namespace", self.name, *context, *arguments]
+
+
+def no_kubectl() -> InputError:
+    """What is said where there is no kubectl."""
+    return InputError("kubectl must be on PATH, but there is none; install it")
 
 
 def _error(message: str) -> InputError | TransientError:

@@ -21,6 +21,7 @@ from .workflow import Options, cron_workflow, stamp, workflow
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 TRAINER: Final = "trainer.kubeflow.org"
 NO_OPTIONS: Final = Options()
+OVER: Final = ("Succeeded", "Failed", "Error")  #: phases of a Workflow that has ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Submitted:
 
     name: str
     session: str
-    new: bool  #: False when this session had been submitted before
+    before: str = ""  #: how far it was when it was submitted again, e.g. Failed; empty when it is new
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Progress:
 
     @property
     def over(self) -> bool:
-        return self.phase in ("Succeeded", "Failed", "Error")
+        return self.phase in OVER
 
 
 def submit(
@@ -72,15 +73,18 @@ def submit(
     name: str = document["metadata"]["name"]
     try:
         namespace.create(document)
+    except TransientError as error:
+        raise TransientError(f"{error} with --session {session}, which may have been submitted") from error
     except NameTakenError:
-        there = _identity(namespace.get("workflow", name))
+        found = namespace.get("workflow", name)
+        there = _identity(found)
         if there != _identity(document):
             raise InputError(
                 f"a session needs a Workflow of its own, but {name} runs session {there[1]!r} of {there[0]!r}; "
                 "give another session id"
             ) from None
-        return Submitted(name=name, session=session, new=False)
-    return Submitted(name=name, session=session, new=True)
+        return Submitted(name=name, session=session, before=progress(found).phase or "Pending")
+    return Submitted(name=name, session=session)
 
 
 def _identity(document: dict[str, Any]) -> tuple[str, str]:

@@ -13,15 +13,15 @@ from zoneinfo import available_timezones
 from tunewright.container import JobSettings
 from tunewright.errors import InputError
 from tunewright.store import layout
+from tunewright.store.opening import split_bucket
 from tunewright.study import CommandTrial, Study
 
-from ..submission import bad_schedule, checked, literal, quantity, refuse_for_jobs, scoring_memory
+from ..submission import check_cron, fitting, literal, quantity, refuse_for_jobs, scoring_memory
 from .pod import NO_QUEUE
 from .template import DAY, NAME, Shape
 
 SLACK: Final = 3600  #: seconds that a session may take besides its trials
 MAX_NAME: Final = 63  #: of a Workflow, because it becomes a label of its pods
-MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as one argument of a process
 SCHEDULED: Final = "{{=sprig.dateInZone('2006-01-02-150405', sprig.toDate('2006-01-02T15:04:05Z07:00', workflow.scheduledTime), 'UTC')}}"
 """The session of a nightly run: its scheduled time, so that the same trigger twice is the same session."""
 
@@ -36,17 +36,6 @@ class Options:
     trial_memory: str | None = None  #: Kubernetes quantity that they request and may use, e.g. 4Gi
     trial_gpus: int | None = None  #: while it trains; of trials that run as Jobs the study says it
     deadline_seconds: int | None = None  #: the session is ended after this
-
-
-def fitting(text: str) -> Study:
-    """The study, when it can be given to a pod as an argument. Raises as `checked`, and InputError when it is too long."""
-    study = checked(text)
-    size = len(literal(text, study).encode())
-    if size > MAX_TEXT:
-        raise InputError(
-            f"a study file must have at most {MAX_TEXT} bytes on a cluster, got {size} as it is sent; make it shorter"
-        )
-    return study
 
 
 def stamp(time: datetime) -> str:
@@ -90,8 +79,7 @@ def cron_workflow(text: str, cron: str, timezone: str, options: Options) -> dict
 
 def _check_times(cron: str, timezone: str) -> None:
     """Raises InputError for what the controller would refuse after the object is there, where nobody looks."""
-    if not re.fullmatch(r"@\w+( \w+)?|[0-9A-Za-z*/,?#-]+( [0-9A-Za-z*/,?#-]+){4}", cron):
-        raise bad_schedule(cron)
+    check_cron(cron)
     known = available_timezones()  # none on a machine without a time zone database
     if known and timezone not in known:
         raise InputError(f"a time zone must have a name such as Europe/Berlin, got {timezone!r}")
@@ -128,6 +116,8 @@ def _spec(study: Study, text: str, session: str, options: Options) -> dict[str, 
     for option, amount in (("trial-cpu", options.trial_cpu), ("trial-memory", options.trial_memory)):
         if amount is not None:
             quantity(option, amount)
+    if options.store is not None:
+        split_bucket(options.store)  # pods reach no other
     values = {
         "study": study.name,
         "study-text": literal(text, study),

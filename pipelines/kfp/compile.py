@@ -52,9 +52,9 @@ def stale() -> list[Path]:
     return [path for path, text in files().items() if not path.exists() or path.read_text() != text]
 
 
-def pipeline(pods: Pods, *, fused: bool = False) -> str:
-    """The looping pipeline for a cluster, as the YAML that Kubeflow Pipelines takes."""
-    return _text(loop(pods, fused=fused))
+def pipeline(pods: Pods, *, fused: bool = False, nightly: bool = False) -> str:
+    """The looping pipeline for a cluster, as the YAML that Kubeflow Pipelines takes; see `loop`."""
+    return _text(loop(pods, fused=fused, nightly=nightly))
 
 
 def _component(step: Step) -> str:
@@ -131,6 +131,7 @@ def _children(node: Any) -> list[Any]:
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a file in the repository is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write one looping pipeline here.")
 @click.option("--fused", is_flag=True, help="All that follows training in one container a round.")
+@click.option("--nightly", is_flag=True, help="For recurring runs: every run is a session of its own.")
 @click.option("--queue", default=Pods.queue, show_default=True, help="Kueue's LocalQueue for trials; default none.")
 @click.option(
     "--jobs",
@@ -140,7 +141,14 @@ def _children(node: Any) -> list[Any]:
 @click.option("--accelerator", default="", help="Resource of a pod that trains, e.g. nvidia.com/gpu.")
 @click.option("--accelerators", type=click.IntRange(1), default=1, show_default=True, help="How many of it.")
 def main(
-    check: bool, output: Path | None, fused: bool, queue: str, jobs: bool, accelerator: str, accelerators: int
+    check: bool,
+    output: Path | None,
+    fused: bool,
+    nightly: bool,
+    queue: str,
+    jobs: bool,
+    accelerator: str,
+    accelerators: int,
 ) -> None:
     """Write components and compiled pipelines."""
     if output is not None:
@@ -148,7 +156,7 @@ def main(
             pods = Pods(queue=queue, jobs=jobs, accelerator=accelerator, accelerators=accelerators)
         except InputError as error:
             raise click.UsageError(str(error)) from None
-        output.write_text(pipeline(pods, fused=fused))
+        output.write_text(pipeline(pods, fused=fused, nightly=nightly))
         return
     if check:
         for path in (old := stale()):

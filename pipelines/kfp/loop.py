@@ -29,8 +29,11 @@ NAME = "tunewright"
 pipeline: Callable[..., Callable[[Callable[..., None]], Any]] = dsl.pipeline  #: the SDK is not typed
 
 
-def loop(pods: Pods, *, fused: bool = False) -> Any:
-    """The pipeline as the SDK's compiler takes it. ``fused`` runs all that follows training in one container."""
+def loop(pods: Pods, *, fused: bool = False, nightly: bool = False) -> Any:
+    """The pipeline as the SDK's compiler takes it.
+
+    ``fused`` runs all that follows training in one container. ``nightly`` has no input ``session``: every run is one, under the run's own id.
+    """
 
     def task(step: Step, **arguments: Any) -> Any:
         return pods.settle(component(step, arguments)(**arguments), step)
@@ -60,9 +63,16 @@ def loop(pods: Pods, *, fused: bool = False) -> Any:
         with dsl.ExitHandler(task(steps.REPORT, study=study, session=session), name="always-report"):
             all_turns(study=study, session=session, turns=turns)
 
-    @pipeline(name=NAME, description="Searches for the best hyperparameters of a study: one session of it.")
-    def tunewright(study_text: str, store: str, session: str) -> None:
+    def whole(study_text: str, store: str, session: str) -> None:
         opened = task(steps.OPEN, store=store, study_text=study_text, session=session).outputs
         one_session(study=opened["study"], session=opened["session"], turns=opened["turns"])
 
-    return tunewright
+    described = pipeline(name=NAME, description="Searches for the best hyperparameters of a study: one session of it.")
+    if not nightly:
+        return described(whole)
+
+    @described
+    def every_night(study_text: str, store: str) -> None:
+        whole(study_text, store, dsl.PIPELINE_JOB_ID_PLACEHOLDER)
+
+    return every_night

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,13 +14,20 @@ from tunewright.study import Study
 from tunewright.training.job_manifest import CA_CONFIG_MAP, CA_FOLDER
 from tunewright.training.job_site import POD_VARIABLE, QUEUE_VARIABLE
 
-from ..submission import SCORING, at_least_scoring, refuse_for_jobs, scoring_memory
+from ..submission import SCORING, at_least_scoring, quantity, refuse_for_jobs, scoring_memory
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE")
 AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
+PAUSE: Final = "60s"  #: before every retry; growing ones have no cap here
+FOR_EVER: Final = "31536000s"
+"""Until when a task is tried again, counted from the start of its first pod: the server ends even a healthy pod then (Argo's maxDuration)."""
+TAKEN: Final = {
+    "cpu": re.compile(r"\d*\.?\d+m?"),
+    "memory": re.compile(r"\d+(?:[EPTGMK]i?)?"),
+}  #: quantities that the SDK takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,7 @@ class Pods:
     accelerators: int = 1
     """How many of it."""
     retries: int = 8
-    """Other pods for a task that failed, after 10 s, 20 s, … 5 min: long enough for a dead trainer's lease to run out. Kubeflow Pipelines
+    """Other pods for a task that failed, each a minute after the last: long enough for a dead trainer's lease to run out. Kubeflow Pipelines
     cannot choose by exit code, so that bad input is tried again as well."""
 
     def __post_init__(self) -> None:
@@ -68,7 +77,7 @@ class Pods:
     def settle(self, task: Any, step: Step) -> Any:
         """Give a task of ``step`` all of this; returns the task."""
         task.set_caching_options(False)  # what a step does depends on the store, which the cache does not know
-        task.set_retry(self.retries, backoff_duration="10s", backoff_factor=2, backoff_max_duration="300s")
+        task.set_retry(self.retries, backoff_duration=PAUSE, backoff_factor=1, backoff_max_duration=FOR_EVER)
         kubernetes.use_secret_as_env(task, STORE, {name: name for name in KEYS})
         kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
         kubernetes.use_config_map_as_volume(task, CA_CONFIG_MAP, CA_FOLDER, optional=True)
@@ -86,7 +95,10 @@ class Pods:
         """As on Argo: what a trial is given it requests; the agent's steps are small, and may grow."""
         has_trial = step.name in ("train", "evaluate", "search")
         memory = self.trial_memory or "2Gi"
-        task.set_cpu_request(self.trial_cpu or ("100m" if self.jobs else "1") if has_trial else "100m")
+        if not TAKEN["memory"].fullmatch(memory):
+            memory = str(math.ceil(quantity("trial-memory", memory)))
+        cpu = self.trial_cpu or ("100m" if self.jobs else "1") if has_trial else "100m"
+        task.set_cpu_request(cpu if TAKEN["cpu"].fullmatch(cpu) else f"{math.ceil(quantity('trial-cpu', cpu) * 1000)}m")
         task.set_memory_request(memory if has_trial else "768Mi")
         task.set_memory_limit(memory if has_trial else self._most(step))
         if step.name in ("train", "search"):

@@ -19,14 +19,13 @@ from kfp import Client
 from tunewright.errors import InputError, TransientError
 from tunewright.steps.open import session_id
 from tunewright.store import layout
+from tunewright.store.opening import split_bucket
 
-from ..submission import bad_schedule, checked, literal
+from ..submission import check_cron, fitting, literal
 from .compile import pipeline
 from .loop import NAME
 from .pods import Pods
 
-SCHEDULED: Final = "[[ScheduledTime]]"
-"""Replaced by Kubeflow with the time of the trigger, e.g. 20260118020000: the same trigger twice is the same session."""
 STORE: Final = "s3://tunewright/studies"
 RUN_LABEL: Final = "pipeline/runid"
 RETRIED: Final = (408, 429, 500, 502, 503, 504)  #: HTTP answers worth another try
@@ -42,12 +41,15 @@ class Server:
 
     host: str | None = None  #: address of the API; None asks the kubeconfig or the pod
     namespace: str | None = None  #: the profile's; None on an installation for one user
+    context: str | None = (
+        None  #: of the kubeconfig, which says the host where none is given; None takes the current one
+    )
     experiment: str = NAME  #: groups the runs in the user interface
 
     def client(self) -> Any:
         """A client that is logged in as the environment says. Its namespace is that of the API, not the profile's."""
         with _translated():
-            return Client(host=self.host, namespace="kubeflow")
+            return Client(host=self.host, namespace="kubeflow", kube_context=self.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,8 @@ def submit(
         InputError: its data is not where pods can read it, or the server refused.
         TransientError: the server did not answer.
     """
-    study = checked(text)
+    study = fitting(text, in_json=True)
+    split_bucket(store)  # pods reach no other
     session = session_id(session or now.strftime("%Y%m%d%H%M%S"))
     layout.session(session)
     with _package(pods.of(study), fused) as package, _translated():
@@ -100,7 +103,7 @@ def submit(
             namespace=server.namespace,
             enable_caching=False,
         )
-    return str(run.run_id)
+    return _answered(run.run_id)
 
 
 def schedule(
@@ -114,36 +117,42 @@ def schedule(
 ) -> str:
     """Run a session at every time (UTC) that ``cron`` names, never two at once and none to make up for a missed one.
 
-    Returns the id of the recurring run. A study that has a schedule gets the new one instead. Raises as `submit`.
+    Returns the id of the recurring run. A study that has a schedule in the server's experiment gets the new one instead. A session has the id of
+    its run: servers leave macros such as ``[[ScheduledTime]]`` in the parameters of compiled pipelines as they are. Raises as `submit`.
     """
-    study = checked(text)
-    fields = cron.split()
-    if len(fields) not in (5, 6):
-        raise bad_schedule(cron)
-    with _package(pods.of(study), fused) as package, _translated():
+    study = fitting(text, in_json=True)
+    split_bucket(store)
+    check_cron(cron)
+    with _package(pods.of(study), fused, nightly=True) as package, _translated():
         client = server.client()
         experiment = client.create_experiment(server.experiment, namespace=server.namespace)
-        old = _recurring(client, server, study.name)
+        old = _recurring(client, _answered(experiment.experiment_id), study.name)
         created = client.create_recurring_run(
             experiment_id=experiment.experiment_id,
             job_name=study.name,
-            cron_expression=cron if len(fields) == 6 else f"0 {cron}",  # Kubeflow's begins with the second
+            cron_expression=cron if cron.startswith("@") else f"0 {cron}",  # Kubeflow's begins with the second
             max_concurrency=1,
             no_catchup=True,
-            params={"study_text": literal(text, study), "store": store, "session": SCHEDULED},
+            params={"study_text": literal(text, study), "store": store},
             pipeline_package_path=str(package),
             enable_caching=False,
         )
+        made = _answered(created.recurring_run_id)
         for recurring in old:
             client.delete_recurring_run(recurring.recurring_run_id)
-    return str(created.recurring_run_id)
+    return made
 
 
 def unschedule(study: str, *, server: Server) -> None:
     """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
     with _translated():
         client = server.client()
-        found = _recurring(client, server, study)
+        try:
+            experiment = client.get_experiment(experiment_name=server.experiment, namespace=server.namespace)
+        except ValueError:  # there is none of this name
+            found = []
+        else:
+            found = _recurring(client, _answered(experiment.experiment_id), study)
         for recurring in found:
             client.delete_recurring_run(recurring.recurring_run_id)
     if not found:
@@ -155,7 +164,7 @@ def status(run: str, *, server: Server) -> Progress:
     with _translated():
         found = server.client().get_run(run)
     return Progress(
-        id=found.run_id,
+        id=_answered(found.run_id),
         name=found.display_name,
         phase=found.state or "PENDING",
         message=found.error.message if found.error else "",
@@ -165,7 +174,11 @@ def status(run: str, *, server: Server) -> Progress:
 
 
 def cancel(run: str, *, server: Server) -> None:
-    """End a run: running pods are terminated. What they had done is in the store; the next session goes on from it."""
+    """End a run: running pods are terminated. What they had done is in the store; the next session goes on from it.
+
+    Raises InputError when there is none of this id.
+    """
+    status(run, server=server)
     with _translated():
         server.client().terminate_run(run)
 
@@ -182,14 +195,25 @@ def logs_command(run: str, *, server: Server, follow: bool = False) -> list[str]
             namespace = client.get_user_namespace()
     more = ["--follow", "--max-log-requests=64"] if follow else []
     selector = ["--selector", f"{RUN_LABEL}={run}", "--container", "main", "--prefix", "--tail=-1", "--ignore-errors"]
-    return ["kubectl", "--namespace", namespace or "kubeflow", "logs", *selector, *more]
+    context = ["--context", server.context] if server.context else []
+    return ["kubectl", "--namespace", namespace or "kubeflow", *context, "logs", *selector, *more]
 
 
-def _recurring(client: Any, server: Server, name: str) -> list[Any]:
-    """All recurring runs of this name, page after page."""
+def _answered(id_: str | None) -> str:
+    """An id that the server gave. Raises InputError where there is none: the SDK reads any page of HTML as an answer without content."""
+    if not id_:
+        raise InputError(
+            "the host must answer as the API of Kubeflow Pipelines does, but its answer names nothing; "
+            "give the address of the API, and log in if a login page is in front of it"
+        )
+    return str(id_)
+
+
+def _recurring(client: Any, experiment: str, name: str) -> list[Any]:
+    """The recurring runs of this name in an experiment, page after page."""
     found, token = [], ""
     while True:
-        page = client.list_recurring_runs(page_token=token, page_size=100, namespace=server.namespace)
+        page = client.list_recurring_runs(page_token=token, page_size=100, experiment_id=experiment)
         found += [recurring for recurring in page.recurring_runs or [] if recurring.display_name == name]
         token = page.next_page_token or ""
         if not token:
@@ -197,10 +221,10 @@ def _recurring(client: Any, server: Server, name: str) -> list[Any]:
 
 
 @contextmanager
-def _package(pods: Pods, fused: bool) -> Iterator[Path]:
+def _package(pods: Pods, fused: bool, *, nightly: bool = False) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{NAME}.yaml"
-        path.write_text(pipeline(pods, fused=fused))
+        path.write_text(pipeline(pods, fused=fused, nightly=nightly))
         yield path
 
 

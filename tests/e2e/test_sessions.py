@@ -58,6 +58,6 @@ def test_a_session_that_was_submitted_is_not_submitted_again(installation):
     now = datetime.now(UTC)
     first = submit(text, namespace=installation.namespace, now=now, options=OPTIONS)
     second = submit(text, namespace=installation.namespace, now=now, options=OPTIONS)
-    assert (first.new, second.new) == (True, False)
+    assert (first.before, second.before != "") == ("", True)
     assert first.name == second.name
     assert installation.finished(first.name, seconds=600).phase == "Succeeded"

@@ -295,7 +295,7 @@ esac
     fake.chmod(0o755)
     with pytest.raises(NameTakenError):
         Namespace().create({})
-    assert submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="one").new is False
+    assert submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="one").before == "Pending"
     with pytest.raises(InputError, match="session 'one' of 'example'"):
         submit(STUDY, namespace=Namespace(), now=datetime.now(UTC), session="two")
 

@@ -18,7 +18,7 @@ from pipelines.argo.workflow import Options, cron_workflow, workflow
 
 TEXT = (Path(__file__).parent / "small_xgboost.yaml").read_text()
 OPTIONS = Options(
-    store="s3://b/p", shape="separate", trial_cpu="1", trial_memory="1Gi", trial_gpus=1, deadline_seconds=60
+    store="s3://bucket/p", shape="separate", trial_cpu="1", trial_memory="1Gi", trial_gpus=1, deadline_seconds=60
 )
 OBJECTS = [workflow_template(), workflow(TEXT, "one", OPTIONS), cron_workflow(TEXT, "0 2 * * *", "UTC", OPTIONS)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,14 +94,83 @@ def test_options_of_one_system_are_refused_by_the_other(study: str, capsys: pyte
     refused = {
         "deadline": ("submit", study, *kfp, "--deadline", "600"),
         "session": ("compile", study, *kfp, "--session", "one"),
-        "nightly": ("compile", study, *kfp, "--nightly"),
-        "store": ("compile", study, *kfp, "--store", "s3://b/p"),
+        "store": ("compile", study, *kfp, "--store", "s3://bucket/p"),
         "cron": ("compile", study, *kfp, "--cron", "0 2 * * *"),
         "timezone": ("schedule", study, *kfp, "--timezone", "Europe/Berlin"),
     }
     for option, arguments in refused.items():
         assert f"--{option} is for --backend argo" in said(capsys, *arguments, code=2)
     assert "needs the id of a run" in said(capsys, "sessions", "--backend", "kfp", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said_of"),
+    [
+        (("--cron", "1 2 * * *"), "--cron is for a schedule, got it without --nightly"),
+        (("--timezone", "Europe/Berlin"), "--timezone is for a schedule, got it without --nightly"),
+        (("--nightly", "--session", "x"), "--session is for one session, got it with --nightly"),
+        (("--store", "./studies"), "a store address must be s3://bucket"),
+    ],
+)
+def test_what_would_be_dropped_or_fail_in_pods_is_refused(
+    study: str, arguments: tuple[str, ...], said_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said_of in said(capsys, "compile", study, *arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 24 * * *", "0 2 * * 7", "61 2 * * *", "a b c d e", "@foo", "5-1 * * * *", "*/0 * * * *"]
+)
+@pytest.mark.parametrize("more", [("compile", "--nightly"), ("schedule", "--backend", "kfp")])
+def test_a_time_that_never_comes_is_refused(
+    study: str, cron: str, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "a schedule must" in said(capsys, more[0], study, *more[1:], "--cron", cron, code=2).replace(
+        "of a schedule", "a schedule"
+    )
+
+
+@pytest.mark.parametrize("cron", ["*/15 1-5,22 1 jan-MAR mon", "? 2 * * 0/2", "@daily", "@every 36h"])
+def test_times_as_the_controller_reads_them_are_taken(
+    cron: str, study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "compile", study, "--nightly", "--cron", cron)
+
+
+def test_a_study_that_is_not_utf_8_is_refused_as_everywhere(study: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(study).write_bytes(b"description: caf\xe9\n" + Path(study).read_bytes())
+    for verb in ("compile", "submit", "schedule"):
+        assert "must be UTF-8, got byte 0xe9" in said(capsys, verb, study, code=2)
+
+
+def test_logs_say_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "kubectl must be on PATH" in said(capsys, "logs", "some", code=2)
+
+
+def test_an_interrupted_submit_does_not_advise_to_submit_again(
+    monkeypatch: pytest.MonkeyPatch, study: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands.argo, "submit", raises(KeyboardInterrupt))
+    assert "runs on; `tunewright sessions`" in said(capsys, "submit", study, code=130)
+
+
+def raises(error: type[BaseException]) -> Callable[..., None]:
+    def raising(*_: object, **__: object) -> None:
+        raise error
+
+    return raising
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [("1.5Gi", "'1610612736'"), ("1e9", "'1000000000'"), ("2k", "'2000'"), ("2500m", "'3'")]
+)
+def test_any_quantity_of_kubernetes_is_taken_for_kubeflow(
+    trees: str, given: str, taken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = said(capsys, "compile", trees, "--backend", "kfp", "--trial-memory", given, "--trial-cpu", "15e2m")
+    assert f"resourceMemoryRequest: {taken}" in text
+    assert "resourceCpuRequest: 1500m" in text
 
 
 def test_what_a_trial_is_given_is_compiled_into_the_pipeline(

@@ -165,9 +165,10 @@ def test_the_report_runs_whatever_happened_to_the_rounds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_every_step_is_retried_with_growing_pauses(name: str) -> None:
+def test_every_step_is_retried_however_late_its_pod_was_lost(name: str) -> None:
+    """Argo's maxDuration counts from the start of the first pod: what begins later is not tried, and what still runs is ended."""
     pipeline, _ = committed(name)
-    policy = {"backoffDuration": "10s", "backoffFactor": 2.0, "backoffMaxDuration": "300s", "maxRetryCount": 8}
+    policy = {"backoffDuration": "60s", "backoffFactor": 1.0, "backoffMaxDuration": "31536000s", "maxRetryCount": 8}
     found = {task: body.get("retryPolicy") for task, body in runs(pipeline) if task not in FOREIGN}
     assert found
     assert set(map(str, found.values())) == {str(policy)}

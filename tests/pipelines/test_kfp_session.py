@@ -33,6 +33,14 @@ objective: {metric: accuracy}
 trial: {kind: xgboost}
 data: {source: "sklearn:breast_cancer"}
 """
+RUN = SimpleNamespace(
+    run_id="run-1",
+    display_name="toy 20260118020000",
+    state="FAILED",
+    error=SimpleNamespace(message="pod lost"),
+    created_at=NOW,
+    finished_at=datetime(1970, 1, 1, tzinfo=UTC),
+)
 SERVER = Server(host="http://kfp.example", namespace="team")
 
 
@@ -75,6 +83,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Recorder:
         **{
             "create_run_from_pipeline_package": SimpleNamespace(run_id="run-1"),
             "create_experiment": SimpleNamespace(experiment_id="experiment-1"),
+            "get_experiment": SimpleNamespace(experiment_id="experiment-1"),
             "create_recurring_run": SimpleNamespace(recurring_run_id="recurring-1"),
             "list_recurring_runs": SimpleNamespace(recurring_runs=None, next_page_token=None),
             **answers,
@@ -86,11 +95,11 @@ def recorded(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Recorder:
 
 def test_a_session_is_named_after_its_time_and_passed_with_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     client = recorded(monkeypatch)
-    assert submit(TEXT, server=SERVER, now=NOW, store="s3://b/p") == "run-1"
+    assert submit(TEXT, server=SERVER, now=NOW, store="s3://bucket/p") == "run-1"
     asked = client.asked("create_run_from_pipeline_package")
     sent = dict(asked["arguments"])
     assert parse_study(sent.pop("study_text"), "sent") == parse_study(TEXT, "here")
-    assert sent == {"store": "s3://b/p", "session": "20260118020000"}
+    assert sent == {"store": "s3://bucket/p", "session": "20260118020000"}
     assert asked["run_name"] == "toy 20260118020000"
     assert asked["namespace"] == "team"
     assert asked["enable_caching"] is False
@@ -136,7 +145,10 @@ def test_a_schedule_never_runs_two_sessions_at_once_and_makes_up_for_none(monkey
     asked = client.asked("create_recurring_run")
     assert (asked["max_concurrency"], asked["no_catchup"], asked["enable_caching"]) == (1, True, False)
     assert asked["cron_expression"] == "0 30 2 * * *"
-    assert asked["params"]["session"] == "[[ScheduledTime]]"
+    assert set(asked["params"]) == {"study_text", "store"}, "macros in parameters are not replaced"
+    opened = next(iter(yaml.safe_load_all(client.packages[0])))["root"]["dag"]["tasks"]["open"]
+    session = opened["inputs"]["parameters"]["session"]
+    assert session == {"runtimeValue": {"constant": "{{$.pipeline_job_uuid}}"}}, "every run is a session"
     assert asked["experiment_id"] == "experiment-1"
     assert asked["job_name"] == "toy"
 
@@ -148,35 +160,81 @@ def test_a_new_schedule_takes_the_place_of_the_studys_old_one_only(monkeypatch: 
     ]
     client = recorded(monkeypatch, list_recurring_runs=SimpleNamespace(recurring_runs=there, next_page_token=None))
     schedule(TEXT, server=SERVER)
+    assert client.asked("list_recurring_runs")["experiment_id"] == "experiment-1", (
+        "others may have studies of this name"
+    )
     assert client.asked("delete_recurring_run") == {"recurring_run_id": "old"}
     assert [name for name, _ in client.calls][-2:] == ["create_recurring_run", "delete_recurring_run"]
 
 
 def test_a_schedule_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded(monkeypatch)
+    client = recorded(monkeypatch)
     with pytest.raises(InputError, match="five fields, minute to weekday, got 'nightly'"):
         schedule(TEXT, server=SERVER, cron="nightly")
     with pytest.raises(InputError, match="'toy' must have a schedule to end, but has none"):
         unschedule("toy", server=SERVER)
+    assert client.asked("list_recurring_runs")["experiment_id"] == "experiment-1"
+    recorded(monkeypatch, get_experiment=ValueError("No experiment is found with name tunewright."))
+    with pytest.raises(InputError, match="'toy' must have a schedule to end, but has none"):
+        unschedule("toy", server=SERVER)
+
+
+EMPTY = SimpleNamespace(run_id=None, recurring_run_id=None, experiment_id=None)
+
+
+def test_a_login_page_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK makes objects whose fields are all None of whatever HTML it gets."""
+    names = (
+        "create_run_from_pipeline_package",
+        "create_experiment",
+        "create_recurring_run",
+        "get_experiment",
+        "get_run",
+    )
+    client = recorded(monkeypatch, **dict.fromkeys(names, EMPTY))
+    for verb in (
+        lambda: submit(TEXT, server=SERVER, now=NOW),
+        lambda: schedule(TEXT, server=SERVER),
+        lambda: unschedule("toy", server=SERVER),
+        lambda: status("run-1", server=SERVER),
+        lambda: cancel("run-1", server=SERVER),
+    ):
+        with pytest.raises(InputError, match="must answer as the API of Kubeflow Pipelines does"):
+            verb()
+    assert not any("delete" in name or "terminate" in name for name, _ in client.calls)
+
+
+def test_a_study_that_fits_no_argument_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = recorded(monkeypatch)
+    long = f"# {'x' * 100_000}\n{BUILT_IN}"
+    for verb in (lambda: submit(long, server=SERVER, now=NOW), lambda: schedule(long, server=SERVER)):
+        with pytest.raises(InputError, match="at most 98304 bytes on a cluster"):
+            verb()
+    assert client.calls == []
+
+
+def test_the_context_of_the_kubeconfig_is_that_which_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts: list[str | None] = []
+
+    def client(**given: Any) -> Any:
+        contexts.append(given["kube_context"])
+        return SimpleNamespace(get_user_namespace=lambda: "")
+
+    monkeypatch.setattr(sessions, "Client", client)
+    command = logs_command("run-1", server=Server(context="staging"))
+    assert contexts == ["staging"]
+    assert command[:5] == ["kubectl", "--namespace", "kubeflow", "--context", "staging"]
 
 
 def test_a_run_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = SimpleNamespace(
-        run_id="run-1",
-        display_name="toy 20260118020000",
-        state="FAILED",
-        error=SimpleNamespace(message="pod lost"),
-        created_at=NOW,
-        finished_at=datetime(1970, 1, 1, tzinfo=UTC),
-    )
-    recorded(monkeypatch, get_run=run)
+    recorded(monkeypatch, get_run=RUN)
     progress = status("run-1", server=SERVER)
     assert (progress.phase, progress.message, progress.finished) == ("FAILED", "pod lost", None)
     assert progress.started == "2026-01-18T02:00:00+00:00"
 
 
 def test_a_run_is_cancelled_by_its_id_and_its_logs_are_those_of_its_pods(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = recorded(monkeypatch)
+    client = recorded(monkeypatch, get_run=RUN)
     cancel("run-1", server=SERVER)
     assert client.asked("terminate_run") == {"run_id": "run-1"}
     command = " ".join(logs_command("run-1", server=SERVER, follow=True))

@@ -89,7 +89,7 @@ def test_logits_are_scored_as_the_probabilities_that_they_stand_for(tmp_path: Pa
     scores = train(of, tmp_path / "m")
     table = load_breast_cancer(as_frame=True)
     assert of.data is not None
-    (part,) = parts(of.data, table.target.to_numpy(), stratified=True)
+    (part,) = parts(of.data, table.target.to_numpy(), ["0", "1"])
     booster = xgboost.Booster(model_file=tmp_path / "m/fold-0.ubj")
     probability = expit(booster.predict(xgboost.DMatrix(table.data.iloc[part.score])))
     assert scores["log_loss"] == pytest.approx(log_loss(table.target[part.score], probability), rel=1e-5)
@@ -127,7 +127,7 @@ def test_early_stopping_does_not_look_at_the_scored_part(tmp_path: Path) -> None
         np.savez(of.data.source, x=x, y=y)
         scores.append(train(of, tmp_path / name, configuration)["log_loss"])
         models.append((tmp_path / name / "fold-0.ubj").read_bytes())
-        (part,) = parts(of.data, y, stratified=True)
+        (part,) = parts(of.data, y, ["0", "1"])
         x[part.score] = rng.normal(size=(len(part.score), 3))
     booster = xgboost.Booster(model_file=tmp_path / "a/fold-0.ubj")
     assert booster.num_boosted_rounds() < 300, "it stopped early"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib import import_module
 from itertools import pairwise
@@ -9,7 +11,7 @@ from typing import Any
 
 import click
 
-from ..errors import EXIT_BUG, EXIT_INPUT, TunewrightError
+from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_TRANSIENT, TunewrightError
 from ..parts import part_of
 from ..termination import Terminated, leave, raise_on_signals
 
@@ -37,6 +39,8 @@ CLUSTER_VERBS = {
     "cancel": ("cancel", "End a session on the cluster."),
 }
 CLUSTER_COMMANDS = "pipelines.commands"
+EXIT_UNREAD = 141  #: as a program that SIGPIPE ends, by which shells tell it
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)  #: what writing to a standard stream fails with
 
 
 class _Lazy(click.Group):
@@ -83,12 +87,15 @@ def command() -> None:
     tunewright best study.yaml --format flags  use what was found
 
     State lies in a store: a directory (default ./tunewright-store) or s3://bucket/prefix, set by --store or TUNEWRIGHT_STORE.
-    Exit codes: 0 ok, 1 the study failed, 2 bad input, 75 worth a retry, 130 interrupted, 143 terminated.
+    Exit codes: 0 ok, 1 the study failed, 2 bad input, 75 worth a retry, 130 interrupted, 141 nobody reads what it prints, 143 terminated.
     """
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the program; ends the process."""
+    for name in ("stdout", "stderr"):  # None where the caller has closed it
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 - as long as the process lives
     leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -103,6 +110,8 @@ def run(arguments: list[str]) -> int:
     except TunewrightError as error:
         click.secho(f"error: {error}", fg="red", err=True)
         return error.exit_code
+    except SystemExit as end:  # click's: shell completion, or 1 where nobody reads standard output any more
+        return EXIT_UNREAD if end.code == 1 else int(end.code or 0)
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"interrupted; {_goes_on(arguments)}", err=True)
         return 130
@@ -110,6 +119,9 @@ def run(arguments: list[str]) -> int:
         click.echo(f"terminated; {_goes_on(arguments)}", err=True)
         return end.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_WRITTEN and error.filename is None:
+            click.secho(f"error: standard output must take what is printed, but: {error.strerror}", fg="red", err=True)
+            return EXIT_TRANSIENT
         part = part_of(error.name) if isinstance(error, ModuleNotFoundError) else None
         if part is not None:
             needed = f"this needs tunewright[{part}], {error}; pip install 'tunewright[{part}]'"
@@ -124,6 +136,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _goes_on(arguments: list[str]) -> str:
-    """What continues the work: `--session new` would begin another session."""
+    """What continues the work: `--session new` would begin another session, and so would `submit` without a name."""
+    if arguments[:1] == ["submit"]:
+        return "what was submitted runs on; `tunewright sessions` shows it"
     new = "--session=new" in arguments or ("--session", "new") in pairwise(arguments)
     return f"the same command {'without --session new ' if new else ''}goes on from here"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,11 @@ def ledger_of(study: str, store: str) -> Ledger:
 
 
 def name_of(study: str) -> str:
-    """The name of a study given by its name or by its file. Raises InputError."""
-    if study.endswith((".yaml", ".yml", ".json")) or _is_file(study):
+    """The name of a study given by its name or by its file, which has an ending or a folder. Raises InputError."""
+    if "." in study or "/" in study or os.sep in study:
         from ..study_file import load_study
 
         return load_study(Path(study)).name
     from ..store.opening import check_name
 
     return check_name(study)
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except OSError:  # no name that this system's files can have
-        return False

@@ -33,16 +33,31 @@ MOST = sys.float_info.max / 4
 """That an axis reaches, so that its length is finite: some programs return the largest number as a penalty."""
 
 
+def short(value: float) -> float:
+    """A number without the digits that no picture shows; ten, because some metrics are large and differ by little."""
+    return float(f"{value:.10g}")
+
+
+def apart(values: Sequence[float], digits: int) -> list[str]:
+    """Different numbers as different texts: with ``digits`` where that does, with more where not."""
+    texts: list[str] = []
+    for more in range(digits, 18):
+        texts = [f"{value:.{more}g}" for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
 def numeric(parameter: Parameter) -> TypeGuard[FloatParameter | IntParameter]:
     """True when its values lie on a number line."""
     return isinstance(parameter, FloatParameter | IntParameter)
 
 
 def cell(parameter: Parameter, value: Value | None) -> Value | None:
-    """What the pictures are given of a value: numbers of a number line as they are (six digits), all else as its label."""
+    """What the pictures are given of a value: numbers of a number line as they are, all else as its label."""
     if value is None or not numeric(parameter):
         return None if value is None else label(value)
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    return short(value) if isinstance(value, float) else value
 
 
 def trial_rows(
@@ -175,7 +190,7 @@ def curve_rows(trials: Sequence[Trial], objective: Objective, shrink: float) -> 
     latest = [trial for trial in reversed(known) if trial.id not in chosen][: max(0, most - len(chosen))]
     chosen |= {trial.id for trial in latest}
     return [
-        {"number": trial.number, "status": trial.status or PENDING, "step": step, "value": float(f"{value:.6g}"),
+        {"number": trial.number, "status": trial.status or PENDING, "step": step, "value": short(value),
          "end": trial.result is not None and index == len(trial.curve) - 1}
         for trial in known if trial.id in chosen
         for index, (step, value) in enumerate(trial.curve)
@@ -202,17 +217,18 @@ def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], object
         parameter = space.parameters[name]
         count = parameter.cardinality
         heights = [i / 200 for i in range(201)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
-        values = dict.fromkeys(parameter.value(u) for u in heights)
-        for value in values:
-            text = f"{value:.3g}" if isinstance(value, float) else shorten(label(value), 12)
+        values = list(dict.fromkeys(parameter.value(u) for u in heights))
+        floats = apart([value for value in values if isinstance(value, float)], 3)
+        texts = floats or [shorten(label(value), 12) for value in values]
+        for value, text in zip(values, texts, strict=True):
             rows.append({"axis": position, "u": round(parameter.unit(value), 4), "label": text})
         if parameter.when:
             rows.append({"axis": position, "u": ABSENT, "label": "not active"})
     low, high = domain(trials, objective)
     ends = (low, high) if objective.direction == "maximize" else (high, low)
-    return rows + [
-        {"axis": len(axes), "u": u, "label": f"{ends[0] + u * (ends[1] - ends[0]):.4g}"} for u in (0.0, 0.5, 1.0)
-    ]
+    heights = [0.0, 0.5, 1.0]
+    texts = apart([ends[0] + u * (ends[1] - ends[0]) for u in heights], 4)
+    return rows + [{"axis": len(axes), "u": u, "label": text} for u, text in zip(heights, texts, strict=True)]
 
 
 def importance_rows(ranked: Sequence[Importance]) -> list[Row]:
@@ -230,7 +246,7 @@ def belief_rows(slices: Slices, space: Space, names: Sequence[str]) -> list[Row]
         mean, std = point.mean, point.std
         rows.append(
             {"slice": names.index(point.parameter), "value": cell(space.parameters[point.parameter], point.value),
-             "mean": float(f"{mean:.6g}"), "low": float(f"{mean - std:.6g}"), "high": float(f"{mean + std:.6g}")}
+             "mean": short(mean), "low": short(mean - std), "high": short(mean + std)}
         )  # fmt: skip
     return rows
 

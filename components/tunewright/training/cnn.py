@@ -67,7 +67,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     device.note(where, output)
     folds = [
         _fold(images, part, layout, float(values["learning_rate"]), (seed + number) % 2**63, where)
-        for number, part in enumerate(parts(data, images.target, stratified=True))
+        for number, part in enumerate(parts(data, images.target, images.classes))
     ]
     batch = whole(values, "batch_size")
     trained = {"configuration": configuration, "seed": seed}
@@ -97,7 +97,7 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
     trial, data = _study_parts(study)
     manifest = artifact.read(model, KIND, configuration, seed)
     images = load_images(data)
-    folds = parts(data, images.target, stratified=True)
+    folds = parts(data, images.target, images.classes)
     if (manifest.features, manifest.classes, len(manifest.files)) != (_describe(images), images.classes, len(folds)):
         raise ArtifactCorrupt(
             f"{model}: must be trained on images, classes and folds of {data.source}, got others; train it again"

@@ -98,14 +98,14 @@ def _split(data: Data, target: npt.NDArray[Any], classes: list[str] | None, metr
     """Raises DataInvalid when the data cannot be split, or when the metric cannot be computed of a part."""
     from .split import parts
 
-    split = parts(data, target, stratified=classes is not None)
-    if classes is None or metric != "roc_auc":
+    split = parts(data, target, classes)
+    if classes is None or metric not in ("roc_auc", "f1"):
         return
     for part in split:
         absent = set(range(len(classes))) - set(target[part.score].tolist())
         if absent:
             raise DataInvalid(
-                f"data.validation: every class must be among the rows that score for roc_auc, but {classes[min(absent)]!r} is not; "
+                f"data.validation: every class must be among the rows that score for {metric}, but {classes[min(absent)]!r} is not; "
                 "use folds, a larger holdout, or another metric such as log_loss"
             )
 

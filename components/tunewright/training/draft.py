@@ -14,7 +14,7 @@ from ..schema import DIRECTORY
 from ..study import Data, HoldOut, KFold
 from ..study_file import quoted
 from .split import parts
-from .table import Table, load_table, odd, read_frame
+from .table import Table, load_table, odd, read_frame, times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def draft_study(csv: Path, target: str | None, name: str, *, relative_to: Path |
     table = load_table(Data(source=str(csv), target=column, drop=drop))
     metric, direction, why = _metric(table)
     validation = _validation(table)
-    parts(Data(source=str(csv), validation=validation), table.target, stratified=table.classes is not None)
+    parts(Data(source=str(csv), validation=validation), table.target, table.classes)
     return _TEMPLATE.format(
         schema=(DIRECTORY / "study.schema.json").as_uri(),
         name=quoted(name),
@@ -76,7 +76,7 @@ def _validation(table: Table) -> KFold | HoldOut:
 def _seen_from(path: Path, folder: Path | None) -> str:
     if folder is None or path.is_absolute():
         return path.as_posix()
-    return Path(os.path.relpath(path, folder)).as_posix()
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def _guess(columns: list[str]) -> str:
@@ -92,7 +92,8 @@ def _identifies(column: pd.Series, name: str) -> bool:
         return False
     if column.dtype.kind in "iu" and int(column.max()) - int(column.min()) == len(column) - 1:
         return True  # such as pandas' index: in a sorted table it tells the target
-    return column.dtype.kind not in "biufM" or name.lower() == "id" or name.lower().endswith(("_id", "id_"))
+    readable = column.dtype.kind in "biufM" or times(column) is not None
+    return not readable or name.lower() == "id" or name.lower().endswith(("_id", "id_"))
 
 
 def _metric(table: Table) -> tuple[str, str, str]:

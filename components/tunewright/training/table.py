@@ -217,10 +217,13 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for name, column in features.items():
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-            columns[name] = column.where(column.abs() <= LARGEST) if pd.api.types.is_float_dtype(column) else column
-        elif (times := _times(column)) is not None:
+            if pd.api.types.is_float_dtype(column):
+                column = column.astype("float32") if column.dtype == np.float16 else column  # noqa: PLW2901 - 16 bits cannot hold LARGEST
+                column = column.where(column.abs() <= LARGEST)  # noqa: PLW2901
+            columns[name] = column
+        elif (when := times(column)) is not None:
             # from the first: XGBoost's 32 bits tell no two minutes since 1970 apart
-            columns[name] = (times - times.min()).dt.total_seconds()
+            columns[name] = (when - when.min()).dt.total_seconds()
         elif pd.api.types.is_timedelta64_dtype(column):
             columns[name] = column.dt.total_seconds()
         elif column.isna().all():
@@ -230,7 +233,7 @@ def _prepare(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns).set_axis(_feature_names([str(name) for name in columns]), axis="columns")
 
 
-def _times(column: pd.Series[Any]) -> pd.Series[Any] | None:
+def times(column: pd.Series[Any]) -> pd.Series[Any] | None:
     """The column as points in time; None when a value is none, or when it has no value."""
     import pandas as pd
 
@@ -240,8 +243,8 @@ def _times(column: pd.Series[Any]) -> pd.Series[Any] | None:
     if not len(known) or not isinstance(known.iloc[0], str) or not re.fullmatch(DATE, known.iloc[0]):
         return None  # without a look at every value, as in `odd`
     texts = column.astype("string")
-    times = pd.to_datetime(texts.where(texts.str.fullmatch(DATE)), format="ISO8601", utc=True, errors="coerce")
-    return times if times.notna().equals(texts.notna()) else None
+    found = pd.to_datetime(texts.where(texts.str.fullmatch(DATE)), format="ISO8601", utc=True, errors="coerce")
+    return found if found.notna().equals(texts.notna()) else None
 
 
 def nearly_numbers(features: pd.DataFrame) -> dict[str, str]:

@@ -49,7 +49,9 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     trial, data = _parts(study)
     table = load_table(data)
     check_objective(study.objective, table.task)
-    where = device.choose(trial.device, built=bool(xgboost.build_info().get("USE_CUDA")))
+    exact = {**trial.fixed, **configuration}.get("tree_method") == "exact"  # no GPU grows such trees
+    wanted = "cpu" if exact and trial.device == "auto" else trial.device
+    where = device.choose(wanted, built=bool(xgboost.build_info().get("USE_CUDA")))
     device.note(where, output)
     parameters = {**_settings(table, trial, seed, where), **trial.fixed, **configuration}
     rounds = _rounds(parameters.pop("n_estimators", DEFAULT_ROUNDS))
@@ -57,7 +59,7 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     owner = artifact.digest(
         [trained, parameters, rounds, trial.early_stopping_rounds, _describe(table), len(table.target)]
     )
-    split = parts(data, table.target, stratified=table.classes is not None)
+    split = parts(data, table.target, table.classes)
     try:
         curve = _Curve(table, split, study.objective.metric, trial.threads, stream)
         boosters = _boost(table, split, parameters, rounds, trial, curve, checkpoints, owner)
@@ -100,7 +102,7 @@ def evaluate(study: Study, configuration: Configuration, model: Path, seed: int)
     trial, data = _parts(study)
     manifest = artifact.read(model, KIND, configuration, seed)
     table = load_table(data)
-    folds = parts(data, table.target, stratified=table.classes is not None)
+    folds = parts(data, table.target, table.classes)
     if (manifest.features, manifest.classes, len(manifest.files)) != (_describe(table), table.classes, len(folds)):
         raise ArtifactCorrupt(
             f"{model}: must be trained on columns, classes and folds of {data.source}, got others; train it again"
@@ -180,7 +182,7 @@ def _fold(table: Table, rows: Rows, trial: XGBoostTrial) -> Fold:
 
     if trial.early_stopping_rounds is None:
         return Fold(make=partial(_matrix, table, rows, trial.threads), watched=None, patience=0)
-    part = watch_rows(rows)
+    part = watch_rows(rows, None if table.classes is None else table.target[rows])
     return Fold(
         make=partial(_matrix, table, part.train, trial.threads),
         watched=_matrix(table, part.score, trial.threads),
