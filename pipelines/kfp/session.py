@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from kfp import Client
 from tunewright.errors import InputError, TransientError
-from tunewright.steps.open import session_id
 from tunewright.store import layout
 from tunewright.store.opening import split_bucket
 
@@ -92,7 +91,7 @@ def submit(
     """
     study = fitting(text, in_json=True)
     split_bucket(store)  # pods reach no other
-    session = session_id(session or now.strftime("%Y%m%d%H%M%S"))
+    session = layout.session_id(session or now.strftime("%Y%m%d%H%M%S"))
     layout.session(session)
     with _package(pods.of(study), fused) as package, _translated():
         run = server.client().create_run_from_pipeline_package(

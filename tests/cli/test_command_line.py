@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -347,6 +349,33 @@ def test_a_study_that_is_not_there_is_named(place: Path, capsys: pytest.CaptureF
 def test_a_bad_study_name_never_becomes_a_path(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("../../etc", "x" * 300):
         assert "must be lower-case" in say(capsys, "status", name, code=2)
+
+
+def test_a_name_is_a_name_also_where_a_file_is_called_the_same(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    say(capsys, "run", "study.yaml")
+    (place / "toy").write_text("no study")
+    assert '"objective"' in say(capsys, "best", "toy")
+    assert "the file must be a mapping" in say(capsys, "best", "./toy", code=2)
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("{program} best toy >/dev/full", 75),
+        ("{program} run study.yaml --session new --json >/dev/full", 75),
+        ("{program} run study.yaml --session new --json 2>/dev/null | true; exit ${{PIPESTATUS[0]}}", 141),
+        ("{program} best toy 2>&-", 0),
+        ("{program} run study.yaml --session new >&-", 0),
+        ("{program} run study.yaml --session new 2>&-", 0),
+    ],
+)
+def test_what_becomes_of_the_output_is_no_defect_and_no_failed_study(
+    place: Path, shell: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "run", "study.yaml")
+    program = shlex.join([sys.executable, "-c", "from tunewright.cli import main; main()"])
+    done = subprocess.run(["bash", "-c", shell.format(program=program)], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
 
 
 def test_a_part_that_is_not_installed_is_named_before_a_study_takes_its_name(

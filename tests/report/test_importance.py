@@ -10,7 +10,7 @@ import pytest
 
 from tunewright.report import importance
 from tunewright.report.importance import _solve, rank
-from tunewright.report.rows import tick_rows
+from tunewright.report.rows import apart, cell, tick_rows
 from tunewright.report.trials import Trial
 from tunewright.space import CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
 from tunewright.study import Objective
@@ -213,3 +213,12 @@ def test_a_stopped_trial_that_another_has_gone_on_from_has_no_rank() -> None:
         for trial, other in zip(made, made[::-1], strict=True)
     ]
     assert rank(SPACE, [*made, *swapped], MAXIMIZE) == rank(SPACE, made, MAXIMIZE)
+
+
+def test_large_values_that_differ_by_little_are_told_apart() -> None:
+    parameter = FloatParameter(type="float", low=1_000_000.0, high=1_000_010.0)
+    assert len({cell(parameter, 1_000_000.0 + i) for i in range(10)}) == 10
+    labels = [row["label"] for row in tick_rows(Space({"x": parameter}), ["x"], [], MAXIMIZE) if row["axis"] == 0]
+    assert labels == ["1000000", "1000005", "1000010"]
+    assert apart([0.5, 2.0, 1e9], 3) == ["0.5", "2", "1e+09"], "few digits where they do"
+    assert apart([1.0, 1.0], 3) == ["1", "1"]

@@ -13,12 +13,13 @@ from tunewright.steps.__main__ import run, write_outputs
 from tunewright.steps.evaluate import evaluate
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import main as open_step
-from tunewright.steps.open import most_rounds, open_session, session_id
+from tunewright.steps.open import most_rounds, open_session
 from tunewright.steps.propose import propose
 from tunewright.steps.search import main as search_step
 from tunewright.steps.train import train
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
+from tunewright.store import layout
 from tunewright.store.opening import open_store, study_store
 from tunewright.study_file import quoted
 from tunewright.training.local import LocalRunner
@@ -67,11 +68,21 @@ def test_files_by_name_become_a_folder(tmp_path: Path) -> None:
 
 
 def test_what_a_key_cannot_hold_of_a_time_is_replaced_where_the_session_enters(tmp_path: Path) -> None:
-    assert session_id(" 2026-01-18T02:00:00+00:00 ") == "2026-01-18T02-00-00-00-00"
-    assert session_id("20260118020000") == "20260118020000"
+    assert layout.session_id(" 2026-01-18T02:00:00+00:00 ") == "2026-01-18T02-00-00-00-00"
+    assert layout.session_id("20260118020000") == "20260118020000"
     assert opened(tmp_path, session="2026-01-18T02:00:00Z") == 0
     assert (tmp_path / "outputs" / "session").read_text() == "2026-01-18T02-00-00Z"
     assert (tmp_path / "store" / "toy" / "sessions" / "2026-01-18T02-00-00Z" / "session.json").exists()
+
+
+def test_every_step_takes_the_session_as_the_trigger_names_it(tmp_path: Path) -> None:
+    """Argo gives each step the Workflow's own parameter, not what `open` made of it."""
+    time = "2026-01-18T02:00:00+01:00"
+    assert opened(tmp_path, session=time) == 0
+    for step in ("propose", "report"):
+        place = ["--study", str(tmp_path / "store" / "toy"), "--session", time]
+        assert run([step, *place, "--outputs", str(tmp_path / step)]) == 0
+    assert (tmp_path / "store" / "toy" / "sessions" / "2026-01-18T02-00-00-01-00" / "report" / "index.html").exists()
 
 
 def test_turns_follow_the_budget_with_which_the_session_was_opened(tmp_path: Path) -> None:

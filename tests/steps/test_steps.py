@@ -329,6 +329,11 @@ def test_a_goal_and_the_wall_time_end_the_session(tmp_path: Path) -> None:
     goal = opened(str(tmp_path / "a"), shell_study(objective={"metric": "score", "goal": 0.4}))
     run_round(goal)
     assert "goal 0.4 reached" in str(goal.head()[0].finished)
+    again = opened(str(tmp_path / "a"), shell_study(objective={"metric": "score", "goal": 0.4}), session="two")
+    assert propose(again, "two") == {"round": 1, "slots": [], "done": True}, "nothing is trained for it"
+    assert "goal 0.4 reached" in str(again.head()[0].finished)
+    higher = opened(str(tmp_path / "a"), shell_study(objective={"metric": "score", "goal": 2.0}), session="three")
+    assert not propose(higher, "three")["done"]
     wall = opened(str(tmp_path / "b"), shell_study(budget={"wall_time": 60}), now=NOW - 61)
     run_round(wall, begun=NOW - 61)  # in time; it is over at NOW
     assert wall.head()[0].finished == "61 s, budget.wall_time is 60 s"

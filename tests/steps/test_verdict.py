@@ -57,6 +57,7 @@ def test_a_round_that_was_refused_as_a_whole_fails_the_session_in_the_words_of_w
 def test_a_goal_that_is_reached_outweighs_a_round_that_was_refused(place: str) -> None:
     budget = {"trials": 40, "parallel_trials": 1}
     assert after_a_round(opened(place, shell_study(budget=budget)), None).finished is None
+    propose(Ledger.at(f"{place}/toy"), "one")  # the round that session two takes over
     ledger = opened(place, shell_study(budget=budget, objective={"metric": "score", "goal": 0.5}), "two")
     head = after_a_round(ledger, REFUSED, session="two")
     assert (head.finished, head.failed) == ("goal 0.5 reached with 0.5", False)

@@ -104,3 +104,29 @@ def test_of_equals_that_were_stopped_a_look_late_one_in_eta_goes_on() -> None:
         done.append(stopped(str(trial), curve) if stops else Peer(trial=str(trial), curve=curve))
     assert sum(not peer.stopped for peer in done) == 10
     assert promotions(RULE, done) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_promotions_are_those_of_the_definition(seed: int) -> None:
+    """Counted trial by trial, with ties; the rule itself counts by sorting, which a year of nights needs."""
+    rng = np.random.default_rng(seed)
+    peers = []
+    for number in range(120):
+        last = int(rng.choice([1, 2, 6, 7, 18, 40]))
+        curve = [(step, float(rng.integers(0, 8))) for step in range(1, last + 1)]
+        peers.append(stopped(str(number), curve) if rng.random() < 0.7 else complete(str(number), curve))
+    expected = []
+    for peer in peers:
+        if not peer.stopped or peer.last < RULE.min_steps:
+            continue
+        rung = max(rungs(RULE, peer.last))
+        own = peer.at(rung)
+        there = [(other.at(rung), other) for other in peers if other.at(rung) is not None]
+        before = [
+            value
+            for value, other in there
+            if value > own or (value == own and (not other.stopped or other.last >= 3 * rung))
+        ]
+        if len(before) < max(1, len(there) // 3):
+            expected.append((-rung, -own, peer.trial))
+    assert promotions(RULE, peers) == [trial for _, _, trial in sorted(expected)]

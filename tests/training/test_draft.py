@@ -65,8 +65,12 @@ def test_every_class_of_a_large_table_scores(tmp_path: Path) -> None:
     assert (study.objective.metric, study.data.validation) == ("roc_auc", KFold(folds=2))
     check_data(study)
     held_out = study.data.model_copy(update={"validation": HoldOut(holdout=0.25)})
-    with pytest.raises(DataInvalid, match="every class must be among the rows that score for roc_auc, but 'b' is not"):
-        check_data(study.model_copy(update={"data": held_out}))
+    for metric in ("roc_auc", "f1"):
+        objective = study.objective.model_copy(update={"metric": metric})
+        with pytest.raises(
+            DataInvalid, match=f"every class must be among the rows that score for {metric}, but 'b' is not"
+        ):
+            check_data(study.model_copy(update={"data": held_out, "objective": objective}))
 
 
 def test_the_last_column_is_the_target_when_no_name_says_so(tmp_path: Path) -> None:
@@ -131,3 +135,21 @@ def test_a_table_that_cannot_be_trained_on_is_refused_at_once(tmp_path: Path) ->
         draft(rows(), tmp_path, target="wrong")
     with pytest.raises(DataInvalid, match="must be a readable csv file"):
         draft_study(tmp_path / "absent.csv", None, "absent")
+
+
+def test_a_column_of_dates_is_kept_in_text_as_in_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=40), "demand": np.arange(40.0) ** 2})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    for name in ("t.csv", "t.parquet"):
+        assert "drop: []" in draft_study(tmp_path / name, "demand", "t"), name
+
+
+def test_a_study_in_a_linked_folder_finds_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deep")
+    monkeypatch.chdir(tmp_path)
+    table = Path("t.csv")
+    pd.DataFrame({"x": np.linspace(0, 1, 40), "y": [0, 1] * 20}).to_csv(table, index=False)
+    text = draft_study(table, "y", "t", relative_to=Path("link"))
+    assert "../../t.csv" in text

@@ -125,6 +125,14 @@ def test_features_beyond_xgboost_s_numbers_count_as_missing(tmp_path: Path) -> N
     assert loaded.features["a"].isna().tolist() == [False, True, True, True]
 
 
+def test_infinity_of_half_precision_is_missing(tmp_path: Path) -> None:
+    x = np.array([[1.0], [np.inf], [60000.0]], dtype=np.float16)
+    np.savez(tmp_path / "t.npz", x=x, y=[0, 1, 0])
+    column = load_table(Data(source=str(tmp_path / "t.npz"))).features["x0"]
+    assert column.isna().tolist() == [False, True, False]
+    assert column[2] == 60000.0
+
+
 def test_times_are_told_apart_by_xgboost_s_32_bits(tmp_path: Path) -> None:
     frame = pd.DataFrame({"at": pd.date_range("2026-01-01", periods=40, freq="1s"), "y": [0, 1] * 20})
     at = table(frame, tmp_path, "parquet").features["at"]

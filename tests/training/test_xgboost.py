@@ -229,3 +229,17 @@ def test_wrong_data_in_the_subprocess_is_an_error_of_the_study(tmp_path: Path) -
     (tmp_path / "t.csv").write_text("a,y\n1,0\n2,0\n3,0\n")
     with pytest.raises(DataInvalid, match="y needs at least 2 classes, got only 0"):
         run(xgboost_study(str(tmp_path / "t.csv"), target="y"), tmp_path / "job", SMALL)
+
+
+def test_exact_trees_are_grown_where_they_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XGBoost refuses them on a GPU; the machine's device is pretended, there is none to be had in every place."""
+    asked: list[str] = []
+
+    def chosen(requested: str, **_: object) -> str:
+        asked.append(requested)
+        return "cpu"
+
+    monkeypatch.setattr("tunewright.training.xgboost.device.choose", chosen)
+    train(xgboost_study(), tmp_path / "a", {**SMALL, "tree_method": "exact"})
+    train(xgboost_study(), tmp_path / "b", {**SMALL, "tree_method": "hist"})
+    assert asked == ["cpu", "auto"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,22 @@ def ledger_of(study: str, store: str) -> Ledger:
 
 
 def name_of(study: str) -> str:
-    """The name of a study given by its name or by its file, which has an ending or a folder. Raises InputError."""
-    if "." in study or "/" in study or os.sep in study:
+    """The name of a study given by its name or by its file. Raises InputError.
+
+    What could be a name is one, also where a file is called the same: ``./`` before it makes it a file.
+    """
+    from ..store.opening import check_name
+    from ..study import NAME
+
+    if study.endswith((".yaml", ".yml", ".json")) or (not re.fullmatch(NAME, study) and _is_file(study)):
         from ..study_file import load_study
 
         return load_study(Path(study)).name
-    from ..store.opening import check_name
-
     return check_name(study)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:  # no name that this system's files can have
+        return False

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from ..errors import EXIT_BUG, TunewrightError, code_once_let_in
+from ..store import layout
 from ..termination import Terminated, leave, raise_on_signals
 from .definition import COMMANDS, Step
 
@@ -51,7 +52,10 @@ def command(step: Step) -> click.Command:
     small = [output.name for output in step.outputs if not output.artifact]
 
     def call(outputs: Path, output: tuple[tuple[str, Path], ...], **arguments: Any) -> None:
-        values = step.run(**{name: value for name, value in arguments.items() if value is not None})
+        given = {name: value for name, value in arguments.items() if value is not None}
+        if "session" in given:  # as a trigger names it, in every step
+            given["session"] = layout.session_id(given["session"])
+        values = step.run(**given)
         write_outputs({name: outputs / name for name in values} | dict(output), values)
         click.echo(json.dumps({"step": step.name, **{name: values[name] for name in small}}))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
     study = received(study_text)
     address = f"{store.rstrip('/')}/{study.name}"
-    session = session_id(session)
     single = os.environ.get(SINGLE_WRITER) == "1"
     head = open_session(store, study, session, base=Path.cwd(), now=time.time(), single_writer=single)
     turns = most_rounds(Ledger.at(address), session)
@@ -60,11 +58,6 @@ def most_rounds(ledger: Ledger, session: str) -> int:
     budget, plan = record.budget, ledger.plan(record.first_round)
     left = budget.trials - (budget.parallel_trials if plan is None else len(plan.slots))
     return min(budget.rounds, 1 + math.ceil(max(0, left) / budget.parallel_trials))
-
-
-def session_id(text: str) -> str:
-    """The id of a session from how a trigger names it: what a key cannot hold (the ``:`` and ``+`` of a time) becomes a hyphen."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text.strip())
 
 
 def open_session(

@@ -15,7 +15,7 @@ from ..trial import Head, Plan, SealedRound, SessionRecord, Slot, trial_id
 from .knowledge import knowledge_for
 from .ledger import Clock, Ledger, seed_for
 from .peers import ended_peers, known, peer
-from .update_policy import out_of_time, verdict
+from .update_policy import at_goal, out_of_time, verdict
 
 
 def main(*, study: str, session: str) -> dict[str, Any]:
@@ -24,14 +24,14 @@ def main(*, study: str, session: str) -> dict[str, Any]:
 
 
 def propose(ledger: Ledger, session: str, *, clock: Clock = time.time) -> dict[str, Any]:
-    """The open round's plan, made now unless it exists or the session's time is over. Returns ``round``, ``slots`` and ``done``."""
+    """The open round's plan, made now unless it exists or the session is over. Returns ``round``, ``slots`` and ``done``."""
     head, tag = ledger.owned(session)
     if head.finished is not None:
         return {"round": head.round, "slots": [], "done": True}
     plan = ledger.plan(head.round)
     if plan is None:
         opened = ledger.session(session)
-        reason, failed = _late(ledger, head, opened, clock())
+        reason, failed = _over(ledger, head, opened, clock())
         if reason is not None:
             with suppress(Conflict):  # somebody was faster: the head says with what
                 ledger.advance(head, tag, finished=reason, failed=failed)
@@ -40,13 +40,19 @@ def propose(ledger: Ledger, session: str, *, clock: Clock = time.time) -> dict[s
     return {"round": head.round, "slots": list(range(len(plan.slots))), "done": False}
 
 
-def _late(ledger: Ledger, head: Head, session: SessionRecord, now: float) -> tuple[str | None, bool]:
-    """Why a session ends whose time is over before it begins its next round, and whether as a failure; (None, False) when it is not."""
+def _over(ledger: Ledger, head: Head, session: SessionRecord, now: float) -> tuple[str | None, bool]:
+    """Why a session ends before it begins its next round, and whether as a failure; (None, False) when it goes on.
+
+    Its time is over, or the goal was reached before its first round.
+    """
+    best = head.best.objective if head.best else None
+    if head.round == session.first_round and (done := at_goal(ledger.record(), session, best)) is not None:
+        return done, False
     late = out_of_time(session, now)
     rounds = ledger.sealed(range(session.first_round, head.round)) if late is not None else []
     if not rounds:
         return late, False
-    return verdict(ledger.record(), session, rounds, head.best.objective if head.best else None, now)
+    return verdict(ledger.record(), session, rounds, best, now)
 
 
 def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:

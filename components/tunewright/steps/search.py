@@ -12,7 +12,7 @@ from ..progress import Lines
 from ..store import layout
 from ..trial import Champion, plain
 from .ledger import Ledger
-from .open import received, session_id
+from .open import received
 
 CHAMPION = "champion.json"  #: beside the model's own files; says which trial and configuration they came from
 
@@ -24,7 +24,7 @@ def main(*, store: str, study_text: str, session: str = "") -> dict[str, Any]:
         InputError: the study or the store is wrong, the session has failed, or no trial of the study has completed with a model that scores again.
     """
     study = received(study_text)
-    result = run_study(study, store=store, session=session_id(session) or None, base=Path.cwd(), progress=Lines())
+    result = run_study(study, store=store, session=session or None, base=Path.cwd(), progress=Lines())
     if result.champion is None:
         raise InputError(
             f"study {study.name!r} must have a completed trial whose model scores again, got none of {len(result.trials)} ({result.reason}); "

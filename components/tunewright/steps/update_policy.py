@@ -108,9 +108,8 @@ def verdict(
         now: UTC seconds since the epoch.
     """
     last = rounds[-1]
-    objective = record.study.objective.model_copy(update={"goal": session.goal})
-    reached = best is not None and objective.reached(best)
-    if all(result.refused for result in last.results) and not reached:
+    reached = at_goal(record, session, best)
+    if all(result.refused for result in last.results) and reached is None:
         return f"every trial of round {last.round} was refused: {last.results[0].reason}", True
     budget = session.budget
     results = [result for sealed in rounds for result in sealed.results]
@@ -123,8 +122,8 @@ def verdict(
         and failed / len(results) >= budget.failed_share
     ):
         return f"{failed} of {len(results)} trials failed, budget.failed_share is {budget.failed_share}", True
-    if reached:
-        return f"goal {session.goal} reached with {best}", False
+    if reached is not None:
+        return reached, False
     if len(results) >= budget.trials:
         spent = f"{len(results)} trials, budget.trials is {budget.trials}"
     elif len(rounds) >= budget.rounds:
@@ -136,6 +135,12 @@ def verdict(
     if all(result.status is Status.LOST for result in results):
         return f"{spent}, and every one is LOST: {results[-1].reason}", True
     return spent, False
+
+
+def at_goal(record: StudyRecord, session: SessionRecord, best: float | None) -> str | None:
+    """That the study's best objective reaches the session's goal, in words; None when it does not."""
+    objective = record.study.objective.model_copy(update={"goal": session.goal})
+    return f"goal {session.goal} reached with {best}" if best is not None and objective.reached(best) else None
 
 
 def out_of_time(session: SessionRecord, now: float) -> str | None:

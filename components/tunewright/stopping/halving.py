@@ -7,7 +7,9 @@ earlier goes on: where nothing can be told apart, all but 1/eta stop all the sam
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..early import HalvingStopping
 from .curve import Curve, Peer, value_at
@@ -20,22 +22,25 @@ def verdict(settings: HalvingStopping, own: Curve, since: int, peers: Sequence[P
         if rung <= since or reached is None:
             continue
         others = _there(settings, peers, rung)
-        before, keep = _before(others, reached), _keep(settings, len(others) + 1)
+        before, keep = others.before(reached), _keep(settings, len(others.rewards) + 1)
         if before >= keep:
-            return f"asha: at step {rung}, {before} of {len(others)} other trials go before it, {keep} may go on"
+            return (
+                f"asha: at step {rung}, {before} of {len(others.rewards)} other trials go before it, {keep} may go on"
+            )
     return None
 
 
 def promotions(settings: HalvingStopping, peers: Sequence[Peer]) -> list[str]:
     """Stopped trials that belong to the best of their last rung by now: those that came farthest first, then the best."""
     found = []
+    at: dict[int, _Rung] = {}
     for peer in peers:
         rung = max(rungs(settings, peer.last), default=None)
         reached = value_at(peer.curve, rung) if rung is not None and peer.stopped else None
         if rung is None or reached is None:
             continue
-        there = _there(settings, peers, rung)
-        if _before(there, reached) < _keep(settings, len(there)):
+        there = at[rung] if rung in at else at.setdefault(rung, _there(settings, peers, rung))
+        if there.before(reached) < _keep(settings, len(there.rewards)):
             found.append((rung, reached, peer.trial))
     return [trial for _, _, trial in sorted(found, key=lambda one: (-one[0], -one[1], one[2]))]
 
@@ -49,18 +54,23 @@ def rungs(settings: HalvingStopping, last: int) -> list[int]:
     return found
 
 
-def _there(settings: HalvingStopping, peers: Sequence[Peer], rung: int) -> list[tuple[float, bool]]:
-    """Reward at a rung of every trial that has come there, and whether it went on from it."""
-    return [
-        (reward, not peer.stopped or peer.last >= rung * settings.eta)
-        for peer in peers
-        if (reward := peer.at(rung)) is not None
-    ]
+@dataclass(frozen=True, kw_only=True)
+class _Rung:
+    """Who has come to a rung: rewards there, ascending."""
+
+    rewards: list[float]  #: of all
+    on: list[float]  #: of those that went on from it
+
+    def before(self, reached: float) -> int:
+        """Trials that are better, or equal and hold a place already."""
+        better = len(self.rewards) - bisect_right(self.rewards, reached)
+        return better + bisect_right(self.on, reached) - bisect_left(self.on, reached)
 
 
-def _before(there: Sequence[tuple[float, bool]], reached: float) -> int:
-    """Trials that are better, or equal and hold a place already."""
-    return sum(reward > reached or (reward == reached and went_on) for reward, went_on in there)
+def _there(settings: HalvingStopping, peers: Sequence[Peer], rung: int) -> _Rung:
+    come = [(reward, peer) for peer in peers if (reward := peer.at(rung)) is not None]
+    on = [reward for reward, peer in come if not peer.stopped or peer.last >= rung * settings.eta]
+    return _Rung(rewards=sorted(reward for reward, _ in come), on=sorted(on))
 
 
 def _keep(settings: HalvingStopping, count: int) -> int:

@@ -110,6 +110,11 @@ def blob(digest: str) -> str:
     return f"blobs/sha256/{_match(DIGEST, digest, 'digest')}"
 
 
+def session_id(text: str) -> str:
+    """The id of a session from how a trigger names it: what a key cannot hold (the ``:`` and ``+`` of a time) becomes a hyphen."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text.strip())
+
+
 def session(id_: str) -> str:
     return f"sessions/{_match(SESSION, id_, 'session id')}/session.json"
 
