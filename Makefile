@@ -76,7 +76,7 @@ PLAY = nice -n 19 $(RUN)python -m tests.benchmarks.contest
 VERDICT = $(RUN)python -m tests.benchmarks.verdict
 
 $(RIVALS)/.venv/.ready: $(READY) $(RIVALS)/uv.lock
-	cd $(RIVALS) && $(CURDIR)/$(RUN)uv sync --quiet --frozen --python $(CURDIR)/$(RUN)python
+	cd $(RIVALS) && "$(CURDIR)/$(RUN)uv" sync --quiet --frozen --python "$(CURDIR)/$(RUN)python"
 	touch $@
 
 benchmark-setup: $(RIVALS)/.venv/.ready ## the rivals in an environment of their own (6 GB), and the data of all 131 tasks
@@ -109,7 +109,7 @@ minio: $(TOOLS)/minio ## build a MinIO server for the tests from its Go module (
 
 $(TOOLS)/minio:
 	mkdir -p $(TOOLS)
-	GOBIN=$(CURDIR)/$(TOOLS) CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
+	GOBIN="$(CURDIR)/$(TOOLS)" CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
 
 clean: ## remove the virtual environment, caches and the demo
 	rm -rf $(VENV) $(TOOLS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

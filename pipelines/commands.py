@@ -228,7 +228,7 @@ def submit(
 
         def ask() -> tuple[str, bool, bool]:
             state = argo.status(done.name, namespace=place)
-            line = f"{state.phase}: {state.rounds} rounds, {state.trials} trials, running {' '.join(state.running) or 'nothing'}"
+            line = f"{state.phase}: {state.rounds} rounds, {state.trials} trials, running {' '.join(state.running) or state.message or 'nothing'}"
             return line, state.over, state.phase == "Succeeded"
 
     return _follow(ask) if wait else 0

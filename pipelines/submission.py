@@ -90,13 +90,20 @@ def _is_time(part: str, low: int, high: int, names: Sequence[str]) -> bool:
 
 
 def quantity(option: str, value: str) -> Decimal:
-    """An option's value as Kubernetes reads it. Raises InputError when it is no quantity, or none above 0."""
-    from kubernetes.utils.quantity import parse_quantity
+    """An option's value as Kubernetes reads it. Raises InputError when it is no quantity, or none above 0.
 
-    try:
-        found: Decimal = parse_quantity(value)
-    except ValueError:
-        found = Decimal(0)
+    Not by the client's own parser, which a machine that only submits does not have.
+    """
+    match = re.fullmatch(r"\+?(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d{1,2})|([numkMGTPE])|([KMGTPE])i)?", value, re.ASCII)
+    found = Decimal(0)
+    if match:
+        number, exponent, decimal, binary = match.groups()
+        thousands = "num kMGTPE".index(decimal or " ") - 3
+        found = (
+            Decimal(number + (exponent or ""))
+            * Decimal(1000) ** thousands
+            * Decimal(1024) ** " KMGTPE".index(binary or " ")
+        )
     if found <= 0:
         example = "500m" if option.endswith("cpu") else "4Gi"
         raise InputError(f"--{option} must be a Kubernetes quantity such as {example}, got {value!r}")

@@ -26,6 +26,9 @@ def raise_on_signals() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, handle)
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # a parent may have left it ignored, and exit codes of children with it
 
 
 def leave(code: int) -> NoReturn:

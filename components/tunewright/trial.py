@@ -176,6 +176,8 @@ class Checkpoint(Document):
     """Relative file name to SHA-256, under which the file is stored."""
     size: int
     """Bytes of all files."""
+    written: dict[str, float] = Field(default_factory=dict)
+    """When each was last written, in UTC seconds since the epoch: programs look for the newest."""
 
 
 class Result(Document):

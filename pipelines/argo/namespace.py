@@ -51,6 +51,11 @@ class Namespace:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output", "json"))
         return found
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The same, None when there is none."""
+        answer = self.kubectl("get", kind, name, "--ignore-not-found", "--output", "json")
+        return json.loads(answer) if answer.strip() else None
+
     def select(self, kind: str, selector: str) -> list[dict[str, Any]]:
         """Objects that have these labels."""
         answer = self.kubectl("get", kind, "--selector", selector, "--output", "json")

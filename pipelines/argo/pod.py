@@ -20,6 +20,9 @@ STORE: Final = "tunewright-store"
 CA: Final = "AWS_CA_BUNDLE"
 """Key of the ConfigMap that an S3 with a certificate of a private authority needs: a file in the folder of `CA_MOUNT`."""
 
+TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - its name
+"""Key of the Secret that passing keys need beside them."""
+
 SAME_IN_EVERY_POD: Final = {
     "store": "{{workflow.parameters.store}}",
     "study": "{{workflow.parameters.store}}/{{workflow.parameters.study}}",
@@ -116,10 +119,12 @@ def _container(step: Step) -> dict[str, Any]:
 
 
 def _environment(step: Step) -> list[dict[str, Any]]:
-    settings = [("configMapKeyRef", name) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION")]
-    keys = [("secretKeyRef", name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
-    stored = [{"name": n, "valueFrom": {kind: {"name": STORE, "key": n}}} for kind, n in settings + keys]
-    stored.append({"name": CA, "valueFrom": {"configMapKeyRef": {"name": STORE, "key": CA, "optional": True}}})
+    settings = [("configMapKeyRef", name, True) for name in ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", CA)]
+    keys = [("secretKeyRef", name, False) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+    stored = [
+        {"name": name, "valueFrom": {kind: {"name": STORE, "key": name, **({"optional": True} if optional else {})}}}
+        for kind, name, optional in [*settings, *keys, ("secretKeyRef", TOKEN, True)]
+    ]
     if step.name in HANDLES_JOBS:
         stored.append({"name": POD_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
         stored.append({"name": QUEUE_VARIABLE, "value": "{{workflow.parameters.queue}}"})

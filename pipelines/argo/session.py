@@ -40,7 +40,7 @@ class Progress:
     name: str
     study: str
     phase: str  #: Pending, Running, Succeeded, Failed or Error
-    message: str
+    message: str  #: of the Workflow, or what a pod waits for
     started: str | None  #: UTC, as Kubernetes writes it
     finished: str | None
     rounds: int  #: that have begun
@@ -103,17 +103,28 @@ def schedule(
 ) -> str:
     """Run a session at every time that ``cron`` names; returns the CronWorkflow's name, which is the study's.
 
-    A study that has a schedule gets the new one instead. Raises as `submit`.
+    A study that has a schedule gets the new one instead. Raises as `submit`, and InputError where the name is taken by what is no study's schedule.
     """
     document = cron_workflow(text, cron, timezone, options)
-    namespace.apply(document)
     name: str = document["metadata"]["name"]
+    _of_study(name, namespace)
+    namespace.apply(document)
     return name
 
 
 def unschedule(study: str, *, namespace: Namespace) -> None:
     """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
+    _of_study(study, namespace)
     namespace.kubectl("delete", "cronworkflow", study, "--cascade=orphan")  # it owns its Workflows
+
+
+def _of_study(name: str, namespace: Namespace) -> None:
+    """Raises InputError when there is a CronWorkflow of this name which was not made for a study of it."""
+    there = namespace.find("cronworkflow", name)
+    if there is not None and there["metadata"].get("labels", {}).get(f"{NAME}/study") != name:
+        raise InputError(
+            f"the schedule of a study has its name, but CronWorkflow {name} was not made by `tunewright schedule`; rename the study"
+        )
 
 
 def sessions(study: str | None = None, *, namespace: Namespace) -> list[Progress]:
@@ -136,11 +147,12 @@ def progress(document: dict[str, Any]) -> Progress:
         node["templateName"] for node in nodes if node["type"] == "DAG" and node["templateName"].startswith("rounds-")
     ]
     last = "evaluate" if "rounds-separate" in rounds else "train"
+    waiting = [n["message"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Pending" and n.get("message")]
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
         phase=state.get("phase", "Pending"),
-        message=state.get("message", ""),
+        message=state.get("message") or next(iter(waiting), ""),
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
         rounds=len(rounds),

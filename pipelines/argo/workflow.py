@@ -65,6 +65,7 @@ def cron_workflow(text: str, cron: str, timezone: str, options: Options) -> dict
         "metadata": {"name": study.name, "labels": labels(study.name)},
         "spec": {
             "schedules": [cron],
+            "suspend": False,  # also of one that was suspended, which applying would leave so
             "timezone": timezone,
             "concurrencyPolicy": "Forbid",
             # a trigger missed by less, because the controller was restarted, is made up for

@@ -18,6 +18,7 @@ from ..submission import SCORING, at_least_scoring, quantity, refuse_for_jobs, s
 
 STORE: Final = "tunewright-store"  #: name of the Secret and of the ConfigMap, both made by the installation
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - its name
 ADDRESS: Final = ("TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE")
 AGENT_MEMORY: Final = "3Gi"  #: that a step of the agent may use
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
@@ -79,6 +80,7 @@ class Pods:
         task.set_caching_options(False)  # what a step does depends on the store, which the cache does not know
         task.set_retry(self.retries, backoff_duration=PAUSE, backoff_factor=1, backoff_max_duration=FOR_EVER)
         kubernetes.use_secret_as_env(task, STORE, {name: name for name in KEYS})
+        kubernetes.use_secret_as_env(task, STORE, {TOKEN: TOKEN}, optional=True)
         kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
         kubernetes.use_config_map_as_volume(task, CA_CONFIG_MAP, CA_FOLDER, optional=True)
         kubernetes.set_security_context(

@@ -607,3 +607,12 @@ def test_flags_arrive_as_they_are_through_the_shell_that_help_shows(
     told = shown.replace("python", "printf '%s\\n'").replace("tunewright best my-study --format flags", 'echo "$FLAGS"')
     done = subprocess.run(["sh", "-c", told], env={"FLAGS": flags}, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["train.py", "--aug=flip crop", "--act=relu(6)", "--n=3"]
+
+
+def test_a_folder_called_pipelines_is_told_apart_from_ours(tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").touch()
+    program = [sys.executable, "-c", "import sys; sys.path.insert(0, ''); from tunewright.cli import main; main()"]
+    done = subprocess.run([*program, "compile", "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the module pipelines must be tunewright's" in done.stderr

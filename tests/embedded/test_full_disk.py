@@ -133,3 +133,16 @@ def test_a_lane_that_says_more_than_a_pipe_holds_is_not_held_up(
         ends = [ended for ended in lanes.run(0, [0]) if ended]
     assert ends == [Ended(slot=0, code=2, message=ends[0].message)]
     assert ends[0].message.endswith("last words")
+
+
+def test_what_a_killed_process_has_left_of_a_trial_goes_with_its_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    source = "import os\nfrom tunewright.training.scratch import scratch\nwith scratch('a1'): os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    with scratch("a2") as other, scratch("a1") as folder, scratch("a1") as beside:
+        assert not left.exists()
+        assert sorted(tmp_path.iterdir()) == sorted([other, folder, beside]), "what lives is left alone"
+    assert list(tmp_path.iterdir()) == []

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.utils.quantity import parse_quantity
 from pipelines.argo import compile, pod  # noqa: A004 - the module of this name
 from pipelines.argo.namespace import Namespace, NameTakenError
 from pipelines.argo.namespace import _error as namespace_error
-from pipelines.argo.session import cancel, progress, submit
+from pipelines.argo.session import cancel, progress, schedule, submit, unschedule
 from pipelines.argo.template import AGENT, STEPS, TRIAL, workflow_template
 from pipelines.argo.workflow import Options, cron_workflow, literal, stamp, workflow, workflow_name
+from pipelines.submission import quantity
 from ruamel.yaml import YAML
 
 from pipelines import commands
@@ -135,7 +137,9 @@ def test_keys_come_by_reference():
     for name in STEPS:
         for variable in templates()[name]["container"]["env"]:
             if variable["name"].startswith("AWS_") and variable["name"] != "AWS_CA_BUNDLE":
-                assert variable["valueFrom"]["secretKeyRef"] == {"name": "tunewright-store", "key": variable["name"]}
+                source = dict(variable["valueFrom"]["secretKeyRef"])
+                assert source.pop("optional", False) == (variable["name"] == "AWS_SESSION_TOKEN")
+                assert source == {"name": "tunewright-store", "key": variable["name"]}
 
 
 def test_a_study_is_checked_before_anything_is_created():
@@ -421,3 +425,56 @@ def test_dollars_alone_are_escaped_too() -> None:
     sent = literal(text, parse_study(text, "here"))
     assert "$" not in sent
     assert parse_study(sent, "sent") == parse_study(text, "here")
+
+
+def test_what_a_pod_waits_for_is_the_sessions_message() -> None:
+    words = 'CreateContainerConfigError: secret "tunewright-store" not found'
+    node = {"type": "Pod", "templateName": "open", "phase": "Pending", "message": words}
+    metadata = {"name": "w", "labels": {"tunewright/study": "toy"}}
+    seen = progress({"metadata": metadata, "status": {"phase": "Running", "nodes": {"a": node}}})
+    assert (seen.phase, seen.message) == ("Running", words)
+    over = progress({"metadata": metadata, "status": {"phase": "Failed", "message": "deadline", "nodes": {"a": node}}})
+    assert over.message == "deadline"
+
+
+def test_pods_take_what_the_store_s_settings_may_leave_out() -> None:
+    (opened,) = [t for t in workflow_template()["spec"]["templates"] if t["name"] == "open"]
+    of = {entry["name"]: next(iter(entry.get("valueFrom", {"": {}}).values())) for entry in opened["container"]["env"]}
+    optional = {name for name, source in of.items() if source.get("optional")}
+    assert optional == {"TUNEWRIGHT_S3_ENDPOINT", "TUNEWRIGHT_S3_REGION", "AWS_CA_BUNDLE", "AWS_SESSION_TOKEN"}
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} < of.keys()
+
+
+@pytest.mark.parametrize(("label", "refused"), [("toy", False), (None, True), ("other", True)])
+def test_only_a_studys_own_schedule_is_replaced_or_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str | None, refused: bool
+) -> None:
+    labels = {"tunewright/study": label} if label else {}
+    (tmp_path / "there.json").write_text(json.dumps({"metadata": {"name": "toy", "labels": labels}}))
+    fake, asked = tmp_path / "kubectl", tmp_path / "asked"
+    fake.write_text(
+        f'#!/bin/sh\necho "$*" >> {asked}\ncase "$*" in *get*) cat {tmp_path}/there.json ;; *) cat >/dev/null ;; esac\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    text = STUDY.replace("name: example", "name: toy")
+    for verb in (lambda: schedule(text, namespace=Namespace()), lambda: unschedule("toy", namespace=Namespace())):
+        if refused:
+            with pytest.raises(InputError, match="CronWorkflow toy was not made by `tunewright schedule`"):
+                verb()
+        else:
+            verb()
+    assert ("apply" in asked.read_text(), "delete" in asked.read_text()) == (not refused, not refused)
+
+
+@pytest.mark.parametrize(
+    "value", ["1", "1.5Gi", ".5", "100m", "1e3", "12E", "2Ki", "3u", "5n", "7k", "1E3", "4Ti", "+2M"]
+)
+def test_quantities_are_read_as_by_the_client_of_kubernetes(value: str) -> None:
+    assert quantity("trial-memory", value) == parse_quantity(value)
+
+
+@pytest.mark.parametrize("value", ["", "4GB", "1 Gi", "Gi", "1mi", "0", "-1", "1e", "1.2.3", "\u0661"])
+def test_what_is_no_quantity_is_refused(value: str) -> None:
+    with pytest.raises(InputError, match="must be a Kubernetes quantity"):
+        quantity("trial-memory", value)

@@ -168,7 +168,7 @@ def raises(error: type[BaseException]) -> Callable[..., None]:
 def test_any_quantity_of_kubernetes_is_taken_for_kubeflow(
     trees: str, given: str, taken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = said(capsys, "compile", trees, "--backend", "kfp", "--trial-memory", given, "--trial-cpu", "15e2m")
+    text = said(capsys, "compile", trees, "--backend", "kfp", "--trial-memory", given, "--trial-cpu", "1.5e0")
     assert f"resourceMemoryRequest: {taken}" in text
     assert "resourceCpuRequest: 1500m" in text
 

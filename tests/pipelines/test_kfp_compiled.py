@@ -180,10 +180,11 @@ def test_every_step_gets_the_store_from_secret_and_config_map_and_is_not_root(na
     own = {f"exec-{task}" for task, _ in runs(pipeline) if task not in FOREIGN}
     assert set(platform) == own
     for executor in platform.values():
-        (secret,), (settings,) = executor["secretAsEnv"], executor["configMapAsEnv"]
+        (secret, token), (settings,) = executor["secretAsEnv"], executor["configMapAsEnv"]
         assert (secret["secretName"], settings["configMapName"]) == ("tunewright-store", "tunewright-store")
         assert {entry["envVar"] for entry in secret["keyToEnv"]} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         assert not secret["optional"]
+        assert ([entry["envVar"] for entry in token["keyToEnv"]], token["optional"]) == (["AWS_SESSION_TOKEN"], True)
         assert executor["securityContext"]["runAsNonRoot"] is True
 
 

@@ -144,13 +144,18 @@ def test_sessions_run_round_after_round_until_they_are_done_and_then_only_propos
     pipeline(study_text=text(budget=budget), store=s3_store.address, session="2026-01-18T02:00:00Z")
     assert ran(capfd.readouterr().out) == {"open": 1, "propose": 2, "report": 1}
 
-    # the next night reaches its goal in the first of two rounds: the branch of the second is not taken
+    # what the next night is to find has been found: nothing is trained
     goal = {"metric": "score", "goal": 0.0}
     pipeline(study_text=text(budget=budget, objective=goal), store=s3_store.address, session="20260119020000")
+    assert ran(capfd.readouterr().out) == {"open": 1, "propose": 2, "report": 1}
+    assert statuses(ledger) == [Status.COMPLETE] * 4
+
+    # another study reaches its goal in the first of two rounds: the branch of the second is not taken
+    other = text(budget=budget, objective=goal, name="other")
+    pipeline(study_text=other, store=s3_store.address, session="20260119020000")
     assert ran(capfd.readouterr().out) == {
         "open": 1, "propose": 2, "train": 2, "evaluate": 2, "update-surrogate": 1, "update-policy": 1, "report": 1
     }  # fmt: skip
-    assert statuses(ledger) == [Status.COMPLETE] * 6
 
 
 def test_the_fused_shape_updates_and_proposes_in_one_container(

@@ -86,3 +86,19 @@ def test_a_single_step_less_is_a_configuration_too() -> None:
     point = shorter(SPACE, "depth", [tried("a", LONG, 0.5, (2, 0.7))])
     assert point is not None
     assert point.configuration == {**LONG, "depth": 2}
+
+
+@pytest.mark.parametrize("warmed", [[4, 5, 6, 7, 8], [1, 2, 3]])
+def test_a_count_on_which_other_parameters_depend_is_lowered_only_as_far_as_they_stay(warmed: list[int]) -> None:
+    space = Space(
+        parse_parameters(
+            {
+                "epochs": {"type": "int", "low": 1, "high": 8},
+                "warmup": {"type": "int", "low": 0, "high": 3, "when": {"epochs": warmed}},
+            }
+        )
+    )
+    configuration: Configuration = {"epochs": 8, **({"warmup": 1} if 8 in warmed else {})}
+    point = shorter(space, "epochs", [tried("a", configuration, 0.5, (2, 0.9), (5, 0.7), (8, 0.5))])
+    assert point is not None
+    assert point.configuration == {**configuration, "epochs": 5}

@@ -269,3 +269,16 @@ def test_a_checkpoint_that_cannot_be_read_costs_only_itself(tmp_path: Path, dama
     begun(store, 2)
     store.put(layout.attempt(TRIAL, 2, "checkpoint.json"), damaged)
     assert latest(store, TRIAL) == whole
+
+
+def test_the_newest_of_many_files_is_still_the_newest_when_they_come_back(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "kept"
+    folder.mkdir()
+    keeper = keeper_of(store, folder)
+    for epoch, name in enumerate(("epoch_8", "epoch_9", "epoch_10")):
+        (folder / name).write_text(name)
+        os.utime(folder / name, (1e9 + epoch, 1e9 + epoch))
+    assert keeper.look(ended=True)
+    restored(store, tmp_path / "back")
+    assert max((tmp_path / "back").iterdir(), key=os.path.getmtime).name == "epoch_10"
+    assert (tmp_path / "back" / "epoch_9").stat().st_mtime == 1e9 + 1

@@ -152,6 +152,7 @@ def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     variables = {entry["name"]: entry for entry in trial["env"]}
     assert variables["HF_TOKEN"]["valueFrom"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
     assert variables["RATE"]["value"] == "0.5 $$(HOME)", "Kubernetes would replace it"
+    assert variables.keys().isdisjoint({"USER", "LOGNAME"})
     assert "HOME" not in variables, "the study's own user has a home in its image"
     told = json.loads(containers["load"]["env"][-1]["value"].replace("$$", "$"))
     assert told["texts"] == {"params.json": '{"x": 0.5}', "files/train.py": "print('$$')"}

@@ -68,6 +68,72 @@ def test_what_the_kernel_and_the_container_runtime_say_is_the_trials_fault(termi
     assert words in seen.reason
 
 
+RUNC = "failed to create containerd task: OCI runtime create failed: runc create failed: unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"{RUNC}error during container init: error running prestart hook #0: exit status 1, stderr: nvidia-container-cli: "
+        "initialization error: nvml error: driver not loaded: unknown",
+        f'{RUNC}error running createContainer hook #0: exec: "nvidia-ctk": executable file not found in $PATH',
+        f"{RUNC}unable to apply cgroup configuration: failed to write 4242: no space left on device: unknown",
+        "failed to start containerd task: context deadline exceeded",
+    ],
+)
+def test_a_node_that_cannot_start_containers_is_the_platforms_fault(message: str):
+    seen = view(JOB, pod(ended(128, reason="StartError", message=message), LIVES))
+    assert isinstance(seen, Lost)
+    assert seen.taken, "also of one node of many"
+    assert message[:40] in seen.reason
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f'{RUNC}error during container init: exec: "train": executable file not found in $PATH: unknown',
+        f"{RUNC}exec /app/train: exec format error",
+        f'{RUNC}chdir to cwd ("/src") set in config.json failed: no such file or directory',
+    ],
+)
+def test_a_command_that_the_image_does_not_have_is_the_trials_fault(message: str):
+    seen = view(JOB, pod(ended(128, reason="StartError", message=message), LIVES))
+    assert isinstance(seen, Ended)
+    assert "check trial.command" in seen.reason
+
+
+def test_a_process_of_the_trial_that_took_too_much_memory_leaves_a_result_that_counts():
+    seen = view(JOB, pod(ended(0, reason="OOMKilled"), LIVES))
+    assert isinstance(seen, Ended)
+    assert (seen.code, seen.reason) == (0, "")
+
+
+def test_a_pod_that_is_unready_while_its_containers_run_is_on_a_silent_node():
+    unready = [{"type": "Ready", "status": "False"}]
+    assert view(JOB, pod(LIVES, LIVES, conditions=unready)) == Running(since=SINCE, silent=True)
+    assert view(JOB, pod(LIVES, {"terminated": OUT}, conditions=unready)) != Running(since=SINCE, silent=True)
+
+
+@pytest.mark.parametrize("place", ["load", "save"])
+def test_tunewrights_own_image_is_told_where_it_is_what_is_missing(place: str):
+    states = {"load": {"terminated": OUT}, "save": LIVES, "trial": waiting("PodInitializing", "")}
+    seen = view(JOB, pod(**{**states, place: waiting("ErrImagePull", "ghcr.io/t/trainer:1: denied")}))
+    assert isinstance(seen, Waiting)
+    assert seen.refused
+    assert "tunewright's own image must be an image that nodes have" in seen.reason
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Error creating: admission webhook "validate.kyverno.svc-fail" denied the request: require-team-label',
+        'Error creating: pods "trial-" is forbidden: unable to validate against any security context constraint: []',
+    ],
+)
+def test_a_pod_that_admission_denies_is_never_made(message: str):
+    assert missing([{"message": message}]) is not None
+
+
 LOW_ON_DISK = (
     "The node was low on resource: ephemeral-storage. Threshold quantity: 2Gi, available: 1Gi. "
     "Container trial was using 12Gi, request is 0, has larger consumption of ephemeral-storage. "
@@ -180,7 +246,16 @@ def test_the_scheduler_speaks_for_itself_and_a_queue_is_no_delay():
     seen = view(JOB, {"metadata": {}, "status": {"conditions": [absent]}})
     assert isinstance(seen, Waiting)
     assert seen.refused
-    assert view({**JOB, "spec": {"suspend": True}}, None) == Waiting(reason="it waits in a queue", queued=True)
+    assert view({**JOB, "spec": {"suspend": True}}, None) == Waiting(reason="it is suspended", queued=True)
+    queued = {
+        "metadata": {"name": "trial", "labels": {"kueue.x-k8s.io/queue-name": "nigth"}},
+        "spec": {"suspend": True},
+    }
+    seen = view(queued, None)
+    assert isinstance(seen, Waiting)
+    assert "in queue nigth; `kubectl get localqueues,workloads`" in seen.reason, (
+        "Kueue says elsewhere that there is none"
+    )
     assert view(JOB, None) == Waiting(reason="it has no pod yet", mute=True)
 
 

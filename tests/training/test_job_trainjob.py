@@ -64,7 +64,7 @@ def test_a_built_in_trainer_has_one_node():
 def test_nothing_has_begun_without_pods_and_a_queue_is_no_delay():
     assert view_nodes(TRAIN, []) == (Waiting(reason="it has no pod yet", mute=True), None)
     state, _ = view_nodes(condition("Suspended", "Suspended"), [])
-    assert state == Waiting(reason="it waits in a queue", queued=True)
+    assert state == Waiting(reason="it is suspended", queued=True)
     assert isinstance(view_nodes(None, [])[0], Lost)
 
 

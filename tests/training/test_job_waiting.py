@@ -175,7 +175,7 @@ NO_NODE = [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are
 def views(cluster: FakeCluster, store: Refusing, monkeypatch: pytest.MonkeyPatch, *states: Any) -> None:
     """What is seen, ten seconds apart by the waiting side's clock, before the trial runs and ends."""
     now = [0.0]
-    seen = [dated(pod(conditions=NO_NODE) if state is None else pod(state, state)) for state in states]
+    seen = [dated(pod(conditions=NO_NODE) if state is None else pod(state, LIVES)) for state in states]
     ends = Pods(store, 1)
 
     def sleep(seconds: float) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
 import pytest
 from tests.training.runner_contract import CREDENTIALS, RunnerContract
+from tests.training.trials import job, shell
 
+from tunewright.errors import AttemptLost
 from tunewright.training.local import LocalRunner
 from tunewright.training.runner import Runner
 
@@ -15,3 +22,29 @@ class TestLocalRunner(RunnerContract):
         for name in CREDENTIALS:
             monkeypatch.setenv(name, "hush")
         return LocalRunner()
+
+
+def test_a_guard_that_is_told_to_end_is_no_result_of_its_trial(tmp_path: Path) -> None:
+    """As by ``pkill -f train.py``, whose word is in the guard's own command line."""
+
+    def end_it() -> None:
+        for child in psutil.Process().children():
+            if any(argument.endswith("guard.py") for argument in child.cmdline()):
+                child.terminate()
+
+    with pytest.raises(AttemptLost, match="killed by SIGTERM from outside"):
+        LocalRunner().run(job(shell("sleep 60"), tmp_path / "job"), end_it)
+
+
+def test_ends_of_trials_are_seen_where_those_of_children_are_ignored(tmp_path: Path) -> None:
+    source = """
+import signal, sys
+from pathlib import Path
+from tests.training.trials import run, shell
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print(run(shell("echo '{{}}' > $TUNEWRIGHT_METRICS; exit 3", limits={"time": 20}), Path(sys.argv[1])).reason)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(tmp_path / "job")], capture_output=True, text=True, check=True
+    )
+    assert "time must be" not in done.stdout

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from tests.training.trials import run, shell
 
-from tunewright.training.stream import Growing, Printed, joined, last_values, points
+from tunewright.training.reported import match_output
+from tunewright.training.stream import Growing, Printed, begun, joined, last_values, points
 
 
 def test_points_are_read_as_they_come_and_a_line_counts_when_it_is_whole(tmp_path: Path) -> None:
@@ -97,3 +99,32 @@ def test_a_pattern_with_steps_streams_what_a_trial_prints(tmp_path: Path) -> Non
     finished = run(shell('printf "1: accuracy 0.5\\n2: accuracy 0.75\\n"', stdout_pattern=pattern), tmp_path / "job")
     assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.75})
     assert points((tmp_path / "job/metrics.jsonl").read_bytes().splitlines(), "accuracy") == {1: 0.5, 2: 0.75}
+
+
+@pytest.mark.parametrize(
+    ("here", "whole", "count"),
+    [
+        (b"", b"a\nb\n", 0),
+        (b"a\n", b"a\nb\n", 2),
+        (b"before\na\nb\n", b"a\nb\nc\n", 4),
+        (b"a\na\na\n", b"a\na\na\na\n", 6),
+        (b"a\nx\n", b"a\nb\n", 0),
+        (b"a\nb\n", b"", 0),
+        (b"a\nb\n", b"a\n", 0),
+    ],
+)
+def test_what_is_here_of_a_stream_is_not_brought_again(here: bytes, whole: bytes, count: int) -> None:
+    assert begun(here, whole) == count
+
+
+def test_a_long_line_costs_little_and_a_carriage_return_ends_one(tmp_path: Path) -> None:
+    pattern = r"(?P<name>\w+)=(?P<value>[\d.]+)"
+    began = time.process_time()
+    found = match_output(pattern, b"f" * 200_000 + b"\racc=0.5\r\nloss=2\n")
+    assert found is not None
+    assert found.metrics == {"acc": 0.5, "loss": 2.0}
+    assert time.process_time() - began < 10, "the square of its length would be minutes"
+    printed = Printed(rf"step (?P<step>\d+) {pattern}", tmp_path / "s")
+    printed.write(b"f" * 70_000 + b"\rstep 1 acc=0.5\rstep 2 acc=0.6\n")
+    printed.end()
+    assert [json.loads(line)["step"] for line in (tmp_path / "s").read_text().splitlines()] == [1.0, 2.0]

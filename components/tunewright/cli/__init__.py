@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_TRANSIENT, TunewrightError
+from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_TRANSIENT, InputError, TunewrightError
 from ..parts import part_of
 from ..termination import Terminated, leave, raise_on_signals
 
@@ -54,7 +54,15 @@ class _Lazy(click.Group):
         if cmd_name in VERBS:
             command = import_module(f".{cmd_name}", __name__).command
         elif cmd_name in CLUSTER_VERBS:
-            command = getattr(import_module(CLUSTER_COMMANDS), CLUSTER_VERBS[cmd_name][0])
+            try:
+                command = getattr(import_module(CLUSTER_COMMANDS), CLUSTER_VERBS[cmd_name][0])
+            except ModuleNotFoundError as error:
+                if not (error.name or "").startswith("pipelines"):
+                    raise
+                raise InputError(
+                    "the module pipelines must be tunewright's, but another one hides it where you are, or it is not installed; "
+                    "change the folder, or what PYTHONPATH names"
+                ) from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -64,6 +64,8 @@ def _points(space: Space, counted: str, trial: Tried) -> Iterator[Point]:
     for steps, reward in trial.curve:
         if steps in allowed:
             changed: Configuration = {**trial.configuration, counted: steps}
+            if any(space.active(name, changed) != (name in changed) for name in space.parameters):
+                continue  # the count decides which others there are
             yield Point(trial=trial.trial, steps=steps, reward=reward, configuration=changed)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 import time
 from pathlib import Path, PurePosixPath
@@ -94,7 +95,8 @@ class CheckpointKeeper:
             del data  # before the next is read
         if self._look() != files:
             return False
-        document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size)
+        written = {name: nanoseconds / 1e9 for name, (_, nanoseconds, _) in files.items()}
+        document = Checkpoint(trial=self._trial, attempt=self._attempt, files=digests, size=size, written=written)
         self._store.put(layout.attempt(self._trial, self._attempt, NAME), layout.encode(document))
         for entry in list(self._store.list(self._key(""))):
             if entry.key.rsplit("/", 1)[1] not in digests.values():
@@ -138,6 +140,8 @@ def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
             data = layout.get_verified(store, layout.attempt(trial, attempt, f"{FOLDER}/{digest}"), digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+            if name in found.written:
+                os.utime(path, (found.written[name], found.written[name]))
             del data  # before the next is read
     except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
         LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", trial, error)

@@ -105,6 +105,7 @@ def end_like(status: int) -> None:
 
 
 def main(launcher: int, command: list[str]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is inherited as ignored, no end of a child is told
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -113,9 +114,7 @@ def main(launcher: int, command: list[str]) -> None:
     pid = start(command)
     status = wait(pid)
     kill(pid)
-    if status is None:
-        os._exit(128 + signal.SIGTERM)
-    end_like(status)
+    end_like(signal.SIGTERM if status is None else status)  # a number of a signal is the wait status of who ends by it
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from .parameters import check_parameters
 from .patience import patiently
 from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
+from .stream import begun, kept
 from .verdict import End, verdict
 
 WORDS = logging.getLogger(__name__)
@@ -280,7 +281,7 @@ class _Watch:
         self._awaited = ""  #: for what, as it was last said
         self._since = self._until = 0.0  #: when the trial began and ended, by its node's clock
         self._running: float | None = None  #: since when it is seen to run
-        self._offset = 0
+        self._offset: int | None = None  #: up to where the pod's stream is here; None before the first look
         self._events: dict[str, float] = {}
 
     def run(self) -> End:
@@ -381,6 +382,8 @@ class _Watch:
         if isinstance(state, Running):
             now = time.monotonic()
             self._running = self._running or now
+            if state.silent:  # whether it is over time, or lost, is known when its node is heard of, or given up
+                return None
             return self._overtime(max(now - self._running, time.time() - state.since - SKEW_SECONDS))
         return self._ended(state, gone=bool(pod["metadata"].get("deletionTimestamp")))
 
@@ -469,14 +472,15 @@ class _Watch:
 
     def _mirror_stream(self) -> None:
         """Bring here by what the stream has grown. What is here stays: others are reading it, and it may begin with what is resumed."""
-        data = self._get(STREAM)
-        if len(data) < self._offset:  # the program has begun its file again
-            self._offset = 0
-        grown = data[self._offset : data.rfind(b"\n") + 1]
+        data, path = self._get(STREAM), self.job.directory / STREAM
+        offset = begun(kept(path), data) if self._offset is None else self._offset
+        if len(data) < offset:  # the program has begun its file again
+            offset = 0
+        grown = data[offset : data.rfind(b"\n") + 1]
         if grown:
-            with (self.job.directory / STREAM).open("ab") as stream:
+            with path.open("ab") as stream:
                 stream.write(grown)
-            self._offset += len(grown)
+        self._offset = (offset + len(grown)) if data else None
 
     def _fetch(self) -> None:
         """Bring what the trial has reported."""

@@ -192,5 +192,8 @@ def _error(status: int, reason: str, body: str | bytes | None, *, allowed: bool 
     withdrawn = allowed and (status == 401 or (status == 403 and "cannot " in message))
     if status in RETRIED or withdrawn or (status == 403 and "exceeded quota" in message):
         return TransientError(f"the Kubernetes API answered {status}: {message}; try again")
-    remedy = "bind role tunewright-jobs to the step's service account" if status in (401, 403) else "change the study"
+    unbound = status == 401 or (status == 403 and "cannot " in message)
+    remedy = (
+        "bind role tunewright-jobs to the step's service account" if unbound else "change the study, or what refuses it"
+    )
     return InputError(f"the Kubernetes API refused with {status}: {message}; {remedy}")

@@ -216,9 +216,9 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
         values["OMP_NUM_THREADS"] = str(trial.threads)
         container |= {"image": site.image, "command": ["python", *WORKER, str(place / REQUEST)]}
     if settings.pod.spec.securityContext.runAsUser is None:
-        values.setdefault(
-            "HOME", f"{SHARED}/home"
-        )  # the user is ours and unknown to the image, so it has no home there
+        # the user is ours and unknown to the image, so it has no home and no name there, for which libraries ask
+        for name, value in (("HOME", f"{SHARED}/home"), ("USER", "trial"), ("LOGNAME", "trial")):
+            values.setdefault(name, value)
     return container | {
         "env": [
             *_variables(values),

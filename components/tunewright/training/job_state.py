@@ -4,12 +4,14 @@
 what is seen                                               what it means
 =========================================================  =========================================================
 exit code, crash, NaN, missing metric, OOMKilled           the trial's own fault: FAILED, the agent learns
+a command that its image does not have                     the same
 more disk than the pod may use                             the same
 longer than `limits.time`                                  the same
 image name refused by its registry or by the kubelet       the study's fault, the same for every trial: InputError
 something that `job` names is not there                    the same
 `load` finds the data wrong                                the same
 registry away, no node, no quota                           waited for up to `job.start`, then the platform's fault
+a container that its node cannot start                     the platform's fault: another attempt
 evicted, preempted, drained, node lost, Job or pod gone    the platform's fault: another attempt, LOST after the last
 `save` cannot store what the trial left                    the same
 suspended (in a queue of Kueue)                            waited for without limit
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from .job_manifest import LOAD, SAVE, TRIAL
+from .job_manifest import LOAD, QUEUE_LABEL, SAVE, TRIAL
 
 Object: TypeAlias = dict[str, Any]
 
@@ -41,12 +43,18 @@ BARE = re.compile(r'Back-off pulling image "[^"]*"')
 MISSING = re.compile(
     r'(configmap|secret|persistentvolumeclaim|RuntimeClass) "[^"]*" not found|no PriorityClass with name|couldn\'t find key'
     r'|(minimum|maximum) \S+ usage per|failed quota: .*must specify|Pod "[^"]*" is invalid: |violates PodSecurity'
+    r'|admission webhook "[^"]*" denied|unable to validate against any security context constraint'
 )  # fmt: skip
 """What admission, scheduler and kubelet say of a pod that names what is not there, or asks for more than its namespace allows."""
+COMMAND = re.compile(r'exec:? ["/]|executable file not found|chdir to cwd|exec format error')
+HOOK = re.compile(r"\bhook\b")
+"""What container runtimes say of a command that cannot be started, and of a program of their own that cannot."""
 UNFIT = re.compile(r"runAsNonRoot|run as root|non-root policy|executable file")
 """What a kubelet says of an image that cannot run as it is asked to."""
 UNKNOWN = ("ContainerStatusUnknown", "Unknown")
 """Reasons of containers whose end nobody has seen, such as before their node started again."""
+NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""Reasons of containers that never ran."""
 OVER = ("Failed", "SuccessCriteriaMet", "Complete")
 """Conditions of Jobs that have had their pod."""
 
@@ -67,6 +75,7 @@ class Running:
     """The trial runs."""
 
     since: float  #: UTC seconds, by the node's clock
+    silent: bool = False  #: as far as is known: its node has not been heard of for a while
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +124,7 @@ def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
     outside = disturbed(pod, trial)
     deleted = bool(pod["metadata"].get("deletionTimestamp"))
     if ended is not None and (ended["exitCode"] == 0 or not (outside or deleted)):
-        return _ended(pod, ended)
+        return _not_started(ended) or _ended(pod, ended)
     if DISK.search(outside):
         return Ended(code=137, reason=f"disk must be enough, got: {outside}; write less")
     if outside or deleted:
@@ -141,7 +150,13 @@ def unmade(words: str, *, silent: bool = False) -> Waiting:
 
 def _without_pod(job: Object) -> View:
     if job["spec"].get("suspend"):
-        return Waiting(reason="it waits in a queue", queued=True)
+        queue = job["metadata"].get("labels", {}).get(QUEUE_LABEL)
+        return Waiting(
+            reason=f"it waits in queue {queue}; `kubectl get localqueues,workloads` says for what"
+            if queue
+            else "it is suspended",
+            queued=True,
+        )
     for condition in job.get("status", {}).get("conditions", []):
         if condition["type"] in OVER and condition["status"] == "True":
             words = condition.get("message") or condition.get("reason", "")
@@ -174,11 +189,19 @@ def _ended(pod: Object, ended: Object) -> Ended:
     )
 
 
+def _not_started(ended: Object) -> Lost | None:
+    """A container that its node could not start, for reasons other than the command: a driver, a mount, a full disk."""
+    words = ended.get("message") or ""
+    if ended.get("reason") not in NOT_STARTED or (COMMAND.search(words) and not HOOK.search(words)):
+        return None
+    return Lost(reason=f"its node could not start its container: {_words(ended)}", taken=True)
+
+
 def _reason(ended: Object) -> str:
     why = ended.get("reason")
-    if why == "OOMKilled":
+    if why == "OOMKilled" and ended["exitCode"]:  # else it was a process of its own, without which it went on
         return "memory must be at most the trial's limit, and it took more (OOMKilled); raise trial.limits.memory, under a new study name"
-    if why in ("StartError", "ContainerCannotRun"):
+    if why in NOT_STARTED:
         return f"the command must be one that the image has, got: {_words(ended)}; check trial.command"
     return ""
 
@@ -197,11 +220,18 @@ def _begun(pod: Object, trial: Object) -> View | None:
     if save is not None:
         return Lost(reason=f"the container that stores its results ended too early: {_words(save)}")
     if "running" in trial:
-        return Running(since=_seconds(trial["running"].get("startedAt")))
+        return Running(since=_seconds(trial["running"].get("startedAt")), silent=_unready(pod))
     status = pod.get("status", {})
     if status.get("phase") == "Failed":
         return Lost(reason=f"its pod failed: {status.get('reason', '')}: {status.get('message', '')}")
     return None
+
+
+def _unready(pod: Object) -> bool:
+    """What is said of the pods of a node that is silent; nothing else makes one unready whose containers are all said to run."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    unready = any(c["type"] == "Ready" and c["status"] == "False" for c in conditions)
+    return unready and "running" in container(pod, SAVE)
 
 
 def _not_begun(pod: Object, trial: Object) -> View:
@@ -209,20 +239,34 @@ def _not_begun(pod: Object, trial: Object) -> View:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             words = condition.get("message", "")
             return unmade(words) if MISSING.search(words) else Waiting(reason=f"no node takes its pod: {words}")
+    for name in (LOAD, SAVE):  # of tunewright's own image, without which the trial's is not looked for
+        own = container(pod, name).get("waiting", {})
+        found = _no_image("tunewright's own image", own, "give nodes the image of the release that is installed")
+        if found is not None:
+            return found
     waiting = trial.get("waiting", {})
+    found = _no_image("trial.image", waiting, "check trial.image and job.pod.spec.imagePullSecrets")
+    if found is not None:
+        return found
     why, words = waiting.get("reason", ""), waiting.get("message", "")
-    if why in ("InvalidImageName", "ErrImageNeverPull"):
-        return Refused(reason=f"trial.image must be an image that nodes have or can pull, got: {words}; check its name")
-    if why in ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"):
-        remedy = "check trial.image and job.pod.spec.imagePullSecrets"
-        reason = f"trial.image must be an image that nodes have or can pull, got: {words}; {remedy}"
-        return Waiting(reason=reason, refused=bool(REFUSED.search(words)), silent=BARE.fullmatch(words) is not None)
     if why in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
         if MISSING.search(words):
             return unmade(words)
         return Waiting(reason=f"its container cannot be made: {words}", refused=bool(UNFIT.search(words)))
     loads = container(pod, LOAD).keys() & {"running", "terminated"}
     return Waiting(reason="its pod is being prepared", mute=not loads)
+
+
+def _no_image(what: str, waiting: Object, remedy: str) -> View | None:
+    """That a container waits for its image, or None."""
+    why, words = waiting.get("reason", ""), waiting.get("message", "")
+    rule = f"{what} must be an image that nodes have or can pull, got: {words}"
+    if why in ("InvalidImageName", "ErrImageNeverPull"):
+        return Refused(reason=f"{rule}; check its name")
+    if why in ("ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"):
+        silent = BARE.fullmatch(words) is not None
+        return Waiting(reason=f"{rule}; {remedy}", refused=bool(REFUSED.search(words)), silent=silent)
+    return None
 
 
 def container(pod: Object, name: str) -> Object:

@@ -12,6 +12,7 @@ from typing import Any
 from ..study import METRIC_NAME, Objective
 
 MAX_BYTES = 2**20
+MAX_PRINTED = 2**12  #: characters of a line that a pattern is matched against, its last ones
 _NAME = re.compile(METRIC_NAME)
 
 
@@ -85,8 +86,9 @@ def _is_finite(value: float) -> bool:
 
 def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
-    matches."""
-    text = output.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    matches. Of a longer line the last ``MAX_PRINTED`` characters count: patterns may take the square of its length."""
+    lines = output.decode("utf-8", errors="replace").replace("\r", "\n").split("\n")
+    text = "\n".join(line[-MAX_PRINTED:] for line in lines)
     found = {
         match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
     }

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import TransientError
+from .processes import born, lives
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
 def scratch(trial: str) -> Iterator[Path]:
-    """A folder for one attempt of a trial, removed on leaving. Raises TransientError when its disk is full."""
+    """A folder for one attempt of a trial, removed on leaving. Raises TransientError when its disk is full.
+
+    What killed processes of this host have left of the trial goes first.
+    """
     place = _place()
+    mine = f"tunewright-{trial}-{platform.node()}-"
+    for left in Path(place).glob(f"{glob.escape(mine)}*@*-*"):
+        pid, _, since = left.name.removeprefix(mine).rpartition("-")[0].partition("@")
+        if not _lives(pid, since):
+            shutil.rmtree(left, ignore_errors=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"tunewright-{trial}-", dir=place) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}@{born(os.getpid())}-", dir=place) as folder:
             yield Path(folder)
     except OSError as error:
         if error.errno in FULL:
             raise no_space(place) from error
         raise
+
+
+def _lives(pid: str, since: str) -> bool:
+    try:
+        return lives(int(pid), float(since))
+    except ValueError:  # no name of ours
+        return True
 
 
 def _place() -> str:

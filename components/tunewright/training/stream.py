@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..study import CommandTrial
-from .reported import finite
+from .reported import MAX_PRINTED, finite
 from .runner import STREAM, Job
 
 MAX_LINE = 2**16
@@ -73,6 +73,15 @@ def kept(path: Path) -> bytes:
         return file.read(MAX_STREAM)
 
 
+def begun(here: bytes, whole: bytes) -> int:
+    """Bytes of a stream ``whole`` that ``here`` ends with already, after what it may hold of streams before."""
+    first = whole[: whole.find(b"\n") + 1]
+    place = here.find(first) if first else -1
+    while place >= 0 and not whole.startswith(here[place:]):
+        place = here.find(first, place + 1)
+    return len(here) - place if place >= 0 else 0
+
+
 def joined(before: bytes, after: bytes) -> bytes:
     """A stream that goes on from another one, whether its program went on writing to that file or began it again."""
     if after.startswith(before):
@@ -115,8 +124,8 @@ class Printed:
 
     def write(self, chunk: bytes) -> None:
         """More output; whole lines of it are looked at."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        self._rest = self._rest[-MAX_LINE:]
+        *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        self._rest = self._rest[-MAX_PRINTED:]
         self._add(lines)
 
     def end(self) -> None:
@@ -126,7 +135,7 @@ class Printed:
 
     def _add(self, lines: list[bytes]) -> None:
         entries = [
-            entry for line in lines for entry in self._found(line.removesuffix(b"\r").decode("utf-8", errors="replace"))
+            entry for line in lines for entry in self._found(line[-MAX_PRINTED:].decode("utf-8", errors="replace"))
         ]
         if entries:
             with self._stream.open("a") as stream:
