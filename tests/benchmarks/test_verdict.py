@@ -30,6 +30,15 @@ def test_a_method_within_half_a_row_of_the_best_wins_too():
     assert wins.wins(means, ROWS).tolist() == [[True, True, False], [True, False, False], [True, True, False]]
 
 
+def test_half_a_row_is_a_tie_in_the_single_precision_of_committed_runs():
+    """With two seeds one row more in one of them is a gap of exactly half a row."""
+    rows = 750
+    single = (np.arange(rows + 1) / rows).astype(np.float32).astype(np.float64)
+    means = np.stack([(single[1:] + single[:-1]) / 2, single[:-1]], axis=1)
+    assert wins.wins(means, np.full(rows, float(rows))).all()
+    assert (wins.ahead(means, np.full(rows, float(rows))) == 0).all()
+
+
 def test_a_win_that_is_shared_is_not_a_strict_one():
     means = np.array([[0.900, 0.905, 0.899], [0.5, 0.4, 0.3], [0.900, 0.9006, 0.899]])
     assert wins.strict_wins(means, ROWS).tolist() == [[False] * 3, [True, False, False], [False, True, False]]

@@ -31,7 +31,7 @@ Part = Literal["first", "second", "fresh", "every", "families"]
 PARTS: dict[Part, str] = {
     "first": f"of the first {FIRST}",
     "second": f"of {MET - FIRST} more on which earlier releases of the agent met rivals",
-    "fresh": "of those on which no earlier release met a rival",
+    "fresh": f"beyond these {MET}",
     "every": "of all parts but families",
     "families": f"the data of the first {FIRST} (of development tasks: that of {len(VARYING)}), searched for a family of classifiers too",
 }

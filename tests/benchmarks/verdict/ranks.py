@@ -13,7 +13,7 @@ from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
 Array = npt.NDArray[np.float64]
 LEVEL = 0.05
-DIGITS = 9  #: means are compared to this many decimals: sums in another order are equal
+DIGITS = 6  #: means are compared to this many decimals: runs are committed in single precision, a row is far more
 
 
 @dataclass(frozen=True, kw_only=True)
