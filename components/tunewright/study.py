@@ -229,7 +229,8 @@ class CommandTrial(_Template):
     """What scores the model apart from training. Default: the command measures itself."""
     stdout_pattern: str | None = None
     """Fall-back when no metrics.json is written: a regular expression with groups `name` and `value`; the last match of each name counts.
-    With a group `step` too, every match is a line of the stream. TensorBoard's event files in `{output}` are read without being asked."""
+    With a group `step` too, every match is a line of the stream. Of a line of more than 8192 characters its first and
+    last 4096 count. TensorBoard's event files in `{output}` are read without being asked."""
     steps: str | None = None
     """A whole-number parameter that counts the steps of the stream: after step 40 a trial has what one with this parameter at 40 ends with, as
     with trees of a boosted model, or epochs when no schedule looks ahead. Its curve then speaks for configurations that nobody has tried;

@@ -146,12 +146,9 @@ def unschedule(study: str, *, server: Server) -> None:
     """End the schedule of a study; sessions that run go on. Raises InputError when there is none."""
     with _translated():
         client = server.client()
-        try:
-            experiment = client.get_experiment(experiment_name=server.experiment, namespace=server.namespace)
-        except ValueError:  # there is none of this name
-            found = []
-        else:
-            found = _recurring(client, _answered(experiment.experiment_id), study)
+        # made where there is none: to look for it would not tell that from no answer at all
+        experiment = client.create_experiment(server.experiment, namespace=server.namespace)
+        found = _recurring(client, _answered(experiment.experiment_id), study)
         for recurring in found:
             client.delete_recurring_run(recurring.recurring_run_id)
     if not found:

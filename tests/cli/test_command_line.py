@@ -363,6 +363,8 @@ def test_a_name_is_a_name_also_where_a_file_is_called_the_same(place: Path, caps
     [
         ("{program} best toy >/dev/full", 75),
         ("{program} run study.yaml --session new --json >/dev/full", 75),
+        ("{program} run study.yaml --session new >/dev/full 2>&1", 75),
+        ("{program} run study.yaml --session new 2>/dev/full", 75),
         ("{program} run study.yaml --session new --json 2>/dev/null | true; exit ${{PIPESTATUS[0]}}", 141),
         ("{program} best toy 2>&-", 0),
         ("{program} run study.yaml --session new >&-", 0),

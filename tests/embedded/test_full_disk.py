@@ -142,7 +142,9 @@ def test_what_a_killed_process_has_left_of_a_trial_goes_with_its_next_attempt(
     source = "import os\nfrom tunewright.training.scratch import scratch\nwith scratch('a1'): os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", source], check=False).returncode == -9
     (left,) = tmp_path.iterdir()
+    inside = tmp_path / left.name.replace(f"-{Path('/proc/self/ns/pid').stat().st_ino}-", "-1-")
+    inside.mkdir()  # of a container, where process ids are others
     with scratch("a2") as other, scratch("a1") as folder, scratch("a1") as beside:
         assert not left.exists()
-        assert sorted(tmp_path.iterdir()) == sorted([other, folder, beside]), "what lives is left alone"
-    assert list(tmp_path.iterdir()) == []
+        assert sorted(tmp_path.iterdir()) == sorted([inside, other, folder, beside]), "what lives is left alone"
+    assert list(tmp_path.iterdir()) == [inside]

@@ -130,7 +130,7 @@ def test_a_time_that_never_comes_is_refused(
     )
 
 
-@pytest.mark.parametrize("cron", ["*/15 1-5,22 1 jan-MAR mon", "? 2 * * 0/2", "@daily", "@every 36h"])
+@pytest.mark.parametrize("cron", ["*/15 1-5,22 1 jan-MAR mon", "? 2 * * 0/2", "0 */24 * * *", "@daily", "@every 36h"])
 def test_times_as_the_controller_reads_them_are_taken(
     cron: str, study: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Recorder:
         **{
             "create_run_from_pipeline_package": SimpleNamespace(run_id="run-1"),
             "create_experiment": SimpleNamespace(experiment_id="experiment-1"),
-            "get_experiment": SimpleNamespace(experiment_id="experiment-1"),
             "create_recurring_run": SimpleNamespace(recurring_run_id="recurring-1"),
             "list_recurring_runs": SimpleNamespace(recurring_runs=None, next_page_token=None),
             **answers,
@@ -174,9 +173,6 @@ def test_a_schedule_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match="'toy' must have a schedule to end, but has none"):
         unschedule("toy", server=SERVER)
     assert client.asked("list_recurring_runs")["experiment_id"] == "experiment-1"
-    recorded(monkeypatch, get_experiment=ValueError("No experiment is found with name tunewright."))
-    with pytest.raises(InputError, match="'toy' must have a schedule to end, but has none"):
-        unschedule("toy", server=SERVER)
 
 
 EMPTY = SimpleNamespace(run_id=None, recurring_run_id=None, experiment_id=None)
@@ -188,7 +184,6 @@ def test_a_login_page_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         "create_run_from_pipeline_package",
         "create_experiment",
         "create_recurring_run",
-        "get_experiment",
         "get_run",
     )
     client = recorded(monkeypatch, **dict.fromkeys(names, EMPTY))

@@ -222,3 +222,10 @@ def test_large_values_that_differ_by_little_are_told_apart() -> None:
     assert labels == ["1000000", "1000005", "1000010"]
     assert apart([0.5, 2.0, 1e9], 3) == ["0.5", "2", "1e+09"], "few digits where they do"
     assert apart([1.0, 1.0], 3) == ["1", "1"]
+
+
+@pytest.mark.parametrize("choices", [[0.25, 0.5, 1], ["sqrt", "log2", 0.5], [0.1, 0.2]])
+def test_choices_of_several_types_have_a_label_each(choices: list[float | str]) -> None:
+    parameter = CategoricalParameter(type="categorical", choices=choices)
+    labels = [row["label"] for row in tick_rows(Space({"x": parameter}), ["x"], [], MAXIMIZE) if row["axis"] == 0]
+    assert labels == [str(choice) for choice in choices]

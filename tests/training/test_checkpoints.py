@@ -282,3 +282,17 @@ def test_the_newest_of_many_files_is_still_the_newest_when_they_come_back(tmp_pa
     restored(store, tmp_path / "back")
     assert max((tmp_path / "back").iterdir(), key=os.path.getmtime).name == "epoch_10"
     assert (tmp_path / "back" / "epoch_9").stat().st_mtime == 1e9 + 1
+
+
+def test_folders_that_come_back_are_as_new_as_what_is_in_them(tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "kept"
+    keeper = keeper_of(store, folder)
+    for epoch, name in enumerate(("checkpoint-900", "checkpoint-1000")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "weights").write_text(name)
+        os.utime(folder / name / "weights", (1e9 + epoch, 1e9 + epoch))
+    assert keeper.look(ended=True)
+    restored(store, tmp_path / "back")
+    for when in (os.path.getmtime, os.path.getctime):
+        assert max((tmp_path / "back").glob("*/weights"), key=when).parent.name == "checkpoint-1000"
+    assert max((tmp_path / "back").iterdir(), key=os.path.getmtime).name == "checkpoint-1000"

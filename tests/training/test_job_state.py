@@ -93,6 +93,8 @@ def test_a_node_that_cannot_start_containers_is_the_platforms_fault(message: str
     [
         f'{RUNC}error during container init: exec: "train": executable file not found in $PATH: unknown',
         f"{RUNC}exec /app/train: exec format error",
+        "executable file `train` not found in $PATH: No such file or directory",
+        'error finding executable "train" in PATH [/usr/bin]: no such file or directory',
         f'{RUNC}chdir to cwd ("/src") set in config.json failed: no such file or directory',
     ],
 )

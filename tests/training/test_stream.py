@@ -124,6 +124,13 @@ def test_a_long_line_costs_little_and_a_carriage_return_ends_one(tmp_path: Path)
     assert found is not None
     assert found.metrics == {"acc": 0.5, "loss": 2.0}
     assert time.process_time() - began < 10, "the square of its length would be minutes"
+    long = b'{"accuracy": 0.93, "predictions": [' + b"0.5, " * 20_000 + b'1], "loss": 2}'
+    found = match_output(r'"(?P<name>\w+)": (?P<value>[\d.]+)', long)
+    assert found is not None
+    assert found.metrics == {"accuracy": 0.93, "loss": 2.0}, "both ends count"
+    below = match_output(r"Results:\n(?P<name>\w+) (?P<value>\S+)", b"Results:\r\naccuracy 0.9\r\n")
+    assert below is not None
+    assert below.metrics == {"accuracy": 0.9}
     printed = Printed(rf"step (?P<step>\d+) {pattern}", tmp_path / "s")
     printed.write(b"f" * 70_000 + b"\rstep 1 acc=0.5\rstep 2 acc=0.6\n")
     printed.end()

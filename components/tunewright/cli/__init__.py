@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -40,7 +41,7 @@ CLUSTER_VERBS = {
 }
 CLUSTER_COMMANDS = "pipelines.commands"
 EXIT_UNREAD = 141  #: as a program that SIGPIPE ends, by which shells tell it
-NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)  #: what writing to a standard stream fails with
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT)  #: what writing to a full disk fails with
 
 
 class _Lazy(click.Group):
@@ -113,34 +114,40 @@ def run(arguments: list[str]) -> int:
     try:
         result: Any = command.main(args=arguments, prog_name="tunewright", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return error.exit_code
     except TunewrightError as error:
-        click.secho(f"error: {error}", fg="red", err=True)
+        _complain(f"error: {error}")
         return error.exit_code
     except SystemExit as end:  # click's: shell completion, or 1 where nobody reads standard output any more
         return EXIT_UNREAD if end.code == 1 else int(end.code or 0)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(f"interrupted; {_goes_on(arguments)}", err=True)
+        _complain(f"interrupted; {_goes_on(arguments)}", colour=None)
         return 130
     except Terminated as end:
-        click.echo(f"terminated; {_goes_on(arguments)}", err=True)
+        _complain(f"terminated; {_goes_on(arguments)}", colour=None)
         return end.exit_code
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in NOT_WRITTEN and error.filename is None:
-            click.secho(f"error: standard output must take what is printed, but: {error.strerror}", fg="red", err=True)
+        if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
+            _complain(f"error: what is printed and written must find space, but: {error}; free some, then try again")
             return EXIT_TRANSIENT
         part = part_of(error.name) if isinstance(error, ModuleNotFoundError) else None
         if part is not None:
             needed = f"this needs tunewright[{part}], {error}; pip install 'tunewright[{part}]'"
-            click.secho(f"error: {needed}", fg="red", err=True)
+            _complain(f"error: {needed}")
             return EXIT_INPUT
         import traceback
 
-        traceback.print_exc()
-        click.secho("this is a defect of tunewright; please report it with the lines above", fg="red", err=True)
+        _complain(f"{traceback.format_exc()}this is a defect of tunewright; please report it with the lines above")
         return EXIT_BUG
     return result if isinstance(result, int) else 0
+
+
+def _complain(text: str, colour: str | None = "red") -> None:
+    """Say on standard error; that it takes nothing any more changes no exit code."""
+    with suppress(OSError):
+        click.secho(text, fg=colour, err=True)
 
 
 def _goes_on(arguments: list[str]) -> str:

@@ -218,8 +218,8 @@ def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], object
         count = parameter.cardinality
         heights = [i / 200 for i in range(201)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
         values = list(dict.fromkeys(parameter.value(u) for u in heights))
-        floats = apart([value for value in values if isinstance(value, float)], 3)
-        texts = floats or [shorten(label(value), 12) for value in values]
+        numbers = [value for value in values if isinstance(value, float)]
+        texts = apart(numbers, 3) if len(numbers) == len(values) else [shorten(label(value), 12) for value in values]
         for value, text in zip(values, texts, strict=True):
             rows.append({"axis": position, "u": round(parameter.unit(value), 4), "label": text})
         if parameter.when:

@@ -135,14 +135,15 @@ def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
     """Put the files of an attempt's checkpoint where a trial looks for them; False, and no file, when it is damaged or gone."""
     try:
         found = layout.read(store, Checkpoint, layout.attempt(trial, attempt, NAME))
-        for name, digest in found.files.items():
+        for name, digest in sorted(found.files.items(), key=lambda file: found.written.get(file[0], 0.0)):
             path = folder / _inside(name)
             data = layout.get_verified(store, layout.attempt(trial, attempt, f"{FOLDER}/{digest}"), digest)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-            if name in found.written:
-                os.utime(path, (found.written[name], found.written[name]))
             del data  # before the next is read
+        for name, written in sorted(found.written.items(), key=lambda file: file[1]):
+            for path in (folder / name, *(folder / parent for parent in PurePosixPath(name).parents[:-1])):
+                os.utime(path, (written, written))  # a folder is as new as the newest file in it
     except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
         LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", trial, error)
         for path in folder.glob("*"):  # the folder itself may have been made for the trial

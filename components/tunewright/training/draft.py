@@ -76,7 +76,7 @@ def _validation(table: Table) -> KFold | HoldOut:
 def _seen_from(path: Path, folder: Path | None) -> str:
     if folder is None or path.is_absolute():
         return path.as_posix()
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()
 
 
 def _guess(columns: list[str]) -> str:

@@ -46,7 +46,9 @@ MISSING = re.compile(
     r'|admission webhook "[^"]*" denied|unable to validate against any security context constraint'
 )  # fmt: skip
 """What admission, scheduler and kubelet say of a pod that names what is not there, or asks for more than its namespace allows."""
-COMMAND = re.compile(r'exec:? ["/]|executable file not found|chdir to cwd|exec format error')
+COMMAND = re.compile(
+    r'exec:? ["/]|executable file .*not found|error finding executable|the file \S+ was not found|chdir to cwd|exec format error'
+)
 HOOK = re.compile(r"\bhook\b")
 """What container runtimes say of a command that cannot be started, and of a program of their own that cannot."""
 UNFIT = re.compile(r"runAsNonRoot|run as root|non-root policy|executable file")

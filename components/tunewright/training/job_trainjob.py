@@ -91,6 +91,8 @@ def view_nodes(train: Object | None, pods: list[Object]) -> tuple[View, Object |
     others = [state for state, pod in seen if pod is not leader]
     if isinstance(own, Ended) and not all(isinstance(state, Ended) for state in others):
         return Running(since=own.since), leader  # it waits for the others
+    if isinstance(own, Running) and any(isinstance(state, Running) and state.silent for state in others):
+        return replace(own, silent=True), leader
     return own, leader
 
 

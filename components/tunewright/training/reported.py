@@ -12,7 +12,7 @@ from typing import Any
 from ..study import METRIC_NAME, Objective
 
 MAX_BYTES = 2**20
-MAX_PRINTED = 2**12  #: characters of a line that a pattern is matched against, its last ones
+MOST_AT_END = 2**12  #: characters at either end of a line that a pattern is matched against
 _NAME = re.compile(METRIC_NAME)
 
 
@@ -86,13 +86,18 @@ def _is_finite(value: float) -> bool:
 
 def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
-    matches. Of a longer line the last ``MAX_PRINTED`` characters count: patterns may take the square of its length."""
-    lines = output.decode("utf-8", errors="replace").replace("\r", "\n").split("\n")
-    text = "\n".join(line[-MAX_PRINTED:] for line in lines)
+    matches."""
+    lines = output.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = "\n".join(part for line in lines for part in ends(line))
     found = {
         match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
     }
     return Reported(metrics=finite(found), written=found) if found else None
+
+
+def ends(line: str) -> list[str]:
+    """A line, or the two ends of a long one: a pattern may take the square of its length."""
+    return [line] if len(line) <= 2 * MOST_AT_END else [line[:MOST_AT_END], line[-MOST_AT_END:]]
 
 
 def _number(text: str | None) -> float | str | None:

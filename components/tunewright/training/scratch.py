@@ -25,7 +25,7 @@ def scratch(trial: str) -> Iterator[Path]:
     What killed processes of this host have left of the trial goes first.
     """
     place = _place()
-    mine = f"tunewright-{trial}-{platform.node()}-"
+    mine = f"tunewright-{trial}-{platform.node()}-{_namespace()}-"
     for left in Path(place).glob(f"{glob.escape(mine)}*@*-*"):
         pid, _, since = left.name.removeprefix(mine).rpartition("-")[0].partition("@")
         if not _lives(pid, since):
@@ -37,6 +37,14 @@ def scratch(trial: str) -> Iterator[Path]:
         if error.errno in FULL:
             raise no_space(place) from error
         raise
+
+
+def _namespace() -> int:
+    """Where process ids mean what they mean here: containers of one host may share a folder and its name."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:  # macOS
+        return 0
 
 
 def _lives(pid: str, since: str) -> bool:

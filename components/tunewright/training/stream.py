@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..study import CommandTrial
-from .reported import MAX_PRINTED, finite
+from .reported import ends, finite
 from .runner import STREAM, Job
 
 MAX_LINE = 2**16
@@ -125,7 +125,7 @@ class Printed:
     def write(self, chunk: bytes) -> None:
         """More output; whole lines of it are looked at."""
         *lines, self._rest = (self._rest + chunk).replace(b"\r", b"\n").split(b"\n")
-        self._rest = self._rest[-MAX_PRINTED:]
+        self._rest = self._rest[-MAX_LINE:]
         self._add(lines)
 
     def end(self) -> None:
@@ -135,7 +135,10 @@ class Printed:
 
     def _add(self, lines: list[bytes]) -> None:
         entries = [
-            entry for line in lines for entry in self._found(line[-MAX_PRINTED:].decode("utf-8", errors="replace"))
+            entry
+            for line in lines
+            for part in ends(line.decode("utf-8", errors="replace"))
+            for entry in self._found(part)
         ]
         if entries:
             with self._stream.open("a") as stream:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-EXACT = 1e-6  #: runs are committed in single precision, which puts a tie of half a row on either side; a row is far more
+EXACT = (
+    1e-6  #: runs are committed in single precision, which puts a tie of half a row on either side; a row is far more
+)
 
 
 def width(rows: Array) -> Array:
