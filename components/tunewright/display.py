@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .study import Study
-from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, Status, SurrogateRecord
+from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, Status, SurrogateRecord, shown
 
 STYLES = {"COMPLETE": "green", "STOPPED": "cyan", "INFEASIBLE": "yellow", "FAILED": "red", "LOST": "magenta"}
 SHOWN_RUNNING = 8
@@ -110,7 +110,7 @@ class Display:
             if self._best is None or reward > self._best:
                 self._best = reward
                 self._incumbent = Text(
-                    f"best {self._study.objective.metric} {result.objective:.6g} (trial {result.trial}, round {result.round})",
+                    f"best {self._study.objective.metric} {shown(result.objective)} (trial {result.trial}, round {result.round})",
                     style="bold green",
                 )
 

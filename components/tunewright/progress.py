@@ -9,7 +9,7 @@ from typing import IO, Any, Protocol
 
 from .errors import TunewrightError
 from .study import Study
-from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord
+from .trial import Head, Plan, PolicyRecord, Result, SessionRecord, SurrogateRecord, shown
 
 
 class Progress(Protocol):
@@ -162,7 +162,7 @@ class Plain(Quiet):
             better = complete and (self.best is None or sign * result.objective > sign * self.best)
             self.best = result.objective if better else self.best
             note = "  best so far" if better else "" if complete else f"  {result.status}"
-            self._say(f"{count} {result.trial} {self.metric} {result.objective:.6g}{note}")
+            self._say(f"{count} {result.trial} {self.metric} {shown(result.objective)}{note}")
 
     def unfinished(self, slot: int, reason: str) -> None:
         self._say(f"slot {slot} unfinished: {reason}")

@@ -166,6 +166,14 @@ class Saved(Document):
     """Files that are not stored: names that no key can hold, too large, unreadable."""
 
 
+LARGE = 1e5  #: from which on a metric is shown with more digits
+
+
+def shown(value: float) -> str:
+    """A metric as people read it: six significant digits, ten of a large number, where the first six are often the same."""
+    return f"{value:.10g}" if abs(value) >= LARGE else f"{value:.6g}"
+
+
 class Checkpoint(Document):
     """The newest whole checkpoint of an attempt; rewritten after its files are stored."""
 

@@ -28,7 +28,7 @@ from tunewright.store import layout
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
 from tunewright.training import evaluation
-from tunewright.trial import Status
+from tunewright.trial import Champion, Status
 
 
 def test_a_run_ends_with_all_trials_and_a_second_call_changes_nothing(tmp_path: Path) -> None:
@@ -106,6 +106,26 @@ def test_a_champion_that_could_not_be_scored_again_is_found_by_the_next_call(
     assert Ledger.at(str(tmp_path / "iris")).store.get("sessions/001/report/index.html").data
     found = run_study(iris_study(trials=1), store=str(tmp_path))
     assert found.champion is not None
+
+
+def test_a_better_champion_that_could_not_be_scored_again_is_found_by_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise DataInvalid("data.source: must be a readable file")
+
+    run_study(iris_study(trials=2), store=str(tmp_path))
+    ledger = Ledger.at(str(tmp_path / "iris"))
+    worse = layout.read(ledger.store, Champion, layout.CHAMPION).model_copy(
+        update={"trial": "0" * 16, "objective": 0.1}
+    )
+    ledger.store.put(layout.CHAMPION, layout.encode(worse))  # as when a session ends while its data is away
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluation, "evaluate", gone)
+        assert run_study(iris_study(trials=2), store=str(tmp_path)).champion == worse
+    found = run_study(iris_study(trials=2), store=str(tmp_path)).champion
+    assert found is not None
+    assert (found.trial != worse.trial, found.objective > 0.1) == (True, True)
 
 
 def test_a_new_session_goes_on_with_what_the_last_one_learnt(tmp_path: Path) -> None:

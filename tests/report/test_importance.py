@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ import pytest
 
 from tunewright.report import importance
 from tunewright.report.importance import _solve, rank
-from tunewright.report.rows import apart, cell, tick_rows
+from tunewright.report.rows import apart, cell, short, tick_rows
 from tunewright.report.trials import Trial
 from tunewright.space import CategoricalParameter, Configuration, FloatParameter, IntParameter, Space
 from tunewright.study import Objective
@@ -229,3 +231,7 @@ def test_choices_of_several_types_have_a_label_each(choices: list[float | str]) 
     parameter = CategoricalParameter(type="categorical", choices=choices)
     labels = [row["label"] for row in tick_rows(Space({"x": parameter}), ["x"], [], MAXIMIZE) if row["axis"] == 0]
     assert labels == [str(choice) for choice in choices]
+
+
+def test_the_largest_number_is_still_one_when_it_is_rounded() -> None:
+    assert all(math.isfinite(short(value)) for value in (sys.float_info.max, -sys.float_info.max, math.inf))

@@ -10,11 +10,11 @@ from tests.steps.studies import shell_study
 from tests.steps.test_observation import result, sealed, slot
 from tests.steps.test_steps import opened
 
-from tunewright.steps.garbage import garbage
+from tunewright.steps.garbage import garbage, remove
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.store import layout
-from tunewright.trial import Champion, Plan, PolicyRecord, SealedRound, Status, SurrogateRecord
+from tunewright.trial import Best, Champion, Plan, PolicyRecord, SealedRound, Status, SurrogateRecord
 
 A, B, C = ("a" * 16, "b" * 16, "c" * 16)
 
@@ -94,3 +94,24 @@ def test_the_reward_model_of_the_open_round_stays(tmp_path: Path) -> None:
     record = SurrogateRecord(round=1, model="gp", blob=digest, fitted=True, observations=1, r2=None)
     layout.create(ledger.store, record, layout.surrogate(1))
     assert not [item for item in garbage(ledger, now=time.time() + 1e5) if item.key == layout.blob(digest)]
+
+
+def test_the_model_of_the_best_stays_until_it_is_champion(tmp_path: Path) -> None:
+    ended = [(slot(id_, 0.1), result(id_, 0, Status.COMPLETE, [(1, value)])) for id_, value in ((A, 0.5), (B, 0.9))]
+    ledger = past(tmp_path, sealed(0, *ended))
+    ledger.advance(*ledger.head(), best=Best(trial=B, objective=0.9))
+    assert gone(ledger, "model", keep_models=0) == [A]
+
+
+@pytest.mark.parametrize("again", ["stored", "named", "not"])
+def test_weights_that_are_needed_again_since_they_were_found_stay(tmp_path: Path, again: str) -> None:
+    ledger = past(tmp_path)
+    digest = layout.put_blob(ledger.store, b"weights of a step that was killed")
+    later = time.time() + 1e5
+    (found,) = [item for item in garbage(ledger, now=later) if item.key == layout.blob(digest)]
+    if again == "named":
+        record = PolicyRecord(round=0, blob=digest, real_updates=0, predicted_updates=0, kl=[], horizon="")
+        layout.create(ledger.store, record, layout.policy(0))
+    now = time.time() if again == "stored" else later
+    assert remove(ledger, found, now=now) is (again == "not")
+    assert bool(list(ledger.store.list(found.key))) is (again != "not")

@@ -24,7 +24,7 @@ from tunewright.errors import (
     TunewrightError,
 )
 from tunewright.steps import lease
-from tunewright.steps.lease import boot_id, give_back, lose, take
+from tunewright.steps.lease import GIVEN_BACK, boot_id, give_back, lose, take
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
@@ -251,3 +251,32 @@ def test_an_outcome_that_was_written_at_the_last_moment_is_not_trained_again() -
     store = LastMoment()
     layout.create(store, dead(), layout.attempt(TRIAL, 1, "start.json"))
     assert take(store, TRIAL, 5, now=9.0) is None
+
+
+def test_an_outcome_of_any_attempt_is_all_that_is_needed(store: MemoryStore) -> None:
+    """One that was taken for dead has gone on; the attempt after it was given back."""
+    layout.create(store, dead(2), layout.attempt(TRIAL, 2, "start.json"))
+    layout.create(store, dead(2), layout.attempt(TRIAL, 2, GIVEN_BACK))
+    outcome = Outcome(trial=TRIAL, attempt=1, state="TRAINED", started=5.0, ended=6.0)
+    layout.create(store, outcome, layout.attempt(TRIAL, 1, "outcome.json"))
+    assert take(store, TRIAL, 5, now=9.0) is None
+
+
+@pytest.mark.parametrize("hidden", [psutil.AccessDenied(1), psutil.NoSuchProcess(1)])
+def test_where_a_host_hides_processes_nobody_is_taken_for_dead_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hidden: psutil.Error
+) -> None:
+    def born(_pid: int) -> float:
+        raise hidden
+
+    monkeypatch.setattr(processes, "born", born)
+    monkeypatch.setattr(processes, "_PROC", tmp_path)  # where process 1 is not to be seen
+    assert processes.lives(4711, 1.0) is None
+    monkeypatch.setattr("tunewright.steps.lease.lives", processes.lives)
+    monkeypatch.setattr("tunewright.steps.lease.EXPIRY_SECONDS", 0.3)
+    store = MemoryStore()
+    layout.create(store, dead().model_copy(update={"pid": 4711}), layout.attempt(TRIAL, 1, "start.json"))
+    began = time.monotonic()
+    monkeypatch.setattr("tunewright.steps.lease.born", lambda _pid: 1.0)
+    assert take(store, TRIAL, 5, now=9.0) is not None
+    assert time.monotonic() - began >= 0.3, "its heart was listened to"

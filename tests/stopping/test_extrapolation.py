@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -96,3 +97,12 @@ def test_the_doubt_is_larger_where_no_trial_has_been() -> None:
     peers = past(12, np.random.default_rng(4))
     near, far = forecast([(4, 0.4), (8, 0.6)], peers), forecast([(4, 0.1), (8, 3.0)], peers)
     assert far.std > 2 * near.std
+
+
+def test_a_chance_that_cannot_be_told_stops_nobody() -> None:
+    """Programs that return the largest number as a penalty make sums that are infinite."""
+    least = -sys.float_info.max
+    bad = [Peer(trial=f"b{i}", curve=[(step, least) for step in range(1, 11)], final=least) for i in range(5)]
+    good = [Peer(trial=f"g{i}", curve=[(step, 0.05 * step) for step in range(1, 11)], final=0.5) for i in range(4)]
+    settings = CurveStopping(rule="curve", min_steps=1, min_trials=4)
+    assert verdict(settings, [(1, 0.5), (2, 1.0), (3, 1.5)], 0, [*bad, *good]) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.stopping.curves import complete, stopped, straight
 
 from tunewright.stopping.curve import Peer
@@ -39,3 +40,10 @@ def test_the_order_of_trials_that_were_stopped_together_stays() -> None:
 def test_alone_it_counts_as_it_is_and_without_a_value_not_at_all() -> None:
     assert believed_reward(stopped("s", straight(0.1, 3)), [Peer(trial="r", curve=straight(0.2, 9))]) == 0.1 * 3
     assert believed_reward(stopped("s", []), COMPLETE) is None
+
+
+def test_among_equals_it_counts_as_the_mean_of_their_ends() -> None:
+    alike = [complete(str(i), [(1, 0.63), (9, end)]) for i, end in enumerate([0.63, 0.65, 0.70, 0.80, 0.95])]
+    assert believed_reward(stopped("s", [(1, 0.63)]), alike) == pytest.approx(0.746)
+    better = [*alike, complete("z", [(1, 0.7), (9, 0.9)])]
+    assert believed_reward(stopped("s", [(1, 0.63)]), better) == pytest.approx(0.736)

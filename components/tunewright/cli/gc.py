@@ -16,12 +16,12 @@ from . import options
 @click.option(
     "--keep-models",
     type=click.IntRange(0),
-    help="Also remove models beyond this many best trials; the champion's stays in any case.",
+    help="Also remove models beyond this many best trials; those of the best and the champion stay in any case.",
 )
 @click.option("--yes", is_flag=True, help="Remove; without it only what would be removed is said.")
 def command(study: str, store: str, keep_models: int | None, yes: bool) -> None:
     """Remove weights that no open round needs and checkpoints of ended trials of STUDY. Plans and results are never removed."""
-    from ..steps.garbage import garbage
+    from ..steps.garbage import garbage, remove
     from ..store.directory import DirectoryStore
     from ..store.opening import open_store
 
@@ -29,9 +29,8 @@ def command(study: str, store: str, keep_models: int | None, yes: bool) -> None:
     found = list(garbage(ledger, now=time.time(), keep_models=keep_models))
     by_reason: dict[str, list[int]] = defaultdict(list)
     for item in found:
-        by_reason[item.why].append(item.size)
-        if yes:
-            ledger.store.delete(item.key)
+        if not yes or remove(ledger, item, now=time.time()):
+            by_reason[item.why].append(item.size)
     for why, sizes in sorted(by_reason.items()):
         click.echo(f"{len(sizes)} objects, {sum(sizes) / 2**20:.1f} MiB: {why}")
     place = open_store(store)

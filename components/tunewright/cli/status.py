@@ -35,6 +35,8 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
         asked = [study, "--backend", backend, *(["--json"] if as_json else [])]
         import_module(CLUSTER_COMMANDS).sessions.main(asked, standalone_mode=False)
         return
+    from ..trial import shown
+
     state = describe(options.ledger_of(study, store))
     if as_json:
         click.echo(json.dumps(state, indent=2))
@@ -48,7 +50,7 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
     if state["counts"] != state["session_counts"]:
         click.echo(f"all sessions: {_counts(state['counts'])}")
     if state["best"]:
-        click.echo(f"best {state['metric']}: {state['best']['objective']:.6g} (trial {state['best']['trial']})")
+        click.echo(f"best {state['metric']}: {shown(state['best']['objective'])} (trial {state['best']['trial']})")
     if state["surrogate"]:
         surrogate = state["surrogate"]
         r2 = "-" if surrogate["r2"] is None else f"{surrogate['r2']:.2f}"
@@ -56,7 +58,7 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
             f"surrogate {surrogate['model']}: held-out R2 {r2} on {surrogate['observations']} observations; {surrogate['horizon']}"
         )
     for trial in state["running"]:
-        click.echo(f"running: trial {trial['trial']}, step {trial['step']}, {state['metric']} {trial['value']:.6g}")
+        click.echo(f"running: trial {trial['trial']}, step {trial['step']}, {state['metric']} {shown(trial['value'])}")
     click.echo(_cost(state["cost"]))
     for failure in state["failures"]:
         word = "REFUSED" if failure["refused"] else failure["status"]

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ..trial import shown
+
 
 def table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> str:
     """Rows with equal keys as text, as wide as the terminal allows."""
@@ -17,7 +19,7 @@ def table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> str:
     for row in rows:
         drawn.add_row(
             *(
-                "-" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+                "-" if value is None else shown(value) if isinstance(value, float) else str(value)
                 for value in row.values()
             )
         )

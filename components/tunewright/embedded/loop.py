@@ -185,10 +185,13 @@ def _known(ledger: Ledger, head: Head) -> list[Result]:
 
 
 def _unreported(ledger: Ledger, head: Head, key: str) -> bool:
-    """Whether a session that has ended lacks its page, or the champion that could not be scored again when it ended."""
+    """Whether a session that has ended lacks its page, or has a best trial that could not be made champion when it ended."""
     if not list(ledger.store.list(key)):
         return True
-    return head.best is not None and layout.find(ledger.store, Champion, layout.CHAMPION) is None
+    if head.best is None:
+        return False
+    champion, reward = layout.find(ledger.store, Champion, layout.CHAMPION), ledger.record().study.objective.reward
+    return champion is None or reward(champion.objective) < reward(head.best.objective)
 
 
 def _report(ledger: Ledger, session: str, clock: Clock) -> None:

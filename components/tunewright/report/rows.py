@@ -35,7 +35,7 @@ MOST = sys.float_info.max / 4
 
 def short(value: float) -> float:
     """A number without the digits that no picture shows; ten, because some metrics are large and differ by little."""
-    return float(f"{value:.10g}")
+    return float(f"{min(max(value, -MOST), MOST):.10g}")
 
 
 def apart(values: Sequence[float], digits: int) -> list[str]:

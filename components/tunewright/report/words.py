@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ..space import FloatParameter, IntParameter, Parameter
 from ..study import Objective
+from ..trial import shown
 from .configuration import label
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -19,8 +20,8 @@ def shorten(text: str, most: int) -> str:
 
 
 def metric(value: float | None) -> str:
-    """A metric with at most six significant digits; a dash for none."""
-    return "–" if value is None else f"{value:.6g}"
+    """A metric as `shown`; a dash for none."""
+    return "–" if value is None else shown(value)
 
 
 def duration(seconds: float) -> str:

@@ -28,7 +28,7 @@ def garbage(ledger: Ledger, *, now: float, keep_models: int | None = None) -> It
 
     Args:
         now: UTC seconds since the epoch, by a clock close to the store's.
-        keep_models: models of this many best trials stay, and the champion's in any case; None keeps all.
+        keep_models: models of this many best trials stay, those of the best and of the champion in any case; None keeps all.
     """
     referenced = _referenced(ledger)
     ended, kept = _trials(ledger, keep_models)
@@ -70,7 +70,20 @@ def _trials(ledger: Ledger, keep: int | None) -> tuple[set[str], set[str]]:
     scored.sort(key=lambda pair: -pair[0])
     kept = {result.trial for _, result in scored[: keep if keep is not None else len(scored)]}
     champion = layout.find(ledger.store, Champion, layout.CHAMPION)
-    return {result.trial for result in results}, kept | ({champion.trial} if champion else set())
+    needed = {
+        one.trial for one in (champion, head.best) if one is not None
+    }  # the best becomes champion when its session ends
+    return {result.trial for result in results}, kept | needed
+
+
+def remove(ledger: Ledger, item: Garbage, *, now: float) -> bool:
+    """Remove it, unless it is needed again: weights of the same bytes may have been stored and named since it was found."""
+    if item.key.startswith("blobs/"):
+        young = any(now - entry.modified <= GRACE_SECONDS for entry in ledger.store.list(item.key))
+        if young or item.key.split("/")[-1] in _referenced(ledger):
+            return False
+    ledger.store.delete(item.key)
+    return True
 
 
 def _resumable(ledger: Ledger) -> set[str]:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def take(
     """
     while True:
         numbers = layout.attempt_numbers(store, trial)
-        if numbers and not _void(store, trial, numbers[-1]):
+        if numbers and not _void(store, trial, numbers):
             return None
         if numbers and _open(store, trial, numbers[-1]) and goes_on(trial, numbers[-1]):
             return layout.read(store, AttemptStart, layout.attempt(trial, numbers[-1], "start.json"))
@@ -83,18 +83,25 @@ def take(
         return start
 
 
-def _void(store: Store, trial: str, number: int) -> bool:
-    """True once the attempt is known to be dead, False once it has an outcome; waits while it lives."""
+def _trained(store: Store, trial: str, numbers: Sequence[int]) -> bool:
+    """Whether any of these attempts has an outcome: one that was taken for dead may have gone on."""
+    keys = [layout.attempt(trial, number, "outcome.json") for number in numbers]
+    return any(found is not None for found in layout.find_all(store, Outcome, keys))
+
+
+def _void(store: Store, trial: str, numbers: Sequence[int]) -> bool:
+    """True once the last of these attempts is known to be dead, False once one of them has an outcome; waits while it lives."""
+    number = numbers[-1]
     start = layout.find(store, AttemptStart, layout.attempt(trial, number, "start.json"))
     beat, changed = None, time.monotonic()
-    while layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None:
+    while not _trained(store, trial, numbers):
         if not _open(store, trial, number):
             return True
-        if start is not None and start.boot == boot_id():
-            if not lives(start.pid, start.process_started):
-                # it may have written its outcome between our look and its end
-                return layout.find(store, Outcome, layout.attempt(trial, number, "outcome.json")) is None
-        else:
+        here = start is not None and start.boot == boot_id()
+        alive = lives(start.pid, start.process_started) if start is not None and here else None
+        if alive is False:  # it may have written its outcome between our look and its end
+            return not _trained(store, trial, numbers)
+        if alive is None:
             seen = _beat(store, trial, number)
             if seen != beat:
                 beat, changed = seen, time.monotonic()
@@ -167,7 +174,7 @@ def under_way(store: Store, trial: str) -> bool:
     if layout.find(store, Outcome, layout.attempt(trial, start.attempt, "outcome.json")) is not None:
         return True
     here = start.boot == boot_id()
-    return _open(store, trial, start.attempt) and not (here and not lives(start.pid, start.process_started))
+    return _open(store, trial, start.attempt) and not (here and lives(start.pid, start.process_started) is False)
 
 
 def _open(store: Store, trial: str, number: int) -> bool:

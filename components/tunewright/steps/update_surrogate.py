@@ -28,14 +28,17 @@ def update_surrogate(ledger: Ledger, session: str, round_: int, *, clock: Clock 
     head, _ = ledger.owned(session)
     if head.round > round_:
         return None
-    seal(ledger, round_, clock=clock)
+    seal(ledger, round_, session, clock=clock)
     return layout.find(ledger.store, SurrogateRecord, layout.surrogate(round_)) or _fit(
         ledger, session, round_, head.surrogate
     )
 
 
-def seal(ledger: Ledger, round_: int, *, clock: Clock) -> SealedRound:
-    """Every slot of the round has its terminal result afterwards, LOST where there was none, and all stand in one object."""
+def seal(ledger: Ledger, round_: int, session: str, *, clock: Clock) -> SealedRound:
+    """Every slot of the round has its terminal result afterwards, LOST where there was none, and all stand in one object.
+
+    Raises SessionFenced before it calls a trial LOST that another session, which has claimed the study since, may be training.
+    """
     existing = layout.find(ledger.store, SealedRound, layout.sealed(round_))
     if existing is not None:
         return existing
@@ -45,7 +48,7 @@ def seal(ledger: Ledger, round_: int, *, clock: Clock) -> SealedRound:
             f"round {round_} of {ledger.store.address} must be planned before it is sealed; run propose first"
         )
     results = [
-        found if found is not None else _lose(ledger, plan, slot, clock())
+        found if found is not None else _lose(ledger, plan, slot, session, clock())
         for slot, found in enumerate(ledger.results(plan))
     ]
     document = SealedRound(
@@ -59,7 +62,8 @@ def _brief(result: Result) -> Result:
     return result.model_copy(update={"log_tail": ""})
 
 
-def _lose(ledger: Ledger, plan: Plan, slot: int, now: float) -> Result:
+def _lose(ledger: Ledger, plan: Plan, slot: int, session: str, now: float) -> Result:
+    ledger.owned(session)
     trial = plan.slots[slot].trial
     numbers = layout.attempt_numbers(ledger.store, trial)
     reason = f"no result when the round was sealed, after {len(numbers)} attempt{'s' if len(numbers) != 1 else ''}"

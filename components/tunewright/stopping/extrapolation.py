@@ -46,9 +46,10 @@ def verdict(settings: CurveStopping, own: Curve, peers: Sequence[Peer]) -> str |
     if step < settings.min_steps or len(complete) < settings.min_trials:
         return None
     best = max(peer.final for peer in peers if peer.final is not None)
-    expected = forecast(own, _sound(complete))
+    with np.errstate(over="ignore", invalid="ignore"):  # of penalties as large as a number can be
+        expected = forecast(own, _sound(complete))
     chance = expected.chance(best)
-    if chance >= settings.chance:
+    if not chance < settings.chance:  # nor where it cannot be told
         return None
     return (
         f"curve: at step {step} the chance to become the best is {chance:.2g}, below {settings.chance:g} "

@@ -75,7 +75,8 @@ def born(pid: int) -> float:
     """When a process began: seconds since this host's boot, which a clock that is set does not move.
 
     Raises:
-        psutil.NoSuchProcess: there is none.
+        psutil.NoSuchProcess: there is none, or none that may be seen.
+        psutil.AccessDenied: it is somebody else's, and this host hides what these do.
     """
     if not _PROC.is_dir():  # macOS
         return psutil.Process(pid).create_time()
@@ -83,15 +84,19 @@ def born(pid: int) -> float:
         after_name = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         raise psutil.NoSuchProcess(pid) from None
+    except PermissionError:
+        raise psutil.AccessDenied(pid) from None
     return int(after_name[_BORN]) / os.sysconf("SC_CLK_TCK")
 
 
-def lives(pid: int, since: float) -> bool:
-    """Whether the process of this id that began then (`born`) still lives."""
+def lives(pid: int, since: float) -> bool | None:
+    """Whether the process of this id that began then (`born`) still lives; None where the host hides other people's processes (hidepid)."""
     try:
         return abs(born(pid) - since) < CLOCK_SECONDS and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        return None
     except psutil.Error:
-        return False
+        return False if not _PROC.is_dir() or (_PROC / "1").exists() else None
 
 
 def marker(trial: str, attempt: int) -> str:
@@ -119,7 +124,7 @@ def reap(trial: str) -> int:
 def _launcher_lives(mark: str) -> bool:
     pid, _, created = mark.split("/")[2].partition("@")
     try:
-        return lives(int(pid), float(created))
+        return lives(int(pid), float(created)) is not False
     except ValueError:
         return False
 

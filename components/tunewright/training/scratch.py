@@ -49,7 +49,7 @@ def _namespace() -> int:
 
 def _lives(pid: str, since: str) -> bool:
     try:
-        return lives(int(pid), float(since))
+        return lives(int(pid), float(since)) is not False
     except ValueError:  # no name of ours
         return True
 

@@ -150,6 +150,11 @@ def number_format(low: float, high: float) -> str:
     return "~r" if 1e-3 <= max(abs(low), abs(high)) < 1e6 else "~g"
 
 
+def whole_ticks(low: int, high: int) -> dict[str, list[int]]:
+    """Ticks of an axis of whole numbers that is so short that Vega would put some at halves."""
+    return {"values": list(range(low, high + 1))} if high - low < 5 else {}
+
+
 def beyond(tables: Tables) -> int:
     """Trials whose value lies beyond the end of the objective's axis."""
     low, high = domain(tables.facts.trials, tables.objective)

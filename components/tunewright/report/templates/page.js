@@ -23,7 +23,7 @@
   // the page's policy can forbid eval.
   const text = (value) => {
     if (value === null || value === undefined) return "";
-    return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(6))) : String(value);
+    return typeof value === "number" && !Number.isInteger(value) ? String(Number(value.toPrecision(Math.abs(value) >= 1e5 ? 10 : 6))) : String(value);
   };
 
   // Marks of trials carry their number only; a trial says what the table says of it.
