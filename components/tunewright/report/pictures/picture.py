@@ -150,9 +150,9 @@ def number_format(low: float, high: float) -> str:
     return "~r" if 1e-3 <= max(abs(low), abs(high)) < 1e6 else "~g"
 
 
-def whole_ticks(low: int, high: int) -> dict[str, list[int]]:
-    """Ticks of an axis of whole numbers that is so short that Vega would put some at halves."""
-    return {"values": list(range(low, high + 1))} if high - low < 5 else {}
+def whole_ticks(low: int, high: int) -> Any:
+    """Ticks of an axis of whole numbers that is so short that Vega would put some at halves; else Vega's own."""
+    return list(range(low, high + 1)) if high - low < 5 else alt.Undefined
 
 
 def beyond(tables: Tables) -> int:

@@ -28,7 +28,7 @@ def over_trials(tables: Tables, palette: Palette) -> Picture:
     count = len(tables.facts.trials)
     x = alt.X(
         field="number", type="quantitative", title="trial",
-        scale=alt.Scale(domain=[0, count + 1], nice=False), axis=alt.Axis(grid=False, tickMinStep=1, format="d", **whole_ticks(1, count)),
+        scale=alt.Scale(domain=[0, count + 1], nice=False), axis=alt.Axis(grid=False, tickMinStep=1, format="d", values=whole_ticks(1, count)),
     )  # fmt: skip
     layers = [*_sessions(tables), *_levels(tables, palette), *_points(tables, palette, x, "number", "incumbent")]
     return Picture(
