@@ -26,8 +26,9 @@ def kl(tables: Tables, palette: Palette) -> Picture:
     numbers = [row["round"] for row in tables.data["trust"]]
     limit = tables.kl_limit
     top = max([limit * 1.25, *(min(row["kl"], 3 * limit) for row in tables.data["kl"])])
+    ticks = whole_ticks(numbers[0], numbers[-1])
     x = alt.X(
-        field="x", type="quantitative", title="round", axis=alt.Axis(grid=False, format="d", tickMinStep=1, values=whole_ticks(numbers[0], numbers[-1])),
+        field="x", type="quantitative", title="round", axis=alt.Axis(grid=False, format="d", tickMinStep=1, values=ticks),
         scale=alt.Scale(domain=[min(numbers), max(numbers) + 1], nice=False),
     )  # fmt: skip
     y = alt.Y(
