@@ -81,7 +81,8 @@ def gather(history: StudyHistory) -> Facts:
     mine = [
         trial
         for trial in trials
-        if trial.session == history.session.id or (history.taken_over and trial.round == history.session.first_round)
+        if (trial.session == history.session.id or (history.taken_over and trial.round == history.session.first_round))
+        and trial.round not in history.given_up
     ]
     winner = best(trials, objective)
     slots = [slot for round_ in history.rounds for slot in round_.plan.slots]

@@ -92,6 +92,7 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
         results = ledger.results(plan)
         rounds.append(RoundHistory(plan=plan, results=results, running=_running(ledger, plan, results)))
     seen = ledger.session(session or head.session)
+    sessions = ledger.sessions()
     first = rounds[seen.first_round].plan.session if seen.first_round < len(rounds) else seen.id
     return StudyHistory(
         study=ledger.record(),
@@ -99,8 +100,9 @@ def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
         head=head,
         rounds=rounds,
         taken_over=first != seen.id and ledger.session(first).epoch < seen.epoch,
+        given_up=frozenset(later.first_round for later in sessions if later.epoch > seen.epoch),
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
-        began={session.id: session.started for session in ledger.sessions()},
+        began={session.id: session.started for session in sessions},
     )
 
 
