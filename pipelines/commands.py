@@ -178,11 +178,10 @@ def compile_(
         pods = arguments.get("pods", kfp.PODS).of(study)
         click.echo(kfp.pipeline(pods, fused=arguments.get("fused", True), nightly=nightly), nl=False)
         return
-    for name in ["session"] if nightly else _told("cron", "timezone"):
-        if name != "session" or session is not None:
-            raise InputError(
-                f"--{name} is for {'one session' if nightly else 'a schedule'}, got it {'with' if nightly else 'without'} --nightly"
-            )
+    if nightly and session is not None:
+        raise InputError("--session is for one session, got it with --nightly")
+    for name in () if nightly else _told("cron", "timezone"):
+        raise InputError(f"--{name} is for a schedule, got it without --nightly")
     if nightly:
         click.echo(dump(cron_workflow(text, cron, timezone, Options(**options))), nl=False)
     else:

@@ -44,6 +44,19 @@ EXIT_UNREAD = 141  #: as a program that SIGPIPE ends, by which shells tell it
 NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT)  #: what writing to a full disk fails with
 
 
+def cluster_commands() -> Any:
+    """The module of the verbs that need a cluster. Raises InputError where another module has its name."""
+    try:
+        return import_module(CLUSTER_COMMANDS)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("pipelines"):
+            raise
+        raise InputError(
+            "the module pipelines must be tunewright's, but another one hides it where you are, or it is not installed; "
+            "change the folder, or what PYTHONPATH names"
+        ) from None
+
+
 class _Lazy(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -55,15 +68,7 @@ class _Lazy(click.Group):
         if cmd_name in VERBS:
             command = import_module(f".{cmd_name}", __name__).command
         elif cmd_name in CLUSTER_VERBS:
-            try:
-                command = getattr(import_module(CLUSTER_COMMANDS), CLUSTER_VERBS[cmd_name][0])
-            except ModuleNotFoundError as error:
-                if not (error.name or "").startswith("pipelines"):
-                    raise
-                raise InputError(
-                    "the module pipelines must be tunewright's, but another one hides it where you are, or it is not installed; "
-                    "change the folder, or what PYTHONPATH names"
-                ) from None
+            command = getattr(cluster_commands(), CLUSTER_VERBS[cmd_name][0])
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import CLUSTER_COMMANDS, options
+from . import cluster_commands, options
 
 if TYPE_CHECKING:
     from ..report.record import StudyHistory
@@ -33,7 +32,7 @@ def command(study: str, store: str, backend: str | None, as_json: bool) -> None:
     """Show session, round, counts, the incumbent, and the latest failures of STUDY with the end of their logs."""
     if backend is not None:
         asked = [study, "--backend", backend, *(["--json"] if as_json else [])]
-        import_module(CLUSTER_COMMANDS).sessions.main(asked, standalone_mode=False)
+        cluster_commands().sessions.main(asked, standalone_mode=False)
         return
     from ..trial import shown
 

@@ -70,9 +70,8 @@ def _trials(ledger: Ledger, keep: int | None) -> tuple[set[str], set[str]]:
     scored.sort(key=lambda pair: -pair[0])
     kept = {result.trial for _, result in scored[: keep if keep is not None else len(scored)]}
     champion = layout.find(ledger.store, Champion, layout.CHAMPION)
-    needed = {
-        one.trial for one in (champion, head.best) if one is not None
-    }  # the best becomes champion when its session ends
+    # the best becomes champion when its session ends
+    needed = {one.trial for one in (champion, head.best) if one is not None}
     return {result.trial for result in results}, kept | needed
 
 

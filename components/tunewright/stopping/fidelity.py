@@ -29,9 +29,8 @@ def believed_reward(stopped: Peer, complete: Sequence[Peer]) -> float | None:
     if not pairs:
         return reached
     then, finals = (np.sort(np.array(column)) for column in zip(*pairs, strict=True))
-    then, place = np.unique(
-        then, return_inverse=True
-    )  # of equals at that step nobody knows which they are: the mean of their ends
+    # of equals at that step nobody knows which they are: the mean of their ends
+    then, place = np.unique(then, return_inverse=True)
     finals = np.bincount(place, weights=finals) / np.bincount(place)
     if reached < then[0]:
         return float(finals[0] - (then[0] - reached))

@@ -39,8 +39,9 @@ def promotions(settings: HalvingStopping, peers: Sequence[Peer]) -> list[str]:
         reached = value_at(peer.curve, rung) if rung is not None and peer.stopped else None
         if rung is None or reached is None:
             continue
-        there = at[rung] if rung in at else at.setdefault(rung, _there(settings, peers, rung))
-        if there.before(reached) < _keep(settings, len(there.rewards)):
+        if rung not in at:
+            at[rung] = _there(settings, peers, rung)
+        if at[rung].before(reached) < _keep(settings, len(at[rung].rewards)):
             found.append((rung, reached, peer.trial))
     return [trial for _, _, trial in sorted(found, key=lambda one: (-one[0], -one[1], one[2]))]
 

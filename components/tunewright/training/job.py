@@ -473,6 +473,9 @@ class _Watch:
     def _mirror_stream(self) -> None:
         """Bring here by what the stream has grown. What is here stays: others are reading it, and it may begin with what is resumed."""
         data, path = self._get(STREAM), self.job.directory / STREAM
+        if not data:
+            self._offset = None
+            return
         offset = begun(kept(path), data) if self._offset is None else self._offset
         if len(data) < offset:  # the program has begun its file again
             offset = 0
@@ -480,7 +483,7 @@ class _Watch:
         if grown:
             with path.open("ab") as stream:
                 stream.write(grown)
-        self._offset = (offset + len(grown)) if data else None
+        self._offset = offset + len(grown)
 
     def _fetch(self) -> None:
         """Bring what the trial has reported."""

@@ -153,12 +153,12 @@ def unmade(words: str, *, silent: bool = False) -> Waiting:
 def _without_pod(job: Object) -> View:
     if job["spec"].get("suspend"):
         queue = job["metadata"].get("labels", {}).get(QUEUE_LABEL)
-        return Waiting(
-            reason=f"it waits in queue {queue}; `kubectl get localqueues,workloads` says for what"
+        words = (
+            f"it waits in queue {queue}; `kubectl get localqueues,workloads` says for what"
             if queue
-            else "it is suspended",
-            queued=True,
+            else "it is suspended"
         )
+        return Waiting(reason=words, queued=True)
     for condition in job.get("status", {}).get("conditions", []):
         if condition["type"] in OVER and condition["status"] == "True":
             words = condition.get("message") or condition.get("reason", "")

@@ -49,11 +49,12 @@ def train(study: Study, configuration: Configuration, seed: int, output: Path, s
     trial, data = _parts(study)
     table = load_table(data)
     check_objective(study.objective, table.task)
-    exact = {**trial.fixed, **configuration}.get("tree_method") == "exact"  # no GPU grows such trees
+    given = {**trial.fixed, **configuration}
+    exact = given.get("tree_method") == "exact"  # no GPU grows such trees
     wanted = "cpu" if exact and trial.device == "auto" else trial.device
     where = device.choose(wanted, built=bool(xgboost.build_info().get("USE_CUDA")))
     device.note(where, output)
-    parameters = {**_settings(table, trial, seed, where), **trial.fixed, **configuration}
+    parameters = {**_settings(table, trial, seed, where), **given}
     rounds = _rounds(parameters.pop("n_estimators", DEFAULT_ROUNDS))
     trained = {"configuration": configuration, "seed": seed}
     owner = artifact.digest(
