@@ -48,6 +48,13 @@ def test_a_study_that_is_wrong_elsewhere_has_its_data_checked_as_far_as_it_can_b
     assert data_mistakes({**broken, "data": {"source": 3}}, tmp_path) == []
 
 
+def test_a_mistake_inside_data_does_not_hide_that_the_file_is_not_there(tmp_path: Path) -> None:
+    wrong = raw("absent.csv", validation={"folds": 1})
+    assert [place for place, _ in data_mistakes(wrong, tmp_path)] == [("data", "source")]
+    (tmp_path / "absent.csv").write_text("a,b\n1,2\n")
+    assert data_mistakes(wrong, tmp_path) == []
+
+
 def test_a_command_s_data_must_be_there_and_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "t.bin").write_bytes(b"\0")
     assert data_mistakes(raw("t.bin", kind="command"), tmp_path) == []

@@ -48,13 +48,16 @@ def data_mistakes(raw: Mapping[str, Any], base: Path, advice: list[str] | None =
         base: directory that relative paths start from.
         advice: gets what is right and seldom meant.
     """
-    try:
-        data = Data.model_validate(raw.get("data"), strict=True)
-    except ValidationError:
-        return []
     kind, metric = (_at(raw, *place) for place in (("trial", "kind"), ("objective", "metric")))
+    data = _valid(raw.get("data"))
+    whole = data is not None
+    data = data or _valid(
+        {"source": _at(raw, "data", "source")}
+    )  # what is wrong beside it does not hide that it is not there
+    if data is None:
+        return []
     try:
-        if kind in READ and can_read():
+        if whole and kind in READ and can_read():
             read = _check(data, base, kind, metric)
             if advice is not None:
                 advice += _advice(read)
@@ -63,6 +66,13 @@ def data_mistakes(raw: Mapping[str, Any], base: Path, advice: list[str] | None =
     except DataInvalid as error:
         return [(tuple(problem.field.split(".")), problem.message) for problem in error.problems]
     return []
+
+
+def _valid(raw: Any) -> Data | None:
+    try:
+        return Data.model_validate(raw, strict=True)
+    except ValidationError:
+        return None
 
 
 def can_read() -> bool:
