@@ -16,7 +16,7 @@ from tunewright.space import Configuration
 from tunewright.study import Study
 from tunewright.training import checkpoint
 from tunewright.training import xgboost as trainer
-from tunewright.training.boosting import curve_steps, saved_steps
+from tunewright.training.boosting import Fold, boost, curve_steps, saved_steps
 from tunewright.training.evaluation import evaluate
 from tunewright.training.split import parts
 
@@ -69,8 +69,9 @@ class Killed(BaseException):
         ({"fixed": {"booster": "gblinear", "learning_rate": 0.05, "lambda": 5.0}}, LINEAR),
         ({"fixed": {"tree_method": "approx"}}, SAMPLED),
         ({"early_stopping_rounds": 8, "fixed": {**RANDOM, "learning_rate": 0.1}}, {**SAMPLED, "n_estimators": 300}),
+        ({"early_stopping_rounds": 30, "fixed": {**RANDOM, "booster": "dart", "rate_drop": 0.5}}, SAMPLED),
     ],
-    ids=["sampled", "dart", "linear", "approx", "early-stopping"],
+    ids=["sampled", "dart", "linear", "approx", "early-stopping", "dart-early-stopping"],
 )
 @pytest.mark.parametrize("lives", [1, 3])
 @DEPRECATED
@@ -101,6 +102,20 @@ def test_a_training_that_was_broken_off_ends_with_the_same_bytes(
     assert 0 < updates[0] < 2 * configuration["n_estimators"], "it did not begin anew"  # type: ignore[operator]
     points = {point["step"]: point["accuracy"] for point in curve(tmp_path / "broken")}
     assert points == {point["step"]: point["accuracy"] for point in curve(tmp_path / "whole")}
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "dart"])
+@DEPRECATED
+def test_what_early_stopping_keeps_is_the_booster_of_its_best_round(booster: str) -> None:
+    x, y = load_diabetes(return_X_y=True)
+    watched = xgboost.DMatrix(x[300:], y[300:])
+    fold = Fold(make=lambda: xgboost.DMatrix(x[:300], y[:300]), watched=watched, patience=15)
+    parameters: dict[str, Any] = {"booster": booster, "seed": 1, "seed_per_iteration": True}
+    parameters |= {"rate_drop": 0.5} if booster == "dart" else {}
+    list(boost([fold], parameters, 80, saved=None, save=lambda make: None))
+    kept = fold.finished()
+    assert kept.num_boosted_rounds() == fold.history.index(min(fold.history)) + 1 < len(fold.history)
+    assert float(kept.eval(watched).rsplit(":", 1)[1]) == pytest.approx(min(fold.history), rel=1e-4)
 
 
 @DEPRECATED

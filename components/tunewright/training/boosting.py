@@ -48,6 +48,7 @@ class Fold:
     metric: str = ""  #: watched
     history: list[float] = field(default_factory=list)  #: of it, a value a round
     over: bool = False
+    best: bytes = b""  #: the booster after its best round, where trees cut off later would leave another one
     _rule: EarlyStopping = field(init=False, repr=False)
     _parameters: dict[str, Value] = field(init=False, repr=False)
 
@@ -74,6 +75,8 @@ class Fold:
                 self.metric, _, value = text.rsplit("\t", 1)[1].removeprefix("watched-").rpartition(":")
                 self.history.append(float(value))
                 self.over = self._ask(number)
+                if self._parameters.get("booster") == "dart" and self.booster.best_iteration == number:
+                    self.best = bytes(self.booster.save_raw("ubj"))  # later rounds weigh its trees anew
 
     def renew(self) -> None:
         """Build XGBoost's updaters anew, as loading a saved booster does, but keep the predictions that it would make again.
@@ -98,6 +101,8 @@ class Fold:
 
     def finished(self) -> xgboost.Booster:
         """The booster up to its best round."""
+        if self.best:
+            return xgboost.Booster(self._parameters, model_file=bytearray(self.best))
         return self.booster if self.watched is None else self.booster[: self.booster.best_iteration + 1]
 
 
@@ -134,8 +139,9 @@ def boost(
 
 def _state(folds: Sequence[Fold], step: int) -> dict[str, bytes]:
     files = {f"fold-{number}.ubj": bytes(fold.booster.save_raw("ubj")) for number, fold in enumerate(folds)}
+    files |= {f"best-{number}.ubj": fold.best for number, fold in enumerate(folds) if fold.best}
     told: dict[str, Any] = {"step": step, "folds": [[fold.metric, fold.history, fold.over] for fold in folds]}
-    return {**files, "state.json": json.dumps(told).encode()}
+    return files | {"state.json": json.dumps(told).encode()}
 
 
 def _begin(folds: Sequence[Fold], parameters: Mapping[str, Value], saved: Mapping[str, bytes] | None) -> int:
@@ -147,5 +153,6 @@ def _begin(folds: Sequence[Fold], parameters: Mapping[str, Value], saved: Mappin
     state = json.loads(saved["state.json"])
     for number, fold in enumerate(folds):
         fold.metric, fold.history, fold.over = state["folds"][number]
+        fold.best = saved.get(f"best-{number}.ubj", b"")
         fold.begin(parameters, saved[f"fold-{number}.ubj"])
     return int(state["step"])
