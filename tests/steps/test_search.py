@@ -10,7 +10,10 @@ import pytest
 from tests.steps.studies import shell_study
 
 from tunewright.steps.__main__ import run
+from tunewright.store import layout
+from tunewright.store.directory import DirectoryStore
 from tunewright.study import Study
+from tunewright.trial import Plan
 
 KEEPING = ["sh", "-c", 'echo "{{\\"score\\": {x}}}" > "$TUNEWRIGHT_METRICS"; echo {x} > {output}/weights.txt']
 """A trial that also leaves a model."""
@@ -66,3 +69,26 @@ def test_a_study_whose_trials_all_fail_has_nothing_to_hand_out(
     assert search(tmp_path, shell_study(command=["false"], budget={"trials": 1, "parallel_trials": 1})) == 2
     assert "must have a completed trial whose model scores again, got none of 1" in capsys.readouterr().err
     assert not (tmp_path / "outputs").exists()
+
+
+def origins(tmp_path: Path, round_: int) -> list[str]:
+    plan = layout.find(DirectoryStore(tmp_path / "store" / "toy"), Plan, layout.plan(round_))
+    return [slot.origin for slot in plan.slots] if plan is not None else []
+
+
+def test_after_a_session_whose_program_never_ran_the_next_begins_as_the_first(tmp_path: Path) -> None:
+    mended = tmp_path / "mended"
+    command = ["sh", "-c", f'test -e {mended} && echo "{{{{\\"score\\": {{x}}}}}}" > "$TUNEWRIGHT_METRICS"']
+    study = shell_study(command=command, budget={"trials": 2, "parallel_trials": 2})
+    assert search(tmp_path, study) == 2
+    mended.touch()
+    assert search(tmp_path, study, "two") == 0
+    assert origins(tmp_path, 0) == origins(tmp_path, 1) == ["default", "initial"]
+
+
+@pytest.mark.slow
+def test_a_session_after_one_that_asked_for_no_reward_model_begins_with_one(tmp_path: Path) -> None:
+    budget = {"trials": 14, "parallel_trials": 14}
+    assert search(tmp_path, shell_study(budget=budget, agent={"reward_model": "none"})) == 0
+    assert search(tmp_path, shell_study(budget={"trials": 4, "parallel_trials": 4}), "two") == 0
+    assert set(origins(tmp_path, 1)) <= {"policy", "neighbour"}

@@ -113,22 +113,37 @@ def _new(
     """Configurations that the agent wants to try beside those that are chosen already."""
     if count == 0:
         return []
+    from ..agent.verbs import fit
     from ..agent.verbs import propose as suggest
     from .observation import observations
 
-    study = ledger.record().study
+    record = ledger.record()
+    study, space = record.study, record.study.search_space()
+    history, knowledge = observations(study, sealed, session.id), knowledge_for(session.agent)
+    surrogate = layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None
+    if (
+        head.round == session.first_round and history
+    ):  # sessions before had settings of their own, which may not have asked for a model yet
+        surrogate = fit(
+            space=space,
+            settings=session.agent,
+            history=history,
+            previous=surrogate,
+            seed=seed_for(session, record.digest, head.round, "opening-surrogate"),
+            knowledge=knowledge,
+        ).weights
     suggestions = suggest(
-        space=study.search_space(),
+        space=space,
         settings=session.agent,
-        history=observations(study, sealed),
+        history=history,
         pending=[slot.configuration for slot in beside if slot.origin == "curve"],
         policy=layout.get_blob(ledger.store, head.policy) if head.policy else None,
-        surrogate=layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None,
+        surrogate=surrogate,
         count=count,
         seed=seed,
-        knowledge=knowledge_for(session.agent),
+        knowledge=knowledge,
     )
-    default = study.search_space().default()  # as the user wrote it, without a detour over unit coordinates
+    default = space.default()  # as the user wrote it, without a detour over unit coordinates
     return [
         Slot(
             trial="",
