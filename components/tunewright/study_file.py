@@ -60,9 +60,9 @@ def parse_study(text: str, file: str, checks: Sequence[Check] = ()) -> Study:
     return _judge(raw, tree.lines, tree.problems, file, checks)
 
 
-def study_from(data: Mapping[str, Any]) -> Study:
-    """The study in plain data, with the checks and messages of a file. Raises StudyInvalid."""
-    return _judge(_plain(data), {}, [], None)
+def study_from(data: Mapping[str, Any], checks: Sequence[Check] = ()) -> Study:
+    """The study in plain data, with the checks and messages of a file (see `load_study`). Raises StudyInvalid."""
+    return _judge(_plain(data), {}, [], None, checks)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tunewright.embedded import loop
 from tunewright.embedded.loop import choose_session, run_study
 from tunewright.embedded.workers import Ended, Workers
 from tunewright.errors import EXIT_BUG, EXIT_INPUT, DataInvalid, InputError, StoreRefused, StudyInvalid, TunewrightError
+from tunewright.progress import Quiet
 from tunewright.report import figures
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
@@ -28,7 +29,7 @@ from tunewright.store import layout
 from tunewright.store.s3 import S3Store
 from tunewright.study import Study
 from tunewright.training import evaluation
-from tunewright.trial import Champion, Status
+from tunewright.trial import Champion, Plan, Status
 
 
 def test_a_run_ends_with_all_trials_and_a_second_call_changes_nothing(tmp_path: Path) -> None:
@@ -176,6 +177,54 @@ def test_the_python_call_takes_a_file_a_mapping_or_a_study(tmp_path: Path) -> No
     assert slice_.to_dict()["datasets"]["belief"], "what the reward model expects along the parameter"
     with pytest.raises(StudyInvalid, match="space"):
         tunewright.tune({"name": "x", "space": {}}, store=str(tmp_path / "store"))
+
+
+def test_the_python_call_finds_the_store_that_the_command_line_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(tunewright.STORE_VARIABLE, str(tmp_path / "store"))
+    budget = {"trials": 1, "parallel_trials": 1}
+    result = tunewright.tune(shell_study(command=["sh", "-c", "echo words; false"], budget=budget), quiet=True)
+    assert result.address == str(tmp_path / "store" / "toy")
+    assert tunewright.history("toy").study.study.name == "toy"
+    assert [trial.log_tail for trial in result.trials] == ["words"]
+
+
+def test_a_directory_is_where_it_was_when_the_call_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere(Quiet):
+        def planned(self, plan: Plan) -> None:
+            os.chdir(tmp_path / "elsewhere")
+
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    run_study(shell_study(), store="store", progress=Elsewhere())
+    assert (tmp_path / "here" / "store" / "toy").is_dir()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_the_python_call_tells_every_mistake_at_once(tmp_path: Path) -> None:
+    data = {"source": "sklearn:iris"}
+    space = {"max_depht": {"type": "int", "low": 1, "high": 3}}
+    wrong = {"name": "x", "space": space, "objective": {"metric": "acc"}, "trial": {"kind": "xgboost"}, "data": data}
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    for study in (wrong, tmp_path / "wrong.json"):
+        with pytest.raises(StudyInvalid) as caught:
+            tunewright.tune(study, store=str(tmp_path / "store"))  # type: ignore[arg-type]
+        assert len(caught.value.problems) == 2
+
+
+def test_a_process_with_many_open_files_runs_studies(tmp_path: Path) -> None:
+    script = """
+import os, resource, sys
+from tests.steps.studies import shell_study
+from tunewright.embedded.loop import run_study
+resource.setrlimit(resource.RLIMIT_NOFILE, (2048, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+print(len(run_study(shell_study(budget={"trials": 2}), store=sys.argv[1]).trials))
+"""
+    run = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert run.stdout == "2\n", run.stderr
 
 
 def test_a_study_runs_on_minio(s3_store: S3Store, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,13 +16,14 @@ from pathlib import Path
 
 import pytest
 import trustme
+import urllib3
 from minio import MinioAdmin
 from minio.credentials import AssumeRoleProvider, StaticProvider
 from tests.minio_server import MinioServer
 
 from tunewright.errors import AlreadyExists, Conflict, StoreRefused, StoreUnavailable, TunewrightError
-from tunewright.store import Store
-from tunewright.store.access import Access
+from tunewright.store import Store, s3
+from tunewright.store.access import FOLDER, Access
 from tunewright.store.s3 import S3Store
 
 QUICK = (0.01, 0.02)
@@ -41,6 +43,7 @@ class Proxy:
         self.answers_to_lose = 0  #: of the next answers, so many do not arrive
         self.lost = 0
         self.on_lost: Callable[[], None] = lambda: None  #: what happens before the client tries again
+        self.rate = 0.0  #: bytes that arrive at the server in a second; 0: as many as are sent
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -64,6 +67,8 @@ class Proxy:
                     self.on_lost()
                     break
                 target.sendall(data)
+                if self.rate and not answers:
+                    time.sleep(len(data) / self.rate)
             for each in (source, target):
                 each.shutdown(socket.SHUT_RDWR)
 
@@ -173,6 +178,46 @@ def test_reads_and_puts_are_repeated_when_an_answer_is_lost(lossy: tuple[S3Store
         verb()
     assert proxy.lost == 4
     assert list(store.list()) == []
+
+
+def test_an_upload_goes_on_for_as_long_as_its_bytes_flow(
+    s3_store: S3Store, access: Access, s3_environment: MinioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "TIMEOUT", urllib3.Timeout(connect=1, read=60))
+    data = secrets.token_bytes(2**25)
+    with proxied(s3_store, access, s3_environment.host) as (store, proxy):
+        proxy.rate = 2**23
+        begun = time.monotonic()
+        store.put("large", data)
+        assert time.monotonic() - begun > 2
+    assert s3_store.get("large").data == data
+
+
+def test_a_large_object_is_held_once(s3_store: S3Store) -> None:
+    size = 2**25
+    s3_store.put("large", bytes(size))
+    tracemalloc.start()
+    try:
+        assert len(s3_store.get("large").data) == size
+        assert tracemalloc.get_traced_memory()[1] < 1.25 * size
+    finally:
+        tracemalloc.stop()
+
+
+def test_keys_that_are_changed_in_their_folder_are_the_ones_that_are_used(
+    s3_store: S3Store, s3_environment: MinioServer, tmp_path: Path
+) -> None:
+    s3_store.put("a", b"1")
+    (tmp_path / "access-key").write_text(s3_environment.access_key)
+    (tmp_path / "secret-key").write_text("of yesterday")
+    environment = {**s3_environment.environment(), FOLDER: str(tmp_path)}
+    store = S3Store(s3_store.address.removeprefix("s3://"), access=Access.from_environment(environment))
+    with pytest.raises(StoreRefused):
+        store.get("a")
+    (tmp_path / "secret-key").write_text(s3_environment.secret_key)
+    assert store.get("a").data == b"1"
+    (tmp_path / "secret-key").unlink()  # it is being replaced
+    assert store.get("a").data == b"1"
 
 
 def test_answers_that_stay_lost_are_worth_a_later_retry(lossy: tuple[S3Store, Proxy]) -> None:

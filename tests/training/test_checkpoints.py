@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tunewright.errors import StoreRefused
-from tunewright.store import layout
+from tunewright.store import layout, port, s3
 from tunewright.store.memory import MemoryStore
 from tunewright.store.s3 import S3Store
 from tunewright.training import checkpoints
@@ -242,6 +242,28 @@ def test_a_checkpoint_that_is_too_large_is_not_kept(tmp_path: Path, monkeypatch:
     (tmp_path / "a").write_bytes(b"four")
     keeper.look(ended=True)
     assert latest(store, TRIAL) is None
+
+
+def test_a_checkpoint_with_a_file_that_could_not_be_read_again_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port, "MOST_BYTES", 3)
+    store = MemoryStore()
+    keeper = keeper_of(store, tmp_path)
+    (tmp_path / "a").write_bytes(b"four")
+    keeper.look(ended=True)
+    assert latest(store, TRIAL) is None
+
+
+def test_a_checkpoint_that_is_too_large_to_be_read_begins_the_trial_anew(
+    tmp_path: Path, s3_store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3_store.create(layout.attempt(TRIAL, 1, "start.json"), layout.encode(start()))
+    keeper = CheckpointKeeper(s3_store, TRIAL, 1, tmp_path)
+    (tmp_path / "a").write_bytes(b"1" * 4096)
+    keeper.look(ended=True)
+    monkeypatch.setattr(s3, "MOST_BYTES", 4095)
+    assert not restore(s3_store, TRIAL, 1, tmp_path / "new")
 
 
 def test_it_is_the_same_in_a_bucket(tmp_path: Path, s3_store: S3Store) -> None:

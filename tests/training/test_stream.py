@@ -88,6 +88,23 @@ def test_what_is_printed_becomes_a_stream_line_by_line(tmp_path: Path) -> None:
     assert lines == [{"step": 1.0, "acc": 0.5}, {"step": 3.0, "acc": 0.75}]
 
 
+def test_colours_hide_nothing(tmp_path: Path) -> None:
+    pattern = r"epoch (?P<step>\d+) (?P<name>acc) (?P<value>[0-9.]+)"
+    line = b"\x1b[2K\repoch \x1b[1;36m1\x1b[0m acc \x1b[1;36m0.475\x1b[0m\n"
+    printed = Printed(pattern, tmp_path / "s")
+    printed.write(line)
+    assert json.loads((tmp_path / "s").read_text()) == {"step": 1.0, "acc": 0.475}
+    found = match_output(pattern, line)
+    assert found is not None
+    assert found.metrics == {"acc": 0.475}
+
+
+def test_a_pattern_that_matches_nothing_is_the_reason(tmp_path: Path) -> None:
+    finished = run(shell("echo done", stdout_pattern=r"(?P<name>acc) (?P<value>\d)"), tmp_path / "job")
+    assert finished.state == "FAILED"
+    assert "stdout_pattern '(?P<name>acc) (?P<value>\\\\d)' matches no line" in finished.reason
+
+
 def test_the_last_line_that_is_printed_counts_without_its_end(tmp_path: Path) -> None:
     pattern = r"(?P<step>\d+): (?P<name>\w+) (?P<value>\S+)"
     run(shell('printf "1: accuracy 0.5\n2: accuracy 0.75"', stdout_pattern=pattern), tmp_path / "job")

@@ -96,9 +96,12 @@ def test_a_number_in_a_tensor_as_keras_writes_it_is_read(tensor: TensorProto) ->
     assert scalars(event.SerializeToString()) == (7, {"loss": 0.5})
 
 
-def test_values_that_are_not_finite_are_left_out() -> None:
-    values = [Summary.Value(tag="a", simple_value=float("nan")), Summary.Value(tag="b", simple_value=1.0)]
-    assert scalars(Event(step=1, summary=Summary(value=values)).SerializeToString()) == (1, {"b": 1.0})
+def test_values_that_are_not_finite_are_told_and_not_streamed(tmp_path: Path) -> None:
+    events = EventFiles(tmp_path, tmp_path / "metrics.jsonl")
+    written(tmp_path, {1: 0.5, 2: float("nan")})
+    events.look()
+    assert lines(tmp_path / "metrics.jsonl") == [{"step": 1, "accuracy": 0.5}]
+    assert events.last == {"accuracy": pytest.approx(float("nan"), nan_ok=True)}
 
 
 @given(st.binary(max_size=200))
@@ -154,6 +157,21 @@ with SummaryWriter(os.path.join(os.environ["TUNEWRIGHT_OUTPUT"], "runs")) as wri
     finished = run(study(trial), tmp_path / "job")
     assert (finished.state, finished.metrics) == ("TRAINED", {"accuracy": 0.5}), finished.log_tail
     assert [line["step"] for line in lines(tmp_path / "job/metrics.jsonl")] == [0, 1, 2]
+
+
+def test_a_training_that_diverged_has_failed_whatever_it_had_before(tmp_path: Path) -> None:
+    source = """
+import os
+from tensorboardX import SummaryWriter
+with SummaryWriter(os.environ["TUNEWRIGHT_OUTPUT"]) as writer:
+    for step, value in enumerate((0.5, 0.9, float("nan"))):
+        writer.add_scalar("accuracy", value, step)
+"""
+    (tmp_path / "train.py").write_text(source)
+    trial = {"kind": "command", "command": [sys.executable, str(tmp_path / "train.py")]}
+    finished = run(study(trial), tmp_path / "job")
+    assert (finished.state, finished.metrics) == ("FAILED", {})
+    assert "accuracy must be a finite number, got nan" in finished.reason
 
 
 def test_event_files_that_cannot_be_looked_for_cost_a_trial_nothing(

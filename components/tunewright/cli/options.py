@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import DEFAULT_STORE, STORE_VARIABLE
+
 if TYPE_CHECKING:
     from ..steps.ledger import Ledger
 
-DEFAULT_STORE = "tunewright-store"
-
 store = click.option(
     "--store",
-    envvar="TUNEWRIGHT_STORE",
+    envvar=STORE_VARIABLE,
     default=DEFAULT_STORE,
     show_default=True,
     show_envvar=True,

@@ -56,6 +56,5 @@ def _first_words(result: StudyResult) -> list[str]:
     first = next((trial for trial in result.trials if trial.reason), None)
     if first is None:
         return ["no trial completed"]
-    whole = Ledger.at(result.address).result(first.trial)  # rounds are kept without logs
-    log = whole.log_tail.splitlines()[-LAST:] if whole else []
+    log = first.log_tail.splitlines()[-LAST:]
     return [f"no trial completed; the first said: {first.reason}", *(f"    {line}" for line in log)]

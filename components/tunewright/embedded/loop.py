@@ -32,7 +32,7 @@ class StudyResult:
         best: configuration of the best trial, None when no trial completed.
         objective: its metric.
         default_objective: what the study's defaults reached in the first trial of them that completed; None when none has.
-        trials: every terminal result, in the order of rounds and slots.
+        trials: every terminal result, in the order of rounds and slots; the end of its log with those that did not complete.
     """
 
     address: str
@@ -106,6 +106,7 @@ def run_study(
     trainer = [] if isinstance(study.trial, CommandTrial) else ["trainer"]
     require("agent", *trainer, "report")  # before the name is taken
     progress, base = progress or Quiet(), base or Path.cwd()
+    store = open_store(store).address  # a directory in full: the working directory may change while this runs
     session = choose_session(store, study.name, session)
     try:
         head = open_session(store, study, session, base=base, now=clock(), single_writer=single_writer)
@@ -113,7 +114,7 @@ def run_study(
         opened = ledger.session(session)
         progress.opened(study, opened, _known(ledger, head))
         ended_before = head.finished is not None
-        with Workers(address_of(store, study), session, opened.budget.parallel_trials, base) as workers:
+        with Workers(ledger.store.address, session, opened.budget.parallel_trials, base) as workers:
             while head.finished is None:
                 head = _round(ledger, session, workers, progress, clock)
         key = layout.report(session)
@@ -214,10 +215,18 @@ def result_of(ledger: Ledger, session: str | None = None, report: str | None = N
         default_objective=_default(ledger, head, results),
         reason=head.finished,
         failed=head.failed,
-        trials=results,
+        trials=_with_logs(ledger, results),
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
         report=f"{ledger.store.address}/{report}" if report else None,
     )
+
+
+def _with_logs(ledger: Ledger, results: list[Result]) -> list[Result]:
+    """Those that did not complete with the end of their logs: sealed rounds are kept without."""
+    bare = [result.trial for result in results if result.status is not Status.COMPLETE]
+    found = layout.find_all(ledger.store, Result, [layout.result(trial) for trial in bare])
+    whole = {result.trial: result for result in found if result is not None}
+    return [whole.get(result.trial, result) for result in results]
 
 
 def _default(ledger: Ledger, head: Head, results: list[Result]) -> float | None:

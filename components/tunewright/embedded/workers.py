@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import EXIT_BUG, EXIT_INPUT, EXIT_OK
+from ..training.processes import readable
 
 PR_SET_PDEATHSIG = 1
 EXIT_LOST = 76  #: of a lane whose slot has lost an attempt: how many it may lose, the steps know
@@ -70,7 +70,7 @@ class _Lane:
     def answered(self) -> bool:
         """True when the slot is done and the lane is free."""
         out = self._process.stdout
-        return out is not None and bool(select.select([out], [], [], 0)[0]) and bool(os.read(out.fileno(), 100))
+        return out is not None and readable(out) and bool(os.read(out.fileno(), 100))
 
     def died(self) -> int | None:
         """Exit code of a lane that is no more."""
@@ -100,7 +100,7 @@ class _Lane:
     def _listen(self) -> None:
         """Take what the process has said, so that a full pipe never holds it up."""
         said = self._process.stderr
-        while said is not None and select.select([said], [], [], 0)[0] and (chunk := os.read(said.fileno(), 2**16)):
+        while said is not None and readable(said) and (chunk := os.read(said.fileno(), 2**16)):
             self._said = (self._said + chunk)[-KEPT:]
 
 

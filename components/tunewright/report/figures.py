@@ -57,9 +57,10 @@ def importance(history: StudyHistory) -> Figure:
 
 
 def slices(history: StudyHistory, belief: Belief | None = None) -> dict[str, Figure]:
-    """By parameter: trials and the reward model's belief along it."""
+    """By parameter: trials and the reward model's belief along it; of more than twelve parameters the most important ones are drawn."""
     tables = build(history, belief)
-    return {picture.title: _shown([picture], tables) for picture in draw(tables, LIGHT)["slices"]}
+    drawn = {picture.title: [picture] for picture in draw(tables, LIGHT)["slices"]}
+    return {name: _shown(drawn.get(name, []), tables) for name in dict.fromkeys([*drawn, *tables.space.names])}
 
 
 def trust(history: StudyHistory) -> Figure:
@@ -88,7 +89,8 @@ def _shown(pictures: Sequence[Picture], tables: Tables) -> Figure:
     if not charts:
         charts = [
             alt.Chart(alt.InlineData(values=[{}])).mark_text(
-                text="Nothing to draw here: too few trials, or none that has this.", fontSize=13
+                text="Nothing to draw here: too few trials, none that has this, or a parameter that matters less.",
+                fontSize=13,
             )
         ]
     whole = charts[0] if len(charts) == 1 else alt.vconcat(*charts)

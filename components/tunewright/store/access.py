@@ -4,7 +4,8 @@
 
     TUNEWRIGHT_S3_ENDPOINT            http://127.0.0.1:9000; default https://s3.amazonaws.com
     TUNEWRIGHT_S3_REGION              default us-east-1
-    TUNEWRIGHT_S3_CREDENTIALS_DIR     folder with files access-key, secret-key and, if there is one, session-token
+    TUNEWRIGHT_S3_CREDENTIALS_DIR     folder with files access-key, secret-key and, if there is one, session-token; read anew for
+                                      every request, so that they may change meanwhile
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN    used when no such folder is named
     AWS_CA_BUNDLE, SSL_CERT_FILE      certificates to trust instead of the system's
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from ..errors import InputError, StoreRefused
 
 ENDPOINT = "https://s3.amazonaws.com"
 REGION = "us-east-1"
+FOLDER = "TUNEWRIGHT_S3_CREDENTIALS_DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Access:
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None  #: path of a PEM file; None trusts what the system trusts
+    folder: str | None = None  #: where the credentials lie as files; None: they stay as they are
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Access:
@@ -53,7 +56,18 @@ class Access:
             secret_key=secret_key,
             session_token=session_token,
             ca_bundle=_ca_bundle(environ),
+            folder=environ.get(FOLDER) or None,
         )
+
+    def renewed(self) -> Access:
+        """With the credentials that lie in the folder now. Raises StoreRefused when there are none."""
+        if self.folder is None:
+            return self
+        read, again = _credentials({FOLDER: self.folder}), None
+        while read != again:  # not the old one of a pair that is being replaced
+            read, again = _credentials({FOLDER: self.folder}), read
+        access_key, secret_key, session_token = read
+        return replace(self, access_key=access_key, secret_key=secret_key, session_token=session_token)
 
 
 def _endpoint(endpoint: str) -> tuple[str, bool]:
@@ -84,7 +98,7 @@ def _region(region: str) -> str:
 
 
 def _credentials(environ: Mapping[str, str]) -> tuple[str, str, str | None]:
-    folder = environ.get("TUNEWRIGHT_S3_CREDENTIALS_DIR")
+    folder = environ.get(FOLDER)
     if folder:
         given = [(f"{folder}/{name}", _secret(folder, name)) for name in ("access-key", "secret-key", "session-token")]
     else:  # stripped as those of files are: a Secret often ends with a newline

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+MOST_BYTES: Final = 3 * 2**29
+"""Of an object that is read: it is held whole by steps that have 2 GiB."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import logging
 import os
 import re
@@ -24,11 +25,12 @@ from typing import TypeVar
 
 import urllib3
 from minio import Minio
+from minio.credentials import Credentials, Provider
 
-from ..errors import AlreadyExists, Conflict, InputError, NotFound, ObjectTooLarge, StoreUnavailable
+from ..errors import AlreadyExists, Conflict, InputError, NotFound, ObjectTooLarge, StoreRefused, StoreUnavailable
 from .access import Access
 from .layout import begins_keys, check_key
-from .port import Entry, Stored
+from .port import MOST_BYTES, Entry, Stored
 from .s3_errors import FAILURES, status_error, translate
 
 T = TypeVar("T")
@@ -39,8 +41,11 @@ DELAYS_S = (
     1.0,
     2.0,
 )  #: waits between tries of one request; what takes longer is left to the step's own retry
-TIMEOUT = urllib3.Timeout(connect=5, read=60)
-MOST_BYTES = 3 * 2**29  #: of an object, which is held whole by steps that have 2 GiB
+TIMEOUT = urllib3.Timeout(
+    connect=10, read=60
+)  #: urllib3 lets every block of a body that is sent take as long as a connection may
+BLOCK = 2**16  #: bytes that are sent at once: a slow upload goes on for as long as its bytes flow
+PIECE = 2**20  #: bytes that are read at once
 CONNECTIONS = 32  #: kept open; more are made when more threads ask
 SIGNED_FOR = timedelta(minutes=15)  #: life of a pre-signed address, as long as the skew of clocks that S3 bears
 PAGE = 1000  #: objects of one list request
@@ -67,14 +72,17 @@ class S3Store:
         self._endpoint = access.host
         # No retries here: urllib3 would print the pre-signed address in its warnings.
         self._http = urllib3.PoolManager(
-            maxsize=CONNECTIONS, timeout=TIMEOUT, retries=False, cert_reqs="CERT_REQUIRED", ca_certs=access.ca_bundle
+            maxsize=CONNECTIONS,
+            timeout=TIMEOUT,
+            retries=False,
+            blocksize=BLOCK,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=access.ca_bundle,
         )
         try:
             self._client = Minio(
                 endpoint=access.host,
-                access_key=access.access_key,
-                secret_key=access.secret_key,
-                session_token=access.session_token,
+                credentials=_Credentials(access),
                 secure=access.secure,
                 region=access.region,
                 http_client=self._http,
@@ -91,12 +99,13 @@ class S3Store:
         def read() -> Stored:
             response = self._client.get_object(bucket_name=self._bucket, object_name=key)
             try:
-                if (size := int(response.headers.get("Content-Length", 0))) > MOST_BYTES:
+                size = int(response.headers.get("Content-Length", 0))
+                if size > MOST_BYTES:
                     raise ObjectTooLarge(
                         f"{self.address}/{key}: must have at most {MOST_BYTES / 2**30:g} GiB, which is held in memory, got {size / 2**30:.1f} GiB; "
                         "make it smaller"
                     )
-                return Stored(data=response.read(), etag=_tag(response))
+                return Stored(data=_body(response, size), etag=_tag(response))
             finally:
                 response.close()
                 response.release_conn()
@@ -155,14 +164,14 @@ class S3Store:
         """Send one object; its tag. Raises Conflict when a condition fails, NotFound when If-Match meets no object."""
         check_key(key)
         digest = hashlib.md5(data, usedforsecurity=False).digest()  # S3 checks what arrives against it
-        headers = {**condition, "Content-MD5": base64.b64encode(digest).decode()}
+        headers = {**condition, "Content-MD5": base64.b64encode(digest).decode(), "Content-Length": str(len(data))}
         tries = 0
 
         def send() -> str:
             nonlocal tries
             tries += 1
             address = self._client.presigned_put_object(bucket_name=self._bucket, object_name=key, expires=SIGNED_FOR)
-            response = self._http.request("PUT", address, body=data, headers=headers)
+            response = self._http.request("PUT", address, body=io.BytesIO(data), headers=headers)
             if response.status != OK:
                 raise status_error(response)
             return _tag(response)
@@ -189,6 +198,36 @@ class S3Store:
             return request()
         except FAILURES as error:
             raise translate(error, f"{self.address}/{key} at {self._endpoint}") from error
+
+
+def _body(response: urllib3.BaseHTTPResponse, size: int) -> bytes:
+    """All of an answer, held once: what reads to the end in one call holds the largest object and half of it again.
+
+    Args:
+        size: bytes that are announced; 0 when it is not known.
+    """
+    held = io.BytesIO()
+    if size:
+        held.seek(size - 1)
+        held.write(b"\0")
+        held.seek(0)
+    for piece in response.stream(PIECE):
+        held.write(piece)
+    held.truncate()
+    return held.getvalue()
+
+
+class _Credentials(Provider):
+    """The keys of an access; those of a mounted folder as they are now, for what mounts them may change them while a trial runs."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def retrieve(self) -> Credentials:
+        with suppress(StoreRefused):  # while they are being written; the server says what it thinks of those before
+            self._access = self._access.renewed()
+        now = self._access
+        return Credentials(access_key=now.access_key, secret_key=now.secret_key, session_token=now.session_token)
 
 
 def _tag(response: urllib3.BaseHTTPResponse) -> str:

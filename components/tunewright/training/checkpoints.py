@@ -14,8 +14,8 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from ..errors import ArtifactCorrupt, NotFound, SchemaUnknown
-from ..store import layout
+from ..errors import ArtifactCorrupt, NotFound, ObjectTooLarge, SchemaUnknown
+from ..store import layout, port
 from ..store.port import Store
 from ..trial import Checkpoint
 from .checkpoint import UNFINISHED
@@ -26,7 +26,8 @@ NAME = "checkpoint.json"
 FOLDER = "checkpoint"
 REST_SECONDS = 0.5  #: without a change; a trial that writes one every second never looks the same twice
 MOST_BYTES = 2**31 - 2**28
-"""Of one checkpoint; a larger one is not kept. A file is read whole, by containers that may use 2 GiB."""
+"""Of one checkpoint; a larger one is not kept, nor one with a file that is too large to be read. Files are read whole, by containers that may use
+2 GiB."""
 
 
 _Files: TypeAlias = dict[str, tuple[int, int, int]]
@@ -73,13 +74,16 @@ class CheckpointKeeper:
 
     def _keep(self, files: _Files) -> bool:
         """Store the files, then their names; False when they changed meanwhile, which leaves the checkpoint before."""
-        size = sum(length for length, *_ in files.values())
-        if size > MOST_BYTES:
+        lengths = [length for length, *_ in files.values()]
+        size, largest = sum(lengths), max(lengths)
+        if size > MOST_BYTES or largest > port.MOST_BYTES:
             LOG.warning(
-                "checkpoint of %s: must be at most %s bytes, got %s; it is not kept",
+                "checkpoint of %s: must be at most %s bytes and each of its files at most %s, got %s and %s; it is not kept",
                 self._trial,
                 MOST_BYTES,
+                port.MOST_BYTES,
                 size,
+                largest,
             )
             return True
         digests = {}
@@ -144,7 +148,7 @@ def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
         for name, written in sorted(found.written.items(), key=lambda file: file[1]):
             for path in (folder / name, *(folder / parent for parent in PurePosixPath(name).parents[:-1])):
                 os.utime(path, (written, written))  # a folder is as new as the newest file in it
-    except (ArtifactCorrupt, SchemaUnknown, NotFound) as error:
+    except (ArtifactCorrupt, SchemaUnknown, NotFound, ObjectTooLarge) as error:
         LOG.warning("trial %s begins anew, its checkpoint cannot be read: %s", trial, error)
         for path in folder.glob("*"):  # the folder itself may have been made for the trial
             shutil.rmtree(path) if path.is_dir() else path.unlink()

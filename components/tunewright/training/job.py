@@ -33,7 +33,6 @@ from .job_trainjob import NODE, runtime, train_job, view_nodes
 from .local import LocalRunner
 from .parameters import check_parameters
 from .patience import patiently
-from .reported import finite
 from .runner import LOG, OUTPUT, STREAM, Finished, Job, Runner, State, StopTrial
 from .stream import begun, kept
 from .verdict import End, verdict
@@ -491,7 +490,7 @@ class _Watch:
         for name in (METRICS, ERROR):
             if data := self._get(name):
                 (self.job.directory / name).write_bytes(data)
-        self._events = finite(json.loads(self._get(EVENTS) or b"{}"))
+        self._events = json.loads(self._get(EVENTS) or b"{}")
 
     def _get(self, name: str) -> bytes:
         """A small file of the trial; nothing when there is none."""

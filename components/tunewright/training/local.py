@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
+import site
 import subprocess
 import sys
 import time
@@ -36,6 +36,8 @@ CHUNK = 2**16
 MOST_IN_PIPE = 2**20  #: bytes, the largest pipe that Linux gives an ordinary user
 ASKED_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PACKAGES = Path(__file__).resolve().parents[2]
+_INSTALLED = any(Path(place).resolve() == _PACKAGES for place in (*site.getsitepackages(), site.getusersitepackages()))
+"""Whether these packages are found without being named; named, they would come before the standard library."""
 
 __all__ = ["LocalRunner", "reap"]
 
@@ -164,7 +166,7 @@ def _worker_command(job: Job) -> _Command:
     request.write_text(
         json.dumps({"study": study.model_dump(mode="json"), "configuration": job.configuration, "seed": job.seed})
     )
-    path = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, ["" if _INSTALLED else str(_PACKAGES), os.environ.get("PYTHONPATH")]))
     threads = "1" if isinstance(study.trial, CommandTrial) else str(study.trial.threads)
     return _Command(
         arguments=[sys.executable, "-P", "-m", "tunewright.training.worker", str(request)],
@@ -245,7 +247,7 @@ def _watch(job: Job, process: subprocess.Popen[bytes], output: _Output, pulse: _
 def _read(process: subprocess.Popen[bytes], output: _Output, timeout: float) -> bool:
     """Move what the trial has printed into its log and stream; False when nothing came."""
     assert process.stdout is not None  # noqa: S101 - for the type checker
-    ready, _, _ = select.select([process.stdout], [], [], timeout)
+    ready = processes.readable(process.stdout, timeout)
     chunk = os.read(process.stdout.fileno(), CHUNK) if ready else b""
     if ready and not chunk:  # closed by the trial, which may live on
         with contextlib.suppress(subprocess.TimeoutExpired):

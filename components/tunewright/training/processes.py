@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -45,6 +47,14 @@ def start(command: list[str], *, env: Mapping[str, str], directory: str | Path |
         cwd=directory,
         start_new_session=True,
     )
+
+
+def readable(pipe: IO[bytes], seconds: float = 0.0) -> bool:
+    """Whether something can be read from a pipe, or it has been closed at its other end, within this time. Of any descriptor; `select` knows none
+    from 1024 on."""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    return bool(waiting.poll(seconds * 1000))
 
 
 def memory(process: subprocess.Popen[bytes], most: int) -> int:

@@ -14,6 +14,8 @@ from ..study import METRIC_NAME, Objective
 MAX_BYTES = 2**20
 MOST_AT_END = 2**12  #: characters at either end of a line that a pattern is matched against
 _NAME = re.compile(METRIC_NAME)
+_COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
+"""What terminals are told about colours and the cursor, which libraries also print where FORCE_COLOR is set, as it is in Jupyter."""
 
 
 class ReportError(ValueError):
@@ -96,7 +98,8 @@ def match_output(pattern: str, output: bytes) -> Reported | None:
 
 
 def ends(line: str) -> list[str]:
-    """A line, or the two ends of a long one: a pattern may take the square of its length."""
+    """A line without its colours, or the two ends of a long one: a pattern may take the square of its length."""
+    line = _COLOURS.sub("", line)
     return [line] if len(line) <= 2 * MOST_AT_END else [line[:MOST_AT_END], line[-MOST_AT_END:]]
 
 
@@ -107,9 +110,11 @@ def _number(text: str | None) -> float | str | None:
         return text
 
 
-def missing_reason(objective: Objective, reported: Reported | None) -> str | None:
-    """Why the objective has no finite value in the report; None when it has one."""
+def missing_reason(objective: Objective, reported: Reported | None, pattern: str | None = None) -> str | None:
+    """Why the objective has no finite value in the report; None when it has one. ``pattern``: what was looked for in the output."""
     name = objective.metric
+    if reported is None and pattern is not None:
+        return f"metric {name} was never written: there is no metrics.json, and stdout_pattern {pattern!r} matches no line; see the log"
     if reported is None:
         return f"metric {name} was never written: there is no metrics.json; write it to the path in TUNEWRIGHT_METRICS"
     if name in reported.metrics:

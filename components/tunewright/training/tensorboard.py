@@ -41,16 +41,14 @@ class EventFiles:
 
     def __init__(self, folder: Path, stream: Path) -> None:
         self._folder, self._stream = folder, stream
-        self._tags: dict[str, dict[str, float]] = {}  #: the last finite value of every tag by folder
+        self._tags: dict[str, dict[str, float]] = {}  #: the last value of every tag by folder
         self._offsets: dict[Path, int] = {}
         self._written = self._size()
 
     @property
     def last(self) -> dict[str, float]:
-        """The last finite value of every metric."""
-        return finite(
-            {self._name(folder, tag): value for tag, found in self._tags.items() for folder, value in found.items()}
-        )
+        """The last value of every metric, one that is not finite too: a training that diverged says so with it."""
+        return {self._name(folder, tag): value for tag, found in self._tags.items() for folder, value in found.items()}
 
     def look(self) -> None:
         """Read the records that were completed since the last look."""
@@ -97,7 +95,7 @@ def _records(file: BinaryIO, end: int) -> Iterator[bytes]:
 
 
 def scalars(record: bytes) -> tuple[int, dict[str, float]]:
-    """Step and finite scalars of one event; nothing of a record that is no event."""
+    """Step and scalars of one event; nothing of a record that is no event."""
     step, values = 0, {}
     try:
         for number, value in _fields(record):
@@ -107,7 +105,7 @@ def scalars(record: bytes) -> tuple[int, dict[str, float]]:
                 values.update(_summary(value))
     except (ValueError, IndexError, struct.error):
         return 0, {}
-    return step, finite(values)
+    return step, values
 
 
 def _summary(data: bytes) -> dict[str, float]:

@@ -12,7 +12,7 @@ from ..errors import DataInvalid, InputError
 from ..study import CommandTrial
 from .command import ERROR, METRICS
 from .output import CappedLog
-from .reported import Reported, ReportError, match_output, missing_reason, read_metrics, sound
+from .reported import Reported, ReportError, finite, match_output, missing_reason, read_metrics, sound
 from .runner import STREAM, Finished, Job, State
 from .stream import last_values
 
@@ -23,7 +23,7 @@ class End:
 
     code: int
     log: CappedLog
-    events: dict[str, float]  #: last values in TensorBoard's event files
+    events: dict[str, float]  #: last values in TensorBoard's event files, not finite ones too
     state: State | None = None
     reason: str = ""
     gpu_seconds: float = 0.0
@@ -58,7 +58,7 @@ def verdict(job: Job, ended: End) -> Finished:
         reported = reported or _printed(job.study.trial, ended.log) or _events(ended.events)
         metrics = reported.metrics if reported else {}
         if job.study.trial.evaluate is None:  # it measures later
-            reason = missing_reason(job.study.objective, reported) or ""
+            reason = missing_reason(job.study.objective, reported, job.study.trial.stdout_pattern) or ""
     return finished(state="FAILED" if reason else "TRAINED", reason=sound(reason), metrics=metrics)
 
 
@@ -72,7 +72,7 @@ def _printed(trial: CommandTrial, log: CappedLog) -> Reported | None:
 
 
 def _events(last: dict[str, float]) -> Reported | None:
-    return Reported(metrics=last, written=dict(last)) if last else None
+    return Reported(metrics=finite(last), written=dict(last)) if last else None
 
 
 def _exit_reason(code: int) -> str:
