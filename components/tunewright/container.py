@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .parameter import Model
 from .pod import ObjectName, PodTemplate
-from .quantity import Duration
+from .quantity import Duration, Size
 
 ENVIRONMENT_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,126}$"
 PATH = r"^(/\.?[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$"
@@ -105,6 +105,9 @@ class JobSettings(Model):
     the first one's results count."""
     queue: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Kueue's LocalQueue in which the Job waits. For Kueue before 0.16 its ClusterQueue must cover ephemeral-storage, of which a trial requests 0."""
+    disk: Size | None = None
+    """Disk that a trial requests, and may use in its shared folder and as much beside it. By default it requests none, and may use 16 GiB. GKE
+    Autopilot lets a trial use no more than it requests."""
     volumes: list[Volume] = Field(default_factory=list, max_length=20)
     """Claims and ConfigMaps that the trial's container sees."""
     secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(default_factory=dict)

@@ -40,6 +40,12 @@ LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED, 255)
 """Exit codes of failed nodes that are worth another pod: none (the pod was lost), 0 (it was lost after its step had ended well), Argo's executor
 failed, transient, killed, terminated, unknown (its node has started again)."""
 
+REFUSED: Final = (
+    "violates PodSecurity|admission webhook .* denied|unable to validate against any security context constraint"
+    "|failed quota: .*must specify|usage per|is invalid: "
+)
+"""What the cluster says of a pod that it will not have, however often it is asked; the exit code of such a node is that of a lost one."""
+
 TMP: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
 
 # What Pod Security "restricted" asks for, of Argo's own containers too.
@@ -157,6 +163,6 @@ def _retry() -> dict[str, Any]:
     return {
         "limit": MAX_ATTEMPTS + 10,
         "retryPolicy": "Always",
-        "expression": f"asInt(lastRetry.exitCode) in [{codes}]",
+        "expression": f'asInt(lastRetry.exitCode) in [{codes}] and not (lastRetry.message matches "{REFUSED}")',
         "backoff": {"duration": "2s", "factor": 2, "cap": "60s"},
     }

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from tunewright.errors import InputError, TransientError
 
 from .namespace import Namespace, NameTakenError
+from .pod import REFUSED
 from .template import NAME
 from .workflow import Options, cron_workflow, stamp, workflow
 
 WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
 TRAINER: Final = "trainer.kubeflow.org"
 NO_OPTIONS: Final = Options()
+TAKEN_SECONDS: Final = 60  #: after which a Workflow without a status is one that nobody will run
 OVER: Final = ("Succeeded", "Failed", "Error")  #: phases of a Workflow that has ended
 
 
@@ -147,18 +150,30 @@ def progress(document: dict[str, Any]) -> Progress:
         node["templateName"] for node in nodes if node["type"] == "DAG" and node["templateName"].startswith("rounds-")
     ]
     last = "evaluate" if "rounds-separate" in rounds else "train"
-    waiting = [n["message"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Pending" and n.get("message")]
+    told = [(n["phase"], n["message"]) for n in nodes if n["type"] == "Pod" and n.get("message")]
+    waiting = [message for phase, message in told if phase == "Pending"]
+    refused = [message for phase, message in told if phase in OVER and re.search(REFUSED, message)]
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
         phase=state.get("phase", "Pending"),
-        message=state.get("message") or next(iter(waiting), ""),
+        message=next(iter(refused), "") or state.get("message") or next(iter(waiting), "") or _untaken(document),
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
         rounds=len(rounds),
         trials=sum((n["type"], n["templateName"], n["phase"]) == ("Retry", last, "Succeeded") for n in nodes),
         running=tuple(sorted(n["templateName"] for n in nodes if n["type"] == "Pod" and n["phase"] == "Running")),
     )
+
+
+def _untaken(document: dict[str, Any]) -> str:
+    """What to say of a Workflow that no controller has taken up."""
+    created = document["metadata"].get("creationTimestamp")
+    if document.get("status") or created is None:
+        return ""
+    if (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds() < TAKEN_SECONDS:
+        return ""
+    return "no Argo controller has taken it up; one must watch this namespace, without an instance ID"
 
 
 def _nodes(state: dict[str, Any]) -> list[dict[str, Any]]:

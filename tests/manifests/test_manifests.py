@@ -164,10 +164,27 @@ def test_network_policies_refuse_everything_and_then_allow_by_name():
         if spec.get("egress")
     }
     assert ports == {
-        "tunewright-dns": [53, 53],
+        "tunewright-dns": [53, 53, 5353, 5353, 8053, 8053],
         "tunewright-to-minio": [9000],
         "tunewright-to-kubernetes": [443, 6443, 8443, 16443],
     }
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"k8s-app": "kube-dns"}, {"k8s-app": "node-local-dns"}, {"dns.operator.openshift.io/daemonset-dns": "default"}],
+)
+def test_the_pods_that_answer_for_name_service_are_reached_whatever_they_are_called(labels):
+    policies = {p["metadata"]["name"]: p["spec"] for p in of_kind(render(INSTALLS / "argo-existing"), "NetworkPolicy")}
+    (rule,) = policies["tunewright-dns"]["egress"]
+    assert {"namespaceSelector": {}, "podSelector": {"matchLabels": labels}} in rule["to"]
+
+
+def test_what_sets_up_minio_is_run_by_argo_cd_with_a_sync_and_not_whenever_it_is_gone():
+    (job,) = of_kind(render(INSTALLS / "standalone"), "Job")
+    assert job["metadata"]["annotations"] == {
+        "argocd.argoproj.io/hook": "Sync", "argocd.argoproj.io/hook-delete-policy": "BeforeHookCreation"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_lost_trials_end_no_round():
 def test_bad_input_is_never_retried_and_lost_pods_are():
     for name in STEPS:
         expression = templates()[name]["retryStrategy"]["expression"]
-        codes = set(json.loads(expression.split(" in ")[1]))
+        codes = set(json.loads(expression.split(" in ")[1].split(" and ")[0]))
         assert EXIT_INPUT not in codes
         assert {EXIT_TRANSIENT, 137, 143, 255, -1, 0} <= codes
 
@@ -283,6 +283,30 @@ def test_progress_is_read_from_packed_nodes_too(shape: str, last: str):
     assert (plain.rounds, plain.trials, plain.running, plain.over) == (1, 1, ("train",), False)
     other = progress({"metadata": metadata, "status": {"phase": "Running", "compressedNodes": packed}})
     assert (other.rounds, other.trials, other.running) == (1, 1, ("train",))
+
+
+def test_a_pod_that_the_cluster_refuses_is_told_in_its_words_and_not_tried_again():
+    words = 'pods "x" is forbidden: unable to validate against any security context constraint: [...]'
+    nodes = {
+        "a": {"type": "Retry", "templateName": "open", "phase": "Running", "message": "Backoff for 4s"},
+        "b": {"type": "Pod", "templateName": "open", "phase": "Error", "message": words},
+    }
+    told = progress({"metadata": {"name": "one"}, "status": {"phase": "Running", "nodes": nodes}})
+    assert told.message == words
+    for step in ("open", "train"):
+        expression = templates()[step]["retryStrategy"]["expression"]
+        pattern = re.search(r'not \(lastRetry.message matches "(.*)"\)', expression)
+        assert pattern is not None
+        assert re.search(pattern[1], words)
+        assert not re.search(pattern[1], "pod deleted")
+
+
+def test_a_workflow_that_nobody_takes_up_says_so_after_a_while():
+    metadata = {"name": "one", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    assert "no Argo controller has taken it up" in progress({"metadata": metadata}).message
+    now = datetime.now(UTC).isoformat()
+    assert progress({"metadata": {**metadata, "creationTimestamp": now}}).message == ""
+    assert progress({"metadata": metadata, "status": {"phase": "Running"}}).message == ""
 
 
 def test_a_session_is_submitted_once_and_its_name_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -130,6 +130,13 @@ def test_a_pod_may_fill_the_trials_own_disk_and_the_shared_folder_and_no_node(of
     assert requests == {"0"}, "without one, Kubernetes would request the limit"
 
 
+def test_disk_that_a_study_asks_for_is_requested_and_is_the_limit(tmp_path: Path):
+    body, containers = made(shell("true", job={"disk": "5GiB"}), tmp_path)
+    resources, asked = containers["trial"]["resources"], str(5 * 2**30)
+    assert {resources[kind]["ephemeral-storage"] for kind in ("requests", "limits")} == {asked}
+    assert {"name": "shared", "emptyDir": {"sizeLimit": asked}} in body["spec"]["template"]["spec"]["volumes"]
+
+
 def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     body, containers = made(shell("true", **EVERYTHING), tmp_path)
     trial, spec = containers["trial"], body["spec"]["template"]["spec"]
@@ -146,7 +153,7 @@ def test_what_a_study_asks_for_is_passed_on(tmp_path: Path):
     assert spec["tolerations"] == OVERLAY["spec"]["tolerations"]
     assert (spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]) == (1000, 10001)
     users = {name: containers[name]["securityContext"]["runAsUser"] for name in ("load", "save")}
-    assert users == {"load": 10001, "save": 1000}, "only the trial's own user can store what it has closed to others"
+    assert users == {"load": 1000, "save": 1000}, "only the trial's own user can store what it has closed to others"
     mounts = {mount["mountPath"]: mount["readOnly"] for mount in trial["volumeMounts"] if "readOnly" in mount}
     assert mounts == {"/data": True, "/words": True}
     variables = {entry["name"]: entry for entry in trial["env"]}

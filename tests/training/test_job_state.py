@@ -188,6 +188,21 @@ def test_a_trial_that_fills_the_disk_has_itself_to_blame(message: str):
     assert seen.saving is None
 
 
+def test_a_cluster_that_lowers_the_disk_of_a_trial_is_not_the_trials_fault():
+    words = "Pod ephemeral local storage usage exceeds the total limit of containers 20Mi."
+    seen = pod(ended(137), ended(137), phase="Failed", reason="Evicted", message=words)
+
+    def given(limit: str) -> Any:
+        trial = {"name": "trial", "resources": {"limits": {"ephemeral-storage": limit}}}
+        spec = {"containers": [trial], "volumes": [{"name": "shared", "emptyDir": {"sizeLimit": "16Gi"}}]}
+        return view(JOB, {**seen, "spec": spec})
+
+    assert isinstance(given("16Gi"), Ended)
+    lowered = given("10Mi")
+    assert isinstance(lowered, Refused)
+    assert "16Gi that it asks for, but the cluster has made 10Mi of it" in lowered.reason
+
+
 def test_data_that_does_not_fit_into_the_container_that_fetches_it_is_the_studys_fault():
     seen = view(JOB, pod(waiting("PodInitializing", ""), load=ended(137, reason="OOMKilled")))
     assert isinstance(seen, Refused)

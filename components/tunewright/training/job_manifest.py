@@ -33,7 +33,10 @@ DAY: Final = 86400
 GRACE_SECONDS: Final = 10  #: between SIGTERM and SIGKILL
 SAVE_SECONDS: Final = 3600  #: that storing what a trial left may take at most
 MEMORY: Final = 2 * 2**30  #: bytes of a trial whose study sets no limit
-SPACE: Final = "16Gi"  #: that a trial may write into the shared folder, and as much beside it
+SPACE: Final = (
+    "16Gi"  #: that a trial may write into the shared folder, and as much beside it, unless its study says otherwise
+)
+SHARED_VOLUME: Final = "shared"
 DISK: Final = "ephemeral-storage"
 LOAD_VARIABLE: Final = "TUNEWRIGHT_LOAD"
 
@@ -133,6 +136,7 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
     named = [entry["name"] for entry in placement.get("imagePullSecrets", [])]
     pulls = [{"name": name} for name in dict.fromkeys([*named, *site.pull_secrets])]
     user = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}
+    named_user = settings.pod.spec.securityContext.runAsUser
     memory = str(limits.memory or MEMORY)
     return {
         "metadata": {
@@ -152,14 +156,14 @@ def pod_template(job: Job, site: Site) -> dict[str, Any]:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "initContainers": [
-                _own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site), ensure_ascii=False)}, [])
+                _own(LOAD, site, {LOAD_VARIABLE: json.dumps(_to_load(job, site), ensure_ascii=False)}, [], named_user)
             ],
             "containers": [
-                _own(SAVE, site, {}, _to_save(job, site), settings.pod.spec.securityContext.runAsUser),
+                _own(SAVE, site, {}, _to_save(job, site), named_user),
                 _trial(job, site, settings, limits),
             ],
             "volumes": [
-                {"name": "shared", "emptyDir": {"sizeLimit": SPACE}},
+                {"name": SHARED_VOLUME, "emptyDir": {"sizeLimit": _space(settings)}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": SPACE}},  # of load and save, whose root is read-only
                 CA_VOLUME,
                 {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": memory}},
@@ -196,7 +200,7 @@ def _own(
         },
         "securityContext": {**CONFINED, "readOnlyRootFilesystem": True, "runAsUser": user or USER, "runAsGroup": USER},
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "shared", "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}, CA_MOUNT],  # noqa: S108
+        "volumeMounts": [{"name": SHARED_VOLUME, "mountPath": SHARED}, {"name": "tmp", "mountPath": "/tmp"}, CA_MOUNT],  # noqa: S108
     }
 
 
@@ -227,7 +231,7 @@ def _trial(job: Job, site: Site, settings: JobSettings, limits: Limits) -> dict[
         "resources": _resources(settings, limits),
         "securityContext": CONFINED,
         "volumeMounts": [
-            {"name": "shared", "mountPath": SHARED},
+            {"name": SHARED_VOLUME, "mountPath": SHARED},
             {"name": "memory", "mountPath": "/dev/shm"},  # noqa: S108 - libraries share arrays there; 64 MiB without
             *(
                 {"name": f"volume-{i}", "mountPath": volume.path, "readOnly": volume.read_only}
@@ -243,8 +247,12 @@ def _resources(settings: JobSettings, limits: Limits) -> dict[str, Any]:
     if settings.gpus:
         most[settings.gpu_resource] = str(settings.gpus)
     cores = settings.cpu if settings.cpu is not None else 1.0
-    requests = {"cpu": f"{math.ceil(cores * 1000)}m", DISK: "0", **most}
-    return {"requests": requests, "limits": {DISK: SPACE, **most}}
+    requests = {"cpu": f"{math.ceil(cores * 1000)}m", DISK: str(settings.disk or 0), **most}
+    return {"requests": requests, "limits": {DISK: _space(settings), **most}}
+
+
+def _space(settings: JobSettings) -> str:
+    return SPACE if settings.disk is None else str(settings.disk)
 
 
 def _volumes(settings: JobSettings) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from .job_manifest import LOAD, QUEUE_LABEL, SAVE, TRIAL
+from .job_manifest import LOAD, QUEUE_LABEL, SAVE, SHARED_VOLUME, TRIAL
 
 Object: TypeAlias = dict[str, Any]
 
@@ -128,7 +128,9 @@ def view(job: Object | None, pod: Object | None, name: str = TRIAL) -> View:
     if ended is not None and (ended["exitCode"] == 0 or not (outside or deleted)):
         return _not_started(ended) or _ended(pod, ended)
     if DISK.search(outside):
-        return Ended(code=137, reason=f"disk must be enough, got: {outside}; write less")
+        return _lowered(pod, name) or Ended(
+            code=137, reason=f"disk must be enough, got: {outside}; write less, or raise trial.job.disk"
+        )
     if outside or deleted:
         return Lost(reason=outside or "its pod was deleted from outside", taken=bool(outside))
     return _begun(pod, trial) or _not_begun(pod, trial)
@@ -148,6 +150,20 @@ def unmade(words: str, *, silent: bool = False) -> Waiting:
     """A pod lacks something that its study names."""
     reason = f"its pod cannot be made: {words}; make what it names, or change trial.job or trial.limits"
     return Waiting(reason=reason, refused=not silent, silent=silent)
+
+
+def _lowered(pod: Object, name: str) -> Refused | None:
+    """That the cluster gave the trial's container less disk than was asked for, which the volume beside it still says."""
+    spec = pod.get("spec", {})
+    asked = next((v["emptyDir"].get("sizeLimit") for v in spec.get("volumes", []) if v["name"] == SHARED_VOLUME), None)
+    found = next((c for c in spec.get("containers", []) if c["name"] == name), {})
+    given = found.get("resources", {}).get("limits", {}).get("ephemeral-storage")
+    if None in (asked, given) or asked == given:
+        return None
+    return Refused(
+        reason=f"the disk of a trial must be the {asked} that it asks for, but the cluster has made {given} of it; request what it needs with "
+        "trial.job.disk"
+    )
 
 
 def _without_pod(job: Object) -> View:
