@@ -167,6 +167,17 @@ def test_a_list_of_more_than_a_thousand_is_whole(store: Store) -> None:
     assert keys(store, "trials/0100") == names[1000:1005]
 
 
+def test_a_list_may_begin_after_a_key(store: Store) -> None:
+    names = ["a", "a-b", "a.b/c", "a/b", "a/b.c/d", "a/b/c", "a0", "b/c"]
+    held = [*names[:3], *names[4:]]  # a folder cannot hold a file and a folder of one name
+    for name in held[1:]:
+        store.put(name, b"")
+    for after in (*names, "a.", "a/", "a/b.c", "a/b/", "a/~", "c", "0", "b"):
+        assert [entry.key for entry in store.list(after=after)] == [name for name in held[1:] if name > after], after
+    assert [entry.key for entry in store.list("a/b", "a/b.c/d")] == ["a/b/c"]
+    assert [entry.key for entry in store.list("a/b", "b")] == []
+
+
 def test_an_object_may_be_empty(store: Store) -> None:
     etag = store.create("empty", b"")
     assert store.get("empty").data == b""

@@ -73,7 +73,7 @@ class LastWins(MemoryStore):
 class Forgetful(MemoryStore):
     """Does not show what was just written."""
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         return iter(())
 
 

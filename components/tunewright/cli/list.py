@@ -23,13 +23,7 @@ def command(store: str, as_json: bool) -> None:
     from ..store.opening import open_store
 
     place = open_store(store)
-    suffix = f"/{layout.STUDY}"
-    names = [
-        entry.key.removesuffix(suffix)
-        for entry in place.list()
-        if entry.key.endswith(suffix) and entry.key.count("/") == 1
-    ]
-    rows = [_row(place, name) for name in names]
+    rows = [_row(place, name) for name in layout.studies(place)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

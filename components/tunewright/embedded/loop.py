@@ -215,18 +215,10 @@ def result_of(ledger: Ledger, session: str | None = None, report: str | None = N
         default_objective=_default(ledger, head, results),
         reason=head.finished,
         failed=head.failed,
-        trials=_with_logs(ledger, results),
+        trials=ledger.with_logs(results),
         champion=layout.find(ledger.store, Champion, layout.CHAMPION),
         report=f"{ledger.store.address}/{report}" if report else None,
     )
-
-
-def _with_logs(ledger: Ledger, results: list[Result]) -> list[Result]:
-    """Those that did not complete with the end of their logs: sealed rounds are kept without."""
-    bare = [result.trial for result in results if result.status is not Status.COMPLETE]
-    found = layout.find_all(ledger.store, Result, [layout.result(trial) for trial in bare])
-    whole = {result.trial: result for result in found if result is not None}
-    return [whole.get(result.trial, result) for result in results]
 
 
 def _default(ledger: Ledger, head: Head, results: list[Result]) -> float | None:

@@ -21,7 +21,8 @@ class RoundHistory:
     """One round as far as it has come."""
 
     plan: Plan
-    results: Sequence[Result | None]  #: one per slot of the plan, in order; None while there is none
+    results: Sequence[Result | None]
+    """One per slot of the plan, in order, the end of its log with what did not complete; None while there is none."""
     running: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     """By trial: curve of the objective's metric of those that have no result yet."""
     surrogate: SurrogateRecord | None = None

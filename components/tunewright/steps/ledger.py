@@ -148,6 +148,13 @@ class Ledger:
         """The terminal results of a plan's slots, in order; None for trials that have not ended."""
         return layout.find_all(self.store, Result, [layout.result(slot.trial) for slot in plan.slots])
 
+    def with_logs(self, results: list[Result]) -> list[Result]:
+        """The same results, of sealed rounds, which are kept without; those that completed stay so."""
+        bare = [result.trial for result in results if result.status is not Status.COMPLETE and not result.log_tail]
+        found = layout.find_all(self.store, Result, [layout.result(trial) for trial in bare])
+        whole = {result.trial: result for result in found if result is not None}
+        return [whole.get(result.trial, result) for result in results]
+
     def ended(self, round_: int) -> list[Result]:
         """The results that a round has up to now."""
         plan = self.plan(round_)

@@ -86,7 +86,7 @@ def draw(ledger: Ledger, session: str, *, clock: Clock = time.time) -> str:
 def gather(ledger: Ledger, session: str | None = None) -> StudyHistory:
     """Everything that the study's documents tell, for pictures; by default seen from the latest session."""
     head, _ = ledger.head()
-    rounds = [_round(ledger, round_) for round_ in range(head.round)]
+    rounds = _ended_rounds(ledger, head.round)
     plan = ledger.plan(head.round)
     if plan is not None:
         results = ledger.results(plan)
@@ -114,18 +114,23 @@ def _running(ledger: Ledger, plan: Plan, results: Sequence[Result | None]) -> di
     return {trial: curve for trial in trials if (curve := thin(latest_stream(ledger.store, trial, metric)))}
 
 
-def _round(ledger: Ledger, round_: int) -> RoundHistory:
-    plan = ledger.plan(round_)
-    if plan is None:
+def _ended_rounds(ledger: Ledger, count: int) -> list[RoundHistory]:
+    """The rounds before the open one: their sealed copies, with the logs of what did not complete."""
+    sealed = ledger.sealed(range(count))
+    plans = layout.find_all(ledger.store, Plan, [layout.plan(round_) for round_ in range(count)])
+    if None in plans:
         raise ArtifactCorrupt(
-            f"{ledger.store.address}: the head is past round {round_}, so it must have a plan, but it has none; restore it from a backup"
+            f"{ledger.store.address}: the head is past round {plans.index(None)}, so it must have a plan, but it has none; restore it from a backup"
         )
-    return RoundHistory(
-        plan=plan,
-        results=ledger.results(plan),
-        surrogate=layout.find(ledger.store, SurrogateRecord, layout.surrogate(round_)),
-        policy=layout.find(ledger.store, PolicyRecord, layout.policy(round_)),
-    )
+    told = {result.trial: result for result in ledger.with_logs([result for one in sealed for result in one.results])}
+    surrogates = layout.find_all(ledger.store, SurrogateRecord, [layout.surrogate(round_) for round_ in range(count)])
+    policies = layout.find_all(ledger.store, PolicyRecord, [layout.policy(round_) for round_ in range(count)])
+    return [
+        RoundHistory(
+            plan=plan, results=[told[result.trial] for result in one.results], surrogate=surrogate, policy=policy
+        )
+        for plan, one, surrogate, policy in zip(filter(None, plans), sealed, surrogates, policies, strict=True)
+    ]
 
 
 def belief(ledger: Ledger, history: StudyHistory) -> Belief | None:

@@ -77,13 +77,13 @@ class DirectoryStore:
             self._place(self._replace, temporary, path)
         return _etag(data)
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         if not begins_keys(prefix):
             return
         folder, _, start = prefix.rpartition("/")
         with self._translated(prefix):
             if (self.root / folder).resolve().is_relative_to(self.root):
-                yield from _walk(self.root / folder, f"{folder}/" if folder else "", start)
+                yield from _walk(self.root / folder, f"{folder}/" if folder else "", start, after)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -185,8 +185,8 @@ def _etag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _walk(folder: Path, base: str, start: str) -> Iterator[Entry]:
-    """Files below ``folder`` whose name begins with ``start``, by key: ``a.b`` comes before ``a/b``."""
+def _walk(folder: Path, base: str, start: str, after: str) -> Iterator[Entry]:
+    """Files below ``folder`` whose name begins with ``start``, those after ``after``, by key: ``a.b`` comes before ``a/b``."""
     try:
         with os.scandir(folder) as found:
             entries = {
@@ -197,12 +197,15 @@ def _walk(folder: Path, base: str, start: str) -> Iterator[Entry]:
     for name, entry in sorted(entries.items()):
         if not name.startswith(start) or not KEY.fullmatch(entry.name):
             continue  # the scratch folder and what other programs put here
+        key = base + name
+        if key <= after and not (key.endswith("/") and after.startswith(key)):
+            continue
         if name.endswith("/"):
-            yield from _walk(folder / entry.name, base + name, "")
+            yield from _walk(folder / entry.name, key, "", after)
         elif entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):  # deleted meanwhile
                 status = entry.stat(follow_symlinks=False)
-                yield Entry(key=base + name, size=status.st_size, modified=status.st_mtime)
+                yield Entry(key=key, size=status.st_size, modified=status.st_mtime)
 
 
 def _make_folder(folder: Path) -> None:

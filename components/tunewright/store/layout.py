@@ -255,6 +255,17 @@ def scores_lost(store: Store, trial: str) -> list[str]:
     return [match[0] for match in sorted(found, key=lambda match: (int(match[1]), int(match[2])))]
 
 
+def studies(store: Store) -> Iterator[str]:
+    """Names of the studies that a store holds, in order; one look for each folder at its top, whatever lies below."""
+    after = ""
+    while (entry := next(store.list(after=after), None)) is not None:
+        name, slash, _ = entry.key.partition("/")
+        key = f"{name}/{STUDY}"
+        if slash and KEY.fullmatch(key) and next(store.list(key), None) is not None:
+            yield name
+        after = f"{name}0" if slash else name  # "0" follows the slash
+
+
 class Prefixed:
     """A store seen from below a prefix: the part of a bucket that belongs to one study."""
 
@@ -278,8 +289,8 @@ class Prefixed:
     def put(self, key: str, data: bytes) -> str:
         return self._store.put(self._prefix + key, data)
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
-        for entry in self._store.list(self._prefix + prefix):
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        for entry in self._store.list(self._prefix + prefix, self._prefix + after if after else ""):
             yield Entry(key=entry.key[len(self._prefix) :], size=entry.size, modified=entry.modified)
 
     def delete(self, key: str) -> None:

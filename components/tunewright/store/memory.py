@@ -48,12 +48,12 @@ class MemoryStore:
         self._objects[key] = (bytes(data), time.time())
         return _etag(data)
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
         with self._lock:
             found = [
                 Entry(key=key, size=len(data), modified=modified)
                 for key, (data, modified) in sorted(self._objects.items())
-                if key.startswith(prefix)
+                if key.startswith(prefix) and key > after
             ]
         yield from found
 

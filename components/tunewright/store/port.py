@@ -67,8 +67,8 @@ class Store(Protocol):
         """Write an object whatever was there; returns its tag. Only for content-addressed blobs, logs, heartbeats."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Objects whose key starts with ``prefix``, by key."""
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        """Objects whose key starts with ``prefix`` and comes after ``after``, by key; reads ahead by pages at most."""
         ...
 
     def delete(self, key: str) -> None:

@@ -25,7 +25,8 @@ from typing import TypeVar
 
 import urllib3
 from minio import Minio
-from minio.credentials import Credentials, Provider
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import Provider
 
 from ..errors import AlreadyExists, Conflict, InputError, NotFound, ObjectTooLarge, StoreRefused, StoreUnavailable
 from .access import Access
@@ -35,15 +36,10 @@ from .s3_errors import FAILURES, status_error, translate
 
 T = TypeVar("T")
 
-DELAYS_S = (
-    0.1,
-    0.3,
-    1.0,
-    2.0,
-)  #: waits between tries of one request; what takes longer is left to the step's own retry
-TIMEOUT = urllib3.Timeout(
-    connect=10, read=60
-)  #: urllib3 lets every block of a body that is sent take as long as a connection may
+#: waits between tries of one request; what takes longer is left to the step's own retry
+DELAYS_S = (0.1, 0.3, 1.0, 2.0)
+#: urllib3 lets every block of a body that is sent take as long as a connection may
+TIMEOUT = urllib3.Timeout(connect=10, read=60)
 BLOCK = 2**16  #: bytes that are sent at once: a slow upload goes on for as long as its bytes flow
 PIECE = 2**20  #: bytes that are read at once
 CONNECTIONS = 32  #: kept open; more are made when more threads ask
@@ -127,8 +123,8 @@ class S3Store:
     def put(self, key: str, data: bytes) -> str:
         return self._write(key, data, {})
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
-        last: str | None = None
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        last = after or None
         while begins_keys(prefix):
             page = self._page(prefix, last)
             yield from page

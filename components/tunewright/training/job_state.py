@@ -156,8 +156,8 @@ def _lowered(pod: Object, name: str) -> Refused | None:
     """That the cluster gave the trial's container less disk than was asked for, which the volume beside it still says."""
     spec = pod.get("spec", {})
     asked = next((v["emptyDir"].get("sizeLimit") for v in spec.get("volumes", []) if v["name"] == SHARED_VOLUME), None)
-    found = next((c for c in spec.get("containers", []) if c["name"] == name), {})
-    given = found.get("resources", {}).get("limits", {}).get("ephemeral-storage")
+    container: Object = next((c for c in spec.get("containers", []) if c["name"] == name), {})
+    given = container.get("resources", {}).get("limits", {}).get("ephemeral-storage")
     if None in (asked, given) or asked == given:
         return None
     return Refused(
