@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import log_loss as sklearn_log_loss
-from tests.benchmarks.evaluation.kept import Kept, append, entries, key
+from tests.benchmarks.evaluation.kept import COSTLY, Kept, append, entries, key
 from tests.benchmarks.evaluation.metrics import accuracy, log_loss, mean
 from tests.benchmarks.evaluation.splits import split
 from tests.benchmarks.evaluation.trial import SHARES, Answer, Question, Score, space, split_seed, valid_rows
@@ -48,6 +48,25 @@ def test_a_line_torn_by_a_kill_is_skipped_and_the_next_line_is_whole(tmp_path):
     kept.add("second", QUESTION, ANSWER, VERSIONS)
     assert (reader.get("first"), reader.get("second")) == (ANSWER, ANSWER)
     assert [entry["key"] for entry in entries(kept.path)] == ["first", "second"]
+
+
+def test_what_unfinished_runs_of_a_costly_task_have_evaluated_is_committed(tmp_path):
+    here, there, costly = tmp_path / "committed", tmp_path / "elsewhere", replace(ANSWER, seconds=COSTLY)
+    there.mkdir()
+    kept = Kept("t", tmp_path, here)
+    kept.add("first", QUESTION, costly, VERSIONS)
+    kept.commit(finished=False)
+    elsewhere = Kept("t", there, here)
+    assert elsewhere.get("first") == costly
+    elsewhere.add("second", QUESTION, costly, VERSIONS)
+    elsewhere.commit(finished=False)
+    again = Kept("t", tmp_path / "nothing here yet", here)
+    assert (again.get("first"), again.get("second")) == (costly, costly)
+    again.commit(finished=True)
+    assert list(here.iterdir()) == []
+    Kept("cheap", tmp_path, here).add("k", QUESTION, ANSWER, VERSIONS)
+    Kept("cheap", tmp_path, here).commit(finished=False)
+    assert list(here.iterdir()) == []
 
 
 def _write(path, number):

@@ -4,7 +4,8 @@
     python -m tests.benchmarks.contest real --methods tunewright TPE --minutes 60
     python -m tests.benchmarks.contest dev --tasks keel-banana --seeds 0 1
 
-Runs are kept in the cache as they finish; ``--commit`` merges them into the tables that are committed.
+Runs are kept in the cache as they finish; ``--commit`` merges them into the tables that are committed, and what costly ones have
+evaluated so far beside them, so that another machine goes on from there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 from tests.benchmarks.contest import runs
 from tests.benchmarks.contest.runner import run
 from tests.benchmarks.contest.schedule import CONTESTS
+from tests.benchmarks.evaluation.kept import Kept
 from tests.benchmarks.rivals.methods import METHODS
 from tests.benchmarks.tasks.listing import families, tasks
 
@@ -45,6 +47,9 @@ def main() -> None:
     run(wanted, arguments.workers, arguments.minutes)
     if arguments.commit:
         runs.commit({runs.name(request) for request in wanted})
+        done = runs.finished(wanted)
+        for task in {request.task for request in wanted if request.kind == "real"}:
+            Kept(task).commit(finished=all(request.id() in done for request in wanted if request.task == task))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 One file of JSON lines a task. Lines are only ever added, whole, under a lock, so that several processes share the files and a killed one
 leaves at most a torn last line, which readers skip and the next writer closes.
+
+A run of a costly task may take longer than a machine is there for. What it has evaluated is then committed beside this file, until the run is finished.
 """
 
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -18,6 +21,8 @@ from typing import Any
 from tests.benchmarks.cache import folder
 from tests.benchmarks.evaluation.trial import Answer, Question, Score
 
+UNDER_WAY = Path(__file__).with_name("under_way")
+COSTLY = 20.0  #: mean CPU seconds of an evaluation from which those of unfinished runs are committed
 VERSION = 2  #: of the evaluator; another one answers differently: the first told fewer points of a curve
 
 
@@ -30,9 +35,10 @@ def key(question: Question, content: str, versions: dict[str, str]) -> str:
 class Kept:
     """The answers of one task."""
 
-    def __init__(self, task: str, home: Path | None = None) -> None:
+    def __init__(self, task: str, home: Path | None = None, under_way: Path = UNDER_WAY) -> None:
         self.path = (home or folder("evaluations")) / f"{task}.jsonl"
-        self._known: dict[str, Answer] = {}
+        self.committed = under_way / f"{task}.jsonl.gz"
+        self._known = {entry["key"]: answer_of(entry["answer"]) for entry in _committed(self.committed)}
         self._read = 0
 
     def get(self, wanted: str) -> Answer | None:
@@ -46,6 +52,17 @@ class Kept:
         line = json.dumps({"key": name, **asdict(question), "versions": versions, "answer": asdict(answer)})
         append(self.path, line)
         self._known[name] = answer
+
+    def commit(self, *, finished: bool) -> None:
+        """Write what goes into the repository: every answer of a costly task whose runs are not finished, else nothing."""
+        known = {entry["key"]: entry for entry in [*_committed(self.committed), *entries(self.path)]}
+        seconds = [entry["answer"]["seconds"] for entry in known.values()]
+        if finished or not known or sum(seconds) / len(seconds) < COSTLY:
+            self.committed.unlink(missing_ok=True)
+            return
+        self.committed.parent.mkdir(exist_ok=True)
+        lines = "".join(json.dumps(entry) + "\n" for entry in known.values())
+        self.committed.write_bytes(gzip.compress(lines.encode(), mtime=0))
 
     def _catch_up(self) -> None:
         if not self.path.is_file():
@@ -77,6 +94,10 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
     if path.is_file():
         with path.open("rb") as lines:
             yield from (entry for line in lines if (entry := parsed(line)) is not None)
+
+
+def _committed(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()] if path.is_file() else []
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
