@@ -3,7 +3,8 @@
 One file of JSON lines a task. Lines are only ever added, whole, under a lock, so that several processes share the files and a killed one
 leaves at most a torn last line, which readers skip and the next writer closes.
 
-A run of a costly task may take longer than a machine is there for. What it has evaluated is then committed beside this file, until the run is finished.
+A run of a costly task may take longer than a machine is there for. What it has evaluated is then committed beside this file, until the run is
+finished.
 """
 
 from __future__ import annotations
