@@ -25,13 +25,15 @@ STORE_VARIABLE = "TUNEWRIGHT_STORE"  #: names the store where none is given
 DEFAULT_STORE = "tunewright-store"
 
 
-def __getattr__(name: str) -> Any:
-    """`Study`, loaded when it is asked for: the command line answers without it."""
-    if name == "Study":
-        from .study import Study
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of this module
 
-        return Study
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """`Study`, loaded when it is asked for: the command line answers without it."""
+        if name == "Study":
+            from .study import Study
+
+            return Study
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def tune(

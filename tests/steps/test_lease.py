@@ -24,7 +24,7 @@ from tunewright.errors import (
     TunewrightError,
 )
 from tunewright.steps import lease
-from tunewright.steps.lease import GIVEN_BACK, boot_id, give_back, lose, take
+from tunewright.steps.lease import GIVEN_BACK, boot_id, give_back, lose, take, under_way
 from tunewright.steps.ledger import Ledger
 from tunewright.steps.open import open_session
 from tunewright.steps.propose import propose
@@ -280,3 +280,11 @@ def test_where_a_host_hides_processes_nobody_is_taken_for_dead_at_once(
     monkeypatch.setattr("tunewright.steps.lease.born", lambda _pid: 1.0)
     assert take(store, TRIAL, 5, now=9.0) is not None
     assert time.monotonic() - began >= 0.3, "its heart was listened to"
+
+
+def test_a_trial_that_has_an_outcome_of_any_attempt_is_under_way(store: MemoryStore) -> None:
+    layout.create(store, dead(2), layout.attempt(TRIAL, 2, "start.json"))
+    assert not under_way(store, TRIAL)
+    outcome = Outcome(trial=TRIAL, attempt=1, state="TRAINED", started=5.0, ended=6.0)
+    layout.create(store, outcome, layout.attempt(TRIAL, 1, "outcome.json"))
+    assert under_way(store, TRIAL), "it will be scored"

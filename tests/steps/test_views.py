@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from tunewright.steps.report import gather
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
 from tunewright.store import layout
+from tunewright.store.memory import MemoryStore
 from tunewright.store.opening import open_store
+from tunewright.store.port import Entry, Store, Stored
 from tunewright.trial import Plan, Result, Slot, Status
 
 CONFIGURATION: dict[str, Any] = {"x": 0.5}
@@ -122,3 +124,49 @@ def test_status_and_list_count_the_best_of_the_round_that_is_open(tmp_path: Path
     ends(ledger, 0, (Status.COMPLETE, 0.7))
     assert describe(ledger)["best"]["objective"] == result_of(ledger).objective == 0.7
     assert _row(open_store(str(tmp_path)), "toy")["best"] == 0.7
+
+
+class Counted:
+    """A store that notes what is read of it, lists by pages of 1000."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.asked: list[str] = []
+
+    def get(self, key: str) -> Stored:
+        self.asked.append(key)
+        return self.store.get(key)
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Entry]:
+        for number, entry in enumerate(self.store.list(prefix, after)):
+            if number % 1000 == 0:
+                self.asked.append(prefix)
+            yield entry
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+def test_the_page_asks_little_of_a_round_however_many_trials_it_has(tmp_path: Path) -> None:
+    rounds, trials = 3, 30
+    ledger = opened(str(tmp_path), shell_study(budget={"trials": 200, "parallel_trials": trials}))
+    for round_ in range(rounds):
+        planned(ledger, round_, [{} for _ in range(trials)])
+        ends(ledger, round_, (Status.FAILED, None), *[(Status.COMPLETE, 0.5)] * (trials - 1))
+        learn(ledger, "one", round_)
+    store = Counted(ledger.store)
+    history = gather(Ledger(store))
+    assert [len(one.results) for one in history.rounds] == [trials] * rounds
+    assert len(store.asked) < 10 + 6 * rounds, "sealed copies, plan, what was learnt, the log of what failed"
+
+
+def test_the_list_of_studies_looks_at_each_folder_once_whatever_lies_below() -> None:
+    store = Counted(MemoryStore())
+    for study in ("a", "b", "b-2"):
+        store.put(f"{study}/{layout.STUDY}", b"")
+        for number in range(3000):
+            store.put(f"{study}/trials/{number:05d}/x", b"")
+    for other in ("no-study/a/study.json", "study.json", "zz/notes.txt"):
+        store.put(other, b"")
+    assert list(layout.studies(store)) == ["a", "b-2", "b"]
+    assert len(store.asked) <= 2 * 6

@@ -171,7 +171,7 @@ def under_way(store: Store, trial: str) -> bool:
     start = layout.find(store, AttemptStart, layout.attempt(trial, numbers[-1], "start.json")) if numbers else None
     if start is None:
         return False
-    if layout.find(store, Outcome, layout.attempt(trial, start.attempt, "outcome.json")) is not None:
+    if _trained(store, trial, numbers):
         return True
     here = start.boot == boot_id()
     return _open(store, trial, start.attempt) and not (here and lives(start.pid, start.process_started) is False)

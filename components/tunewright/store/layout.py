@@ -256,7 +256,7 @@ def scores_lost(store: Store, trial: str) -> list[str]:
 
 
 def studies(store: Store) -> Iterator[str]:
-    """Names of the studies that a store holds, in order; one look for each folder at its top, whatever lies below."""
+    """Names of the studies that a store holds, by key; one look for each folder at its top, whatever lies below."""
     after = ""
     while (entry := next(store.list(after=after), None)) is not None:
         name, slash, _ = entry.key.partition("/")
