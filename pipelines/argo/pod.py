@@ -41,7 +41,7 @@ LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED, 255)
 failed, transient, killed, terminated, unknown (its node has started again)."""
 
 REFUSED: Final = (
-    "violates PodSecurity|admission webhook .* denied|unable to validate against any security context constraint"
+    "violates PodSecurity|admission webhook .* denied|ValidatingAdmissionPolicy .* denied|unable to validate against any security context constraint"
     "|failed quota: .*must specify|usage per|is invalid: "
 )
 """What the cluster says of a pod that it will not have, however often it is asked; the exit code of such a node is that of a lost one."""

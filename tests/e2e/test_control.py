@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pipelines.argo.session import cancel, logs_command, sessions, status, submit
+from pipelines.argo.session import WORKFLOW_LABEL, cancel, logs_command, sessions, status, submit
 from tests.e2e.conftest import study_text
-from tests.e2e.installation import OPTIONS, STORE, wait_for
+from tests.e2e.installation import OPTIONS, STORE, kubectl, wait_for
 
 from tunewright.errors import InputError, StudyInvalid
 from tunewright.steps.open import open_session
@@ -36,6 +37,45 @@ def test_data_on_this_machine_is_refused_before_any_pod_starts(installation):
             options=OPTIONS,
         )
     assert sessions("local", namespace=installation.namespace) == []
+
+
+DENIED = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: %(name)s}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  matchConditions:
+    - name: ours
+      expression: >-
+        request.namespace == '%(namespace)s' && has(object.metadata.labels)
+        && object.metadata.labels[?'%(label)s'].orValue('').startsWith('%(study)s-')
+  validations: [{expression: "false", message: pods of steps must name a cost centre}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: %(name)s}
+spec: {policyName: %(name)s, validationActions: [Deny]}
+"""
+
+
+def test_pods_that_the_cluster_will_not_have_end_a_session_soon_and_are_told(installation):
+    place, name = installation.namespace, f"{installation.namespace.name}-denied"
+    policy = DENIED % {"name": name, "namespace": place.name, "label": WORKFLOW_LABEL, "study": "denied"}
+    kubectl("apply", "-f", "-", given=policy)
+    try:
+        time.sleep(10)  # a policy holds a moment after it was made
+        session = submit(
+            study_text("denied", rounds=1, parallel=2), namespace=place, now=datetime.now(UTC), options=OPTIONS
+        )
+        ended = installation.finished(session.name, seconds=90)
+    finally:
+        kubectl("delete", "-f", "-", given=policy)
+    assert (ended.phase in {"Failed", "Error"}, ended.trials) == (True, 0)
+    assert "must name a cost centre" in ended.message
+    tries = [node for node in installation.nodes(session.name) if node["type"] == "Pod"]
+    assert len({node["templateName"] for node in tries}) == len(tries), "no step is tried twice"
 
 
 def test_cancel_leaves_nothing_running_and_the_next_session_goes_on(installation):
