@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+#: checkout, wheel
 LISTS: Final = (
     Path(__file__).parents[1] / "images" / "images.txt",
     Path(__file__).parent / "images.txt",
-)  #: checkout, wheel
+)
 
 
 def images() -> dict[str, str]:

@@ -17,13 +17,14 @@ MAX_TEXT: Final = 96 * 1024  #: bytes of a study file: Linux takes 128 KiB as on
 SCORING: Final = "3Gi"  #: that a step may use which scores models and holds the agent, where a trial needs little
 
 EVERY: Final = r"@(yearly|annually|monthly|weekly|daily|midnight|hourly|every (\d+h)?(\d+m)?(\d+s)?(?<! ))"
+#: fields of a schedule with their least and largest value and the names of these
 CRON: Final[list[tuple[str, int, int, Sequence[str]]]] = [
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day", 1, 31, ()),
     ("month", 1, 12, ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]),
     ("weekday", 0, 6, ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
-]  #: fields of a schedule with their least and largest value and the names of these
+]
 
 
 def checked(text: str) -> Study:

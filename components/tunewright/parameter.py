@@ -22,9 +22,8 @@ MAX_WHOLE = 10**12  #: larger whole numbers would not survive the way through a 
 MAX_STEPS = 10**9
 
 Whole: TypeAlias = Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE)]
-Real: TypeAlias = Annotated[
-    float, AfterValidator(lambda x: x + 0.0)
-]  # -0.0 becomes 0.0: equal studies have equal digests
+# -0.0 becomes 0.0: equal studies have equal digests
+Real: TypeAlias = Annotated[float, AfterValidator(lambda x: x + 0.0)]
 
 
 class Model(BaseModel):

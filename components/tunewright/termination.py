@@ -26,9 +26,8 @@ def raise_on_signals() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, handle)
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_DFL
-    )  # a parent may have left it ignored, and exit codes of children with it
+    # a parent may have left it ignored, and exit codes of children with it
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def leave(code: int) -> NoReturn:

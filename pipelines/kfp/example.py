@@ -15,9 +15,8 @@ from .component import component
 from .loop import pipeline
 from .pods import Pods
 
-container_component: Callable[[Callable[..., dsl.ContainerSpec]], Any] = (
-    dsl.container_component
-)  #: the SDK is not typed
+#: the SDK is not typed
+container_component: Callable[[Callable[..., dsl.ContainerSpec]], Any] = dsl.container_component
 
 TRAIN = """
 import json, pathlib, sys

@@ -83,9 +83,8 @@ class Pods:
         kubernetes.use_secret_as_env(task, STORE, {TOKEN: TOKEN}, optional=True)
         kubernetes.use_config_map_as_env(task, STORE, {name: name for name in ADDRESS}, optional=True)
         kubernetes.use_config_map_as_volume(task, CA_CONFIG_MAP, CA_FOLDER, optional=True)
-        kubernetes.set_security_context(
-            task, run_as_non_root=True
-        )  # the image's user, or the one that the cluster assigns
+        # the image's user, or the one that the cluster assigns
+        kubernetes.set_security_context(task, run_as_non_root=True)
         if step.name in HANDLES_JOBS:  # it finds itself by its name, and its Jobs go with the run
             kubernetes.use_field_path_as_env(task, POD_VARIABLE, "metadata.name")
             if self.queue:

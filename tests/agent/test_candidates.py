@@ -43,9 +43,8 @@ def test_neighbours_stay_in_range_and_differ(scale: float) -> None:
 )
 def test_a_whole_number_that_moves_moves_to_the_next_however_small_the_step(parameter: Parameter) -> None:
     grid, rng = Grid(Space({"only": parameter})), np.random.default_rng(0)
-    inside = [
-        c["only"] for c in grid.decode(grid.random(500, rng)) if c["only"] not in (1, 20, 1000, 400, 9)
-    ]  # bounds are mirrors
+    # bounds are mirrors
+    inside = [c["only"] for c in grid.decode(grid.random(500, rng)) if c["only"] not in (1, 20, 1000, 400, 9)]
     x = grid.encode({"only": value} for value in inside)
     moved = [c["only"] for c in grid.decode(neighbours(x, np.full(len(x), 1e-4), grid, rng))]
     assert all(before != after for before, after in zip(inside, moved, strict=True))

@@ -10,9 +10,8 @@ from tests.chaos.kills import TRIALS, campaign
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)  # fork() of a test process under Python 3.12+
+# fork() of a test process under Python 3.12+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_fifty_kills_lose_no_trial_and_count_none_twice(tmp_path: Path) -> None:
     account = campaign(tmp_path, 50, per_study=25, seed=20)
     assert sum(account.kills.values()) >= 50

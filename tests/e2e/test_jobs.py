@@ -132,9 +132,8 @@ def test_a_job_outlives_its_launcher_and_one_that_is_deleted_is_made_again(insta
     owner = before[killed]["metadata"]["ownerReferences"][0]
     assert (owner["kind"], owner["name"]) == ("Workflow", workflow)
     installation.kill(launcher(installation, workflow, 0))
-    kubectl(
-        "-n", NAME, "delete", "pod", launcher(installation, workflow, 1), "--wait=false"
-    )  # as when a node is drained
+    # as when a node is drained
+    kubectl("-n", NAME, "delete", "pod", launcher(installation, workflow, 1), "--wait=false")
     kubectl("-n", NAME, "delete", "job", before[deleted]["metadata"]["name"], "--wait=false")
     seen = {trial: {job["metadata"]["uid"]} for trial, job in before.items()}
 

@@ -30,9 +30,8 @@ def run(name: str, configuration: Configuration, directory: Path) -> Finished:
     study = load_study(EXAMPLES / name)
     study.search_space().check(configuration)
     job = Job(study=study, configuration=configuration, seed=1, directory=directory, trial="0" * 16, attempt=1)
-    return LocalRunner(folder=str(EXAMPLES)).run(
-        job, lambda: None
-    )  # as `tunewright run` does with the folder of a study file
+    # as `tunewright run` does with the folder of a study file
+    return LocalRunner(folder=str(EXAMPLES)).run(job, lambda: None)
 
 
 def test_a_shell_script_is_a_trial(tmp_path: Path) -> None:

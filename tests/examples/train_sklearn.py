@@ -13,7 +13,6 @@ parameters = json.loads(Path(os.environ["TUNEWRIGHT_PARAMS"]).read_text())
 x, y = load_iris(return_X_y=True)
 model = RandomForestClassifier(**parameters, random_state=int(os.environ["TUNEWRIGHT_SEED"]))
 scores = cross_val_score(model, x, y, cv=3)
-Path(os.environ["TUNEWRIGHT_OUTPUT"], "model.pkl").write_bytes(
-    pickle.dumps(model.fit(x, y))
-)  # your own, for your own use
+# your own, for your own use
+Path(os.environ["TUNEWRIGHT_OUTPUT"], "model.pkl").write_bytes(pickle.dumps(model.fit(x, y)))
 Path(os.environ["TUNEWRIGHT_METRICS"]).write_text(json.dumps({"accuracy": scores.mean(), "deviation": scores.std()}))

@@ -39,9 +39,8 @@ pytestmark = [
     pytest.mark.containers,
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.filterwarnings(
-        "ignore:.*have no effect in the current local runner"
-    ),  # requests and limits are a cluster's
+    # requests and limits are a cluster's
+    pytest.mark.filterwarnings("ignore:.*have no effect in the current local runner"),
 ]
 
 

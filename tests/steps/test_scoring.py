@@ -250,9 +250,8 @@ space: {{model: {{type: float, low: 0, high: 1}}}}
 objective: {{metric: score}}
 trial: {{kind: command, command: [train, "{train}"]{evaluate}}}
 """
-    parse_study(
-        text.format(train="{model}", evaluate=""), "study.yaml"
-    )  # a parameter of this name, as long as nothing scores
+    # a parameter of this name, as long as nothing scores
+    parse_study(text.format(train="{model}", evaluate=""), "study.yaml")
     with pytest.raises(StudyInvalid) as caught:
         parse_study(
             text.format(train="{output}", evaluate=', evaluate: {command: [score, "{modle}", "{files}"]}'), "study.yaml"

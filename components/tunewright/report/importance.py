@@ -140,9 +140,8 @@ def _design(space: Space, units: Floats, often: list[int], rng: np.random.Genera
 
 def _by_category(parameter: Parameter) -> bool:
     count = parameter.cardinality
-    even = not (
-        isinstance(parameter, IntParameter) and parameter.scale == "log"
-    )  # the bins of one value each are equally wide
+    # the bins of one value each are equally wide
+    even = not (isinstance(parameter, IntParameter) and parameter.scale == "log")
     return count is not None and (not parameter.ordered or (even and count <= WAVES))
 
 

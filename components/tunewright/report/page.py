@@ -46,9 +46,8 @@ def render(history: StudyHistory, belief: Belief | None, *, generated: float) ->
     """
     html = b""
     for shrink in (1.0, 0.5, 0.25, 0.1, 0.02):  # a long study is thinned before it comes here; long texts show only now
-        html = _render(history, belief, generated, shrink).encode(
-            "utf-8", "replace"
-        )  # users' text may hold lone surrogates
+        # users' text may hold lone surrogates
+        html = _render(history, belief, generated, shrink).encode("utf-8", "replace")
         if len(html) <= MOST_BYTES:
             break
     return html.decode()

@@ -38,8 +38,7 @@ class StudyHistory:
     head: Head
     rounds: Sequence[RoundHistory]  #: all rounds of the study, of all sessions, in order
     taken_over: bool = False  #: whether the session's first round is one that a session before it had planned
-    given_up: frozenset[int] = (
-        frozenset()
-    )  #: first rounds of later sessions, of which one may be what this session had planned and not ended
+    #: first rounds of later sessions, of which one may be what this session had planned and not ended
+    given_up: frozenset[int] = frozenset()
     champion: Champion | None = None
     began: Mapping[str, float] = field(default_factory=dict)  #: UTC seconds at which each session was opened, by its id

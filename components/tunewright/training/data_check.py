@@ -51,9 +51,8 @@ def data_mistakes(raw: Mapping[str, Any], base: Path, advice: list[str] | None =
     kind, metric = (_at(raw, *place) for place in (("trial", "kind"), ("objective", "metric")))
     data = _valid(raw.get("data"))
     whole = data is not None
-    data = data or _valid(
-        {"source": _at(raw, "data", "source")}
-    )  # what is wrong beside it does not hide that it is not there
+    # what is wrong beside it does not hide that it is not there
+    data = data or _valid({"source": _at(raw, "data", "source")})
     if data is None:
         return []
     try:

@@ -203,9 +203,10 @@ class _Keeper:
         self._due = 0.0  #: when the next checkpoint may be stored
         self._events = EventFiles(place / OUTPUT, place / STREAM)
         # the trial may be quicker than this container, so what lies there now may be its own
+        # what scores has none
         self._checkpoints = (
             CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == layout.POD else None
-        )  # what scores has none
+        )
 
     def look(self, *, last: bool = False) -> bool:
         """While the trial runs. Returns whether its newest checkpoint is kept. Raises StoreUnavailable, StoreRefused."""

@@ -47,9 +47,8 @@ def verdict(job: Job, ended: End) -> Finished:
     except ReportError as error:
         return finished(state="FAILED", reason=ended.reason or str(error))
     metrics = reported.metrics if reported else {}
-    own = reported is not None and not isinstance(
-        job.study.trial, CommandTrial
-    )  # words that only built-in trainers know
+    # words that only built-in trainers know
+    own = reported is not None and not isinstance(job.study.trial, CommandTrial)
     failed = reported.written.get("failed") if own and reported else None
     reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
     if not reason and reported and reported.infeasible is not None:

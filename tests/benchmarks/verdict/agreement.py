@@ -77,9 +77,8 @@ def compared() -> tuple[Field, Field]:
         SystemExit: there are none yet.
     """
     done = {kind: completed(present(runs.read(f"{kind}-count-accuracy"))) for kind in ("table", "real")}
-    blind = done["real"][
-        done["real"]["method"] != ENTRANT
-    ]  # tables tell no curves, so neither may the real runs that they are compared with
+    # tables tell no curves, so neither may the real runs that they are compared with
+    blind = done["real"][done["real"]["method"] != ENTRANT]
     done["real"] = blind.assign(method=blind["method"].replace(BLIND, ENTRANT))
     first = {kind: block(found, CHECKED_TASKS, COMPARED) for kind, found in done.items()}
     tasks = [

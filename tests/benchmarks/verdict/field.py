@@ -29,9 +29,8 @@ class Field:
     tasks: list[str]
     methods: list[str]
     seeds: list[int]
-    curves: dict[
-        str, Array
-    ]  #: ``(T, M, S, R)`` by name, see `runs.CURVES`; more of ``best`` and ``held_out`` is better
+    #: ``(T, M, S, R)`` by name, see `runs.CURVES`; more of ``best`` and ``held_out`` is better
+    curves: dict[str, Array]
     rows: Array  #: ``(T,)`` rows of validation, which set the width of a tie
     typical: Array  #: ``(T, S)`` objective of a random configuration: the table's median; in real runs the mean of what random search tried
     seconds: Array  #: ``(T,)`` CPU seconds of such a trial

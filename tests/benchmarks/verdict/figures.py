@@ -56,9 +56,8 @@ def looks(methods: list[str]) -> dict[str, Any]:
     names = list(METHODS)
     places = [divmod(names.index(name), len(COLOURS)) for name in methods]
     colours = [COLOURS[place] for _, place in places]
-    dashes = [
-        DASHES[(place + 7 * turn) % len(DASHES)] for turn, place in places
-    ]  # a colour that comes again has another dash
+    # a colour that comes again has another dash
+    dashes = [DASHES[(place + 7 * turn) % len(DASHES)] for turn, place in places]
     return {
         "color": alt.Color("method:N", title=None, scale=alt.Scale(domain=methods, range=colours)),
         "strokeDash": alt.StrokeDash("method:N", title=None, scale=alt.Scale(domain=methods, range=dashes)),
