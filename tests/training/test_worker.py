@@ -12,6 +12,7 @@ from tests.training.trials import job
 from tunewright.errors import TransientError
 from tunewright.space import Configuration
 from tunewright.study import Study
+from tunewright.training import local
 from tunewright.training.local import LocalRunner
 
 TREES, NETWORK = (xgboost_study(), SMALL), (network_study(), SEARCHED)
@@ -42,3 +43,18 @@ def test_a_full_disk_is_no_result_whatever_is_written(
     monkeypatch.setattr(Path, "mkdir", mkdir)
     with pytest.raises(TransientError, match=rf"^{tmp_path} must have space for the files of trials"):
         LocalRunner().run(of, lambda: None)
+
+
+def test_packages_that_are_installed_are_not_named_to_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is named comes before the standard library, and a package of the same folder may be called as a part of that is: typing, enum34."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    of = job(TREES[0], tmp_path / "job", TREES[1])
+    packages = str(Path(local.__file__).parents[2])
+    monkeypatch.setattr(local, "_INSTALLED", False)
+    assert local._worker_command(of).environment["PYTHONPATH"] == packages
+    monkeypatch.setattr(local, "_INSTALLED", True)
+    assert local._worker_command(of).environment["PYTHONPATH"] == ""
+    monkeypatch.setenv("PYTHONPATH", "/of/the/user")
+    assert local._worker_command(of).environment["PYTHONPATH"] == "/of/the/user"
