@@ -52,7 +52,7 @@ class Objective(Model):
 
 
 class Budget(Model):
-    """When a session ends; whichever limit is reached first."""
+    """When a session ends; whichever limit is reached first, or when every configuration of the space has been tried."""
 
     trials: int = Field(default=50, ge=1, le=100_000)
     """Trials of one session."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.steps.studies import shell_study
+from tests.steps.studies import shell_study, write_study
 from tests.steps.test_steps import opened
 
+from tunewright.cli import command
 from tunewright.cli.list import _row
 from tunewright.cli.status import describe
 from tunewright.embedded.loop import result_of
@@ -17,7 +19,7 @@ from tunewright.report.facts import gather as facts_of
 from tunewright.report.summary import tiles
 from tunewright.report.tables import build
 from tunewright.steps.ledger import Ledger
-from tunewright.steps.propose import propose
+from tunewright.steps.propose import EXHAUSTED, propose
 from tunewright.steps.report import gather
 from tunewright.steps.update_policy import update_policy
 from tunewright.steps.update_surrogate import update_surrogate
@@ -124,6 +126,52 @@ def test_status_and_list_count_the_best_of_the_round_that_is_open(tmp_path: Path
     ends(ledger, 0, (Status.COMPLETE, 0.7))
     assert describe(ledger)["best"]["objective"] == result_of(ledger).objective == 0.7
     assert _row(open_store(str(tmp_path)), "toy")["best"] == 0.7
+
+
+FEW = {"k": {"type": "categorical", "choices": ["a", "b", "c", "d", "e"]}}
+ANY = ["sh", "-c", 'echo "{{\\"score\\": 1}}" > "$TUNEWRIGHT_METRICS"']
+
+
+def played(ledger: Ledger, session: str, *, lost: int = -1) -> list[list[Any]]:
+    """Values of ``k`` by round, until the session is over; the trial of this place is lost."""
+    found: list[list[Any]] = []
+    while not (planned_ := propose(ledger, session, clock=lambda: 1.0))["done"]:
+        plan = ledger.plan(planned_["round"])
+        assert plan is not None
+        first = sum(map(len, found))
+        found.append([slot.configuration["k"] for slot in plan.slots])
+        states = [Status.LOST if first + place == lost else Status.COMPLETE for place in range(len(plan.slots))]
+        ends(ledger, plan.round, *((status, 1.0 if status is Status.COMPLETE else None) for status in states))
+        learn(ledger, session, plan.round)
+    return found
+
+
+def test_a_session_ends_when_every_configuration_has_been_tried(tmp_path: Path) -> None:
+    study = shell_study(space=FEW, budget=BUDGET, command=ANY)
+    ledger = opened(str(tmp_path), study)
+    rounds = played(ledger, "one")
+    assert [len(round_) for round_ in rounds] == [2, 2, 1], "the last round holds what is left"
+    assert sorted(chain.from_iterable(rounds)) == FEW["k"]["choices"]
+    assert (ledger.head()[0].finished, ledger.head()[0].failed) == (EXHAUSTED, False)
+    again = opened(str(tmp_path), study, "two")
+    assert played(again, "two") == []
+    assert (again.head()[0].session, again.head()[0].finished) == ("two", EXHAUSTED)
+    assert facts_of(gather(again)).session_trials == 0
+
+
+def test_what_the_platform_lost_is_tried_again_before_a_session_ends(tmp_path: Path) -> None:
+    ledger = opened(str(tmp_path), shell_study(space=FEW, budget=BUDGET, command=ANY))
+    rounds = played(ledger, "one", lost=1)
+    tried = list(chain.from_iterable(rounds))
+    assert sorted(tried) == sorted([*FEW["k"]["choices"], rounds[0][1]])
+    assert ledger.head()[0].finished == EXHAUSTED
+
+
+def test_a_budget_that_a_space_cannot_spend_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "study.yaml"
+    write_study(file, shell_study(space=FEW, budget=BUDGET, command=ANY))
+    command.main(["validate", str(file)], standalone_mode=False)
+    assert "at most 5 of them" in capsys.readouterr().out
 
 
 class Counted:

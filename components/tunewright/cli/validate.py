@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,12 @@ def command(file: Path) -> None:
         click.echo(
             f"  of {budget.trials} trials asked for: a session has at most {budget.rounds} rounds of {budget.parallel_trials}; "
             "raise budget.parallel_trials, or run another session, which goes on"
+        )
+    counts = [parameter.cardinality for parameter in study.space.values()]
+    most = None if None in counts else math.prod(filter(None, counts))
+    if most is not None and most < budget.most_trials:
+        click.echo(
+            f"  at most {most} of them: the space has no more configurations, and the session ends when all have been tried"
         )
     click.echo(
         f"  first trial: {'the defaults' if study.search_space().default() else 'from the initial design (not every parameter has a default)'}"

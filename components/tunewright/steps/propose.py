@@ -17,6 +17,8 @@ from .ledger import Clock, Ledger, seed_for
 from .peers import ended_peers, known, peer
 from .update_policy import at_goal, out_of_time, verdict
 
+EXHAUSTED = "no configuration of the space is left that has not been tried"
+
 
 def main(*, study: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
@@ -32,11 +34,11 @@ def propose(ledger: Ledger, session: str, *, clock: Clock = time.time) -> dict[s
     if plan is None:
         opened = ledger.session(session)
         reason, failed = _over(ledger, head, opened, clock())
-        if reason is not None:
+        plan = None if reason is not None else _make(ledger, head, opened)
+        if plan is None:
             with suppress(Conflict):  # somebody was faster: the head says with what
-                ledger.advance(head, tag, finished=reason, failed=failed)
+                ledger.advance(head, tag, finished=reason or EXHAUSTED, failed=failed)
             return propose(ledger, session, clock=clock)
-        plan = _make(ledger, head, opened)
     return {"round": head.round, "slots": list(range(len(plan.slots))), "done": False}
 
 
@@ -55,7 +57,8 @@ def _over(ledger: Ledger, head: Head, session: SessionRecord, now: float) -> tup
     return verdict(ledger.record(), session, rounds, best, now)
 
 
-def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:
+def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan | None:
+    """The plan of the open round; None when there is nothing left to try."""
     record = ledger.record()
     sealed = ledger.sealed(range(head.round))
     seed = seed_for(session, record.digest, head.round, "propose")
@@ -69,6 +72,8 @@ def _make(ledger: Ledger, head: Head, session: SessionRecord) -> Plan:
         slot.model_copy(update={"trial": trial_id(record.digest, head.round, index)})
         for index, slot in enumerate(chosen)
     ]
+    if not slots:
+        return None
     plan = Plan(round=head.round, session=session.id, generation=head.generation, seed=seed, slots=slots)
     return layout.create(ledger.store, plan, layout.plan(head.round))[0]
 
@@ -110,9 +115,10 @@ def _new(
     count: int,
     seed: int,
 ) -> list[Slot]:
-    """Configurations that the agent wants to try beside those that are chosen already."""
+    """Configurations that the agent wants to try beside those that are chosen already; fewer than ``count`` where no others are left."""
     if count == 0:
         return []
+    from ..agent.grid import Grid, Seen
     from ..agent.verbs import fit
     from ..agent.verbs import propose as suggest
     from .observation import observations
@@ -121,9 +127,8 @@ def _new(
     study, space = record.study, record.study.search_space()
     history, knowledge = observations(study, sealed, session.id), knowledge_for(session.agent)
     surrogate = layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None
-    if (
-        head.round == session.first_round and history
-    ):  # sessions before had settings of their own, which may not have asked for a model yet
+    # sessions before had settings of their own, which may not have asked for a model yet
+    if head.round == session.first_round and history:
         surrogate = fit(
             space=space,
             settings=session.agent,
@@ -143,6 +148,9 @@ def _new(
         seed=seed,
         knowledge=knowledge,
     )
+    grid = Grid(space)
+    tried = Seen(grid.encode([*(past.configuration for past in history), *(slot.configuration for slot in beside)]))
+    fresh = tried.new(grid.encode(suggestion.configuration for suggestion in suggestions))
     default = space.default()  # as the user wrote it, without a detour over unit coordinates
     return [
         Slot(
@@ -151,7 +159,8 @@ def _new(
             log_prob=chosen.log_prob,
             origin=chosen.origin,
         )
-        for chosen in suggestions
+        for chosen, new in zip(suggestions, fresh, strict=True)
+        if new
     ]
 
 
