@@ -53,6 +53,7 @@ def test_a_study_says_how_its_trials_run():
         ("nodeSelector: {gpu: a100}", "securityContext: {runAsUser: 0}", "9 trial.job.pod.spec.securityContext.runAsUser: must be >= 1, got 0"),
         ("nodeSelector: {gpu: a100}", "securityContext: {privileged: true}", "9 trial.job.pod.spec.securityContext.privileged: must be a known key"),
         ("gpus: 1", "secrets: {A: tunewright-store/AWS_SECRET_ACCESS_KEY}", "9 trial.job.secrets: secrets must not be the store's own"),
+        ("gpus: 1", "secrets: {A: mlpipeline-minio-artifact/secretkey}", "9 trial.job.secrets: secrets must not be the store's own"),
         ("gpus: 1", "secrets: {A: token}", "9 trial.job.secrets: secrets must be given as name/key, got 'token'"),
         ("gpus: 1", "secrets: {A: tunewright-executor.service-account-token/token}", "9 trial.job.secrets: secrets must not be a service account's"),
         ("gpus: 1", "volumes: [{claim: data-minio-0, path: /x}]", "9 trial.job.volumes.0.claim: claim must not be the store's own"),
@@ -68,6 +69,25 @@ def test_a_study_says_how_its_trials_run():
 def test_every_mistake_is_named_before_anything_is_submitted(old: str, new: str, message: str):
     found = mistakes(old, new)
     assert [line for line in found if line.startswith(message)], found
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sidecar.istio.io/inject", "sidecar.istio.io/userVolume", "workflows.argoproj.io/workflow", "jobset.sigs.k8s.io/jobset-name",
+        "linkerd.io/inject", "k8s.v1.cni.cncf.io/networks", "vault.hashicorp.com/agent-inject", "azure.workload.identity/use",
+        "io.katacontainers.config.hypervisor.kernel",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+def test_what_others_obey_cannot_be_said_of_a_pod(kind: str, key: str):
+    found = mistakes("pod: {spec", f"pod: {{metadata: {{{kind}: {{{key}: a}}}}, spec")
+    assert any("must not be one of tunewright's, of security, or of what changes pods" in line for line in found), found
+
+
+def test_labels_of_a_company_are_passed_on():
+    metadata = {"labels": {"acme.com/cost-centre": "7"}, "annotations": {"prometheus.io/scrape": "true"}}
+    assert shell("true", job={"pod": {"metadata": metadata}}).trial.kind == "command"
 
 
 def test_inline_files_are_measured_in_bytes():

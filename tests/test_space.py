@@ -124,6 +124,11 @@ def test_there_is_no_default_configuration_when_one_is_missing_or_breaks_a_const
     assert Space({"x": number(0, 1, default=0.5)}, ["x > 0.7"]).default() is None
 
 
+def test_a_default_is_of_the_type_of_its_choice():
+    space = Space({"n": OrdinalParameter(type="ordinal", choices=[16, 32], default=16.0)})
+    assert repr(space.default()) == "{'n': 16}"
+
+
 def test_a_missing_default_of_an_inactive_parameter_is_no_loss():
     space = Space({"a": choices("x", "y", default="x"), "b": whole(1, 3, when={"a": "y"})})
     assert space.default() == {"a": "x"}

@@ -24,7 +24,8 @@ IMAGE = (
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
 )
 SHARED = "/tunewright"  #: where a trial's container finds its parameters and leaves its results
-STORE_SECRETS = ("tunewright-store", "minio-root")  #: of the installation: keys to every study
+#: of the installation, and of Kubeflow Pipelines for its own server: keys to every study
+STORE_SECRETS = ("tunewright-store", "minio-root", "mlpipeline-minio-artifact")
 SERVICE_ACCOUNT = ".service-account-token"  #: ends the names of the installation's Secrets with tokens
 STORE_CLAIM = "data-minio-"
 MAX_FILES = 64 * 1024  #: bytes of all inline files together, as the JSON in which they travel

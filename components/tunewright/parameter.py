@@ -295,7 +295,12 @@ def _range(low: float, high: float, scale: str, step: float | None) -> list[str]
     """What is wrong with a range; each message says the rule, the values and the remedy."""
     problems = []
     if low >= high:
-        problems.append(f"low must be < high, got low={low} and high={high}; swap them")
+        remedy = (
+            "swap them"
+            if low > high
+            else "widen the range, or write the value into the command (trial.fixed of a built-in trainer)"
+        )
+        problems.append(f"low must be < high, got low={low} and high={high}; {remedy}")
     if scale == "log" and low <= 0:
         problems.append(f"low must be > 0 on a log scale, got low={low}; use scale: linear or a positive low")
     if scale == "log" and step is not None:

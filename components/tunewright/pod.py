@@ -19,6 +19,13 @@ LABEL = r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 KEY = rf"^({DNS}/)?{LABEL}$"  #: of a label or taint
 ANNOTATION = rf"^({DNS.replace('a-z', 'A-Za-z')}/)?{LABEL}$"  #: key of an annotation, in which case does not matter
 
+#: Domains whose labels and annotations others obey: they put containers, volumes, identities and networks into a pod, or take it for one of theirs.
+OBEYED = (
+    "istio.io", "linkerd.io", "kuma.io", "hashicorp.com", "dapr.io", "opentelemetry.io", "datadoghq.com", "amazonaws.com", "azure.workload.identity",
+    "cncf.io", "ovn.org", "cilium.io", "projectcalico.org", "argoproj.io", "jobset.sigs.k8s.io", "trainer.kubeflow.org", "pipelines.kubeflow.org",
+)  # fmt: skip
+OBEYED_NAMES = ("io.kubernetes.cri-o", "io.katacontainers", "run.oci")  #: of container runtimes
+
 ObjectName: TypeAlias = Annotated[str, Field(pattern=rf"^{DNS}$", max_length=253)]
 Key: TypeAlias = Annotated[str, Field(pattern=KEY)]
 Label: TypeAlias = Annotated[str, Field(pattern=rf"^({LABEL})?$")]
@@ -39,8 +46,16 @@ def _keys(entries: dict[str, str], pattern: str = KEY) -> dict[str, str]:
 def _foreign(entries: dict[str, str]) -> dict[str, str]:
     for key in entries:
         name = key.lower()
-        if ".security." in name or name.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/")):
-            raise ValueError(f"a label or annotation must not be one of tunewright's or of security, got {key!r}")
+        domain = name.rpartition("/")[0]
+        obeyed = any(f".{domain}".endswith(f".{one}") for one in OBEYED) or name.startswith(OBEYED_NAMES)
+        if (
+            obeyed
+            or ".security." in name
+            or name.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/"))
+        ):
+            raise ValueError(
+                f"a label or annotation must not be one of tunewright's, of security, or of what changes pods, got {key!r}; remove it"
+            )
     return entries
 
 

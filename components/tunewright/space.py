@@ -149,7 +149,9 @@ class Space:
             if self.active(name, configuration):
                 if parameter.default is None:
                     return None
-                configuration[name] = parameter.default
+                default = parameter.default  # of the choice's own type, which 16.0 for 16 is not
+                listed = isinstance(parameter, CategoricalParameter | OrdinalParameter)
+                configuration[name] = parameter.value(parameter.unit(default)) if listed else default
         return configuration
 
     def sample(self, rng: np.random.Generator, count: int = 1) -> list[Configuration]:

@@ -30,7 +30,8 @@ from .study import Study, parse_parameters
 #: like `rules.cross_problems`: what is wrong with a study that may be wrong elsewhere, from its plain data and its sound parameters
 Check: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Parameter]], list[Mistake]]
 
-MAX_BYTES = 2**20
+MAX_BYTES = 2**17  #: some 10,000 lines; the parser takes seconds for them
+MAX_BITS = 1024  #: of a whole number, as many as a float can hold
 MAX_NODES = 100_000  #: after aliases are followed, so that ten short lines cannot become a billion values
 MAX_DEPTH = 32
 MAX_BRACKETS = 250
@@ -126,7 +127,7 @@ def study_text(path: Path) -> str:
 
 def _read(text: str, file: str) -> tuple[dict[str, Any], _Tree]:
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise _refusal(f"the file must be at most 1 MiB, got {len(text)} characters; a study holds no data", file)
+        raise _refusal(f"the file must be at most 128 KiB, got {len(text)} characters; a study holds no data", file)
     node, tree = _compose(text, file), _Tree(file)
     raw = tree.read(node)
     if not isinstance(raw, dict):
@@ -253,10 +254,13 @@ class _Tree:
         if kind in _TEXT:
             return str(node.value)
         try:
-            return self._construct(node)
+            value = self._construct(node)
+            if isinstance(value, int) and value.bit_length() > MAX_BITS:
+                raise OverflowError
         except (ValueError, ArithmeticError, YAMLError):
             self._problem(place, f"must be a {kind}, got {node.value!r:.80}; write a shorter one", line)
             return None
+        return value
 
     def _problem(self, place: Place, message: str, line: int) -> None:
         self.problems.append(Problem(field=dotted(place), message=message, file=self._file, line=line))
@@ -266,11 +270,13 @@ def _kind(node: Node) -> str:
     return str(node.tag).removeprefix(_TAG)
 
 
-def _pairs(node: MappingNode, depth: int = 0) -> Iterator[tuple[Node, Node, bool]]:
-    """Key and value nodes, the mapping's own before those it merges (``<<: *anchor``)."""
+def _pairs(node: MappingNode, depth: int = 0, seen: set[int] | None = None) -> Iterator[tuple[Node, Node, bool]]:
+    """Key and value nodes, the mapping's own before those it merges (``<<: *anchor``), each mapping once: what comes again adds nothing."""
+    seen = {id(node)} if seen is None else seen
     merges = [value for key, value in node.value if _kind(key) == "merge"]
     yield from ((key, value, depth > 0) for key, value in node.value if _kind(key) != "merge")
     for merge in merges:
         for source in merge.value if isinstance(merge, SequenceNode) else [merge]:
-            if isinstance(source, MappingNode) and depth < MAX_DEPTH:
-                yield from _pairs(source, depth + 1)
+            if isinstance(source, MappingNode) and depth < MAX_DEPTH and id(source) not in seen:
+                seen.add(id(source))
+                yield from _pairs(source, depth + 1, seen)

@@ -142,6 +142,18 @@ def test_a_number_that_spans_a_decade_is_read_on_a_logarithmic_scale_whatever_th
     assert float(found[3]) == pytest.approx(float(x[0, 3]))  # it is one already
 
 
+def test_a_bound_that_only_keeps_zero_away_does_not_bend_an_axis() -> None:
+    space = Space(
+        {
+            "share": FloatParameter(type="float", low=1e-9, high=1.0),
+            "searched": FloatParameter(type="float", low=1e-9, high=1.0, scale="log"),
+            "hundredfold": FloatParameter(type="float", low=0.001, high=0.1),
+        }
+    )
+    found = Features(grid := Grid(space))(grid.encode([{"share": 0.25, "searched": 10**-4.5, "hundredfold": 0.01}]))[0]
+    assert found.tolist() == pytest.approx([0.25, 0.5, 0.5])
+
+
 def test_how_far_boosted_trees_walk_is_a_column_where_it_is_wanted() -> None:
     space = Space(
         {

@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from ..space import Configuration, Value
+from ..space import CategoricalParameter, Configuration, OrdinalParameter, Parameter, Value
 
 
 def label(value: Value) -> str:
@@ -20,6 +20,15 @@ def label(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)
+
+
+def text_of(parameter: Parameter, value: Value) -> str:
+    """The label of one of the parameter's values; as JSON where two of them share a label: ``1`` and ``"1"``."""
+    if isinstance(parameter, CategoricalParameter | OrdinalParameter):
+        choices = parameter.choices
+        if len(set(map(label, choices))) < len(choices):
+            return json.dumps(value, ensure_ascii=False)
+    return label(value)
 
 
 def as_json(configuration: Configuration) -> str:
@@ -41,4 +50,4 @@ def as_yaml(content: Mapping[str, Any]) -> str:
 def as_flags(configuration: Configuration) -> str:
     """Command-line flags, quoted for a POSIX shell: ``--learning_rate=0.1 --booster=gbtree``."""
     texts = {name: label(value) if isinstance(value, bool) else str(value) for name, value in configuration.items()}
-    return " ".join(f"--{name}={shlex.quote(text)}" for name, text in texts.items())
+    return " ".join(f"--{shlex.quote(name)}={shlex.quote(text)}" for name, text in texts.items())

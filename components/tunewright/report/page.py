@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from ..parameter import OrdinalParameter
 from . import sections, summary, words
-from .configuration import label
+from .configuration import text_of
 from .pictures import draw
 from .pictures.picture import PAGE, Picture, theme
 from .record import Belief, StudyHistory
@@ -145,7 +145,7 @@ def _columns(tables: Tables) -> list[Row]:
     ]  # fmt: skip
     given = [(f"p_{name}", name, numeric(parameter)) for name, parameter in tables.space]
     orders = {
-        f"p_{name}": [label(choice) for choice in p.choices]
+        f"p_{name}": [text_of(p, choice) for choice in p.choices]
         for name, p in tables.space
         if isinstance(p, OrdinalParameter)
     }

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeGuard
 
+from ..parameter import key
 from ..space import Configuration, FloatParameter, IntParameter, Parameter, Space, Value
 from ..study import Objective
 from ..trial import Status
-from .configuration import label
+from .configuration import text_of
 from .facts import Facts
 from .importance import Importance
 from .record import RoundHistory
@@ -56,7 +57,7 @@ def numeric(parameter: Parameter) -> TypeGuard[FloatParameter | IntParameter]:
 def cell(parameter: Parameter, value: Value | None) -> Value | None:
     """What the pictures are given of a value: numbers of a number line as they are, all else as its label."""
     if value is None or not numeric(parameter):
-        return None if value is None else label(value)
+        return None if value is None else text_of(parameter, value)
     return short(value) if isinstance(value, float) else value
 
 
@@ -217,9 +218,13 @@ def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], object
         parameter = space.parameters[name]
         count = parameter.cardinality
         heights = [i / 200 for i in range(201)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
-        values = list(dict.fromkeys(parameter.value(u) for u in heights))
+        values = list({key(value): value for value in map(parameter.value, heights)}.values())
         numbers = [value for value in values if isinstance(value, float)]
-        texts = apart(numbers, 3) if len(numbers) == len(values) else [shorten(label(value), 12) for value in values]
+        texts = (
+            apart(numbers, 3)
+            if len(numbers) == len(values)
+            else [shorten(text_of(parameter, value), 12) for value in values]
+        )
         for value, text in zip(values, texts, strict=True):
             rows.append({"axis": position, "u": round(parameter.unit(value), 4), "label": text})
         if parameter.when:

@@ -28,6 +28,7 @@ SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
+    no_key(session)
     study = received(study_text)
     address = f"{store.rstrip('/')}/{study.name}"
     single = os.environ.get(SINGLE_WRITER) == "1"
@@ -43,13 +44,18 @@ def received(study_text: str) -> Study:
         StudyInvalid: it breaks rules, of its trainer too.
         InputError: Kubernetes has put a key of the store in the place of such as ``$(AWS_SECRET_ACCESS_KEY)``.
     """
+    no_key(study_text)
+    return parse_study(study_text, "study.yaml", [parameter_mistakes])
+
+
+def no_key(text: str) -> None:
+    """Raise InputError when a text that a step was given holds a key of the store."""
     keys = (os.environ.get(name, "").strip() for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
-    if any(key and key in study_text for key in keys):
+    if any(key and key in text for key in keys):
         raise InputError(
             "a study must not hold a key of the store, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
             "`tunewright submit`, which sends it as it is"
         )
-    return parse_study(study_text, "study.yaml", [parameter_mistakes])
 
 
 def most_rounds(ledger: Ledger, session: str) -> int:

@@ -47,15 +47,15 @@ def open_store(address: str) -> Store:
 
 def split_bucket(address: str) -> tuple[str, str]:
     """Bucket and prefix (may be empty) of an ``s3://`` address. Raises InputError."""
-    match = re.fullmatch(r"s3://([^/]*)(?:/+(.*?))?/*", address, re.DOTALL)
-    if match and "@" in match[1]:  # never repeat what may be a password
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    if address.startswith("s3://") and "@" in bucket:  # never repeat what may be a password
         raise InputError("a store address must hold no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    if not match or not BUCKET.fullmatch(match[1]):
+    if not address.startswith("s3://") or not BUCKET.fullmatch(bucket):
         raise InputError(
             f"a store address must be s3://bucket or s3://bucket/prefix with a bucket of 3 to 63 lower-case letters, "
             f"digits, hyphens and single dots, no hyphen beside a dot and no IP address, got {address[:80]!r}; write it so"
         )
-    return match[1], match[2] or ""
+    return bucket, prefix.strip("/")
 
 
 def _directory(address: str) -> Path:

@@ -146,6 +146,8 @@ def restore(store: Store, trial: str, attempt: int, folder: Path) -> bool:
             path.write_bytes(data)
             del data  # before the next is read
         for name, written in sorted(found.written.items(), key=lambda file: file[1]):
+            if name not in found.files:
+                continue
             for path in (folder / name, *(folder / parent for parent in PurePosixPath(name).parents[:-1])):
                 os.utime(path, (written, written))  # a folder is as new as the newest file in it
     except (ArtifactCorrupt, SchemaUnknown, NotFound, ObjectTooLarge) as error:

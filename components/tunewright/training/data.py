@@ -83,6 +83,10 @@ def _digest(data: Data, source: str) -> str:
     try:
         if path.is_dir():
             return _directory_digest(path)
+        if path.exists() and not path.is_file():
+            raise DataInvalid(
+                f"data.source: must be a file or a folder, got {source}, which is a device or a pipe; save it as a file"
+            )
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

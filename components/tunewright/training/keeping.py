@@ -16,6 +16,7 @@ from ..errors import InputError, StoreRefused
 from ..store import layout
 from ..store.port import Store
 
+MOST_FOLDERS = 255  #: one in another; no key has more
 MAX_FILE = 2**30  #: bytes; stores take whole objects
 
 
@@ -71,9 +72,10 @@ def fetch_model(store: Store, trial: str, attempt: int, model: Mapping[str, str]
         NotFound: a file is gone.
     """
     for name, digest in model.items():
+        data = layout.get_verified(store, layout.attempt(trial, attempt, f"model/{name}"), digest)  # no key, no name
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(layout.get_verified(store, layout.attempt(trial, attempt, f"model/{name}"), digest))
+        path.write_bytes(data)
 
 
 def left_out_note(names: list[str]) -> str:
@@ -112,7 +114,17 @@ def files_below(folder: Path, pattern: str = "*") -> list[Path]:
     """
     if folder.is_symlink():
         return []
-    found = (Path(place, name) for place, _, names in os.walk(folder) for name in fnmatch.filter(names, pattern))
+    found, left = list[Path](), [(folder, 0)]
+    while left:  # and not `os.walk`, which needs a frame of the interpreter for every folder of a path
+        place, depth = left.pop()
+        try:
+            with os.scandir(place) as entries:
+                inside = list(entries)
+        except OSError:
+            continue
+        found += [Path(entry.path) for entry in inside if fnmatch.fnmatch(entry.name, pattern)]
+        if depth < MOST_FOLDERS:
+            left += [(Path(entry.path), depth + 1) for entry in inside if entry.is_dir(follow_symlinks=False)]
     return [path for path in sorted(found) if _is_file(path)]
 
 

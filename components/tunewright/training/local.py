@@ -24,7 +24,7 @@ from .output import CappedLog
 from .parameters import check_parameters
 from .processes import MARKER, reap
 from .runner import CHECKPOINT, GPU, LOG, OUTPUT, STREAM, Finished, Job, State, StopTrial
-from .scratch import no_space
+from .scratch import no_space, remove
 from .stream import printed_stream
 from .tensorboard import EventFiles
 from .verdict import End, verdict
@@ -109,7 +109,7 @@ class LocalRunner:
         ended = _supervise(job, command, _Pulse(beat=beat, seconds=self.beat_seconds), seen)
         if ended.state is None and ended.code == EXIT_TRANSIENT and not isinstance(job.study.trial, CommandTrial):
             raise no_space(job.directory.parent)
-        (job.directory / LOG).write_bytes(ended.log.content())
+        _write_log(job.directory, ended.log.content())
         if ended.state is None and _from_outside(-ended.code, kills):
             raise AttemptLost(
                 f"killed by {signal.Signals(-ended.code).name} from outside; it is tried again",
@@ -130,6 +130,16 @@ class LocalRunner:
     def discard(self, trial: str, *, own: bool = False) -> None:
         """See `Runner.discard`."""
         reap(trial)
+
+
+def _write_log(folder: Path, content: bytes) -> None:
+    """Write the log, whatever the trial has made of its folder and of the file's name."""
+    path = folder / LOG
+    if path.is_dir() and not path.is_symlink():
+        remove(path)
+    path.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def _from_outside(number: int, kills: int | None) -> bool:

@@ -18,6 +18,9 @@ _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 """What terminals are told about colours and the cursor, which libraries also print where FORCE_COLOR is set, as it is in Jupyter."""
 
 
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 class ReportError(ValueError):
     """The trial's report breaks a rule; the message is the reason of a FAILED trial."""
 
@@ -66,8 +69,8 @@ def read_metrics(path: Path) -> Reported | None:
 
 
 def sound(text: str) -> str:
-    """At most 2,000 characters that can be stored."""
-    return text[:2000].encode("utf-8", "replace").decode()
+    """At most 2,000 characters that can be stored and shown; what a terminal would obey is made visible."""
+    return _OBEYED.sub("\ufffd", text[:2000].replace("\r\n", "\n").encode("utf-8", "replace").decode())
 
 
 def finite(written: dict[str, Any]) -> dict[str, float]:
@@ -90,9 +93,12 @@ def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
     matches."""
     lines = output.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    text = "\n".join(part for line in lines for part in ends(line))
     found = {
-        match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
+        match["name"]: _number(match["value"])
+        for line in lines
+        for part in ends(line)
+        for match in re.finditer(pattern, part)
+        if match["name"]
     }
     return Reported(metrics=finite(found), written=found) if found else None
 

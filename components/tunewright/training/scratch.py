@@ -7,6 +7,7 @@ import glob
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,14 +30,28 @@ def scratch(trial: str) -> Iterator[Path]:
     for left in Path(place).glob(f"{glob.escape(mine)}*@*-*"):
         pid, _, since = left.name.removeprefix(mine).rpartition("-")[0].partition("@")
         if not _lives(pid, since):
-            shutil.rmtree(left, ignore_errors=True)
+            remove(left)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}@{born(os.getpid())}-", dir=place) as folder:
-            yield Path(folder)
+        folder = tempfile.TemporaryDirectory(prefix=f"{mine}{os.getpid()}@{born(os.getpid())}-", dir=place)
+        try:
+            yield Path(folder.name)
+        finally:
+            try:
+                folder.cleanup()
+            except RecursionError:
+                remove(folder.name)
     except OSError as error:
         if error.errno in FULL:
             raise no_space(place) from error
         raise
+
+
+def remove(folder: str | Path) -> None:
+    """Remove a folder as far as it can be, however deep what lies in it, for which Python before 3.13 needs a frame for every folder."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def _namespace() -> int:

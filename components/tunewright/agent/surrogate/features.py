@@ -17,6 +17,9 @@ from ..grid import Array, Grid
 from ..knowledge import Knowledge, numbers
 
 WIDE = 9.0  #: a number that spans this factor is read on a logarithmic scale, on whatever scale it is searched
+WIDEST = 100.0 * (1.0 + 1e-9)
+"""Up to this one where it is searched on a linear scale, as far as was measured: of 1e-9 to 1, which says that 0 is not allowed, nine of ten values
+would share the last tenth of the axis, and the model could not tell them apart."""
 WALK = ("learning_rate", "n_estimators")
 """Of boosted trees: how far to walk and how often. Their product says more than either."""
 
@@ -82,7 +85,9 @@ class Features:
 
 
 def _is_wide(parameter: Parameter | None) -> TypeGuard[FloatParameter | IntParameter]:
-    return isinstance(parameter, FloatParameter | IntParameter) and 0 < parameter.low * WIDE <= parameter.high
+    if not isinstance(parameter, FloatParameter | IntParameter) or not 0 < parameter.low * WIDE <= parameter.high:
+        return False
+    return parameter.scale == "log" or parameter.high <= parameter.low * WIDEST
 
 
 def _span(parameter: Parameter) -> float:
