@@ -107,8 +107,8 @@ class JobSettings(Model):
     queue: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """Kueue's LocalQueue in which the Job waits. For Kueue before 0.16 its ClusterQueue must cover ephemeral-storage, of which a trial requests 0."""
     disk: Size | None = None
-    """Disk that a trial requests, and may use in its shared folder and as much beside it. By default it requests none, and may use 16 GiB. GKE
-    Autopilot lets a trial use no more than it requests."""
+    """Disk that a trial requests, and may use, its shared folder included. By default it requests none, and may use 16 GiB. GKE Autopilot lets a
+    trial use no more than it requests."""
     volumes: list[Volume] = Field(default_factory=list, max_length=20)
     """Claims and ConfigMaps that the trial's container sees."""
     secrets: Annotated[dict[str, str], AfterValidator(_secrets)] = Field(default_factory=dict)

@@ -184,7 +184,8 @@ def shown(value: Any) -> str:
 
 def _description(at: _Finding) -> str:
     field = at.owner.model_fields.get(str(at.place[-1])) if at.owner else None
-    return f" ({field.description.splitlines()[0]})" if field and field.description else ""
+    sentence = " ".join(field.description.split()).split(". ")[0] if field and field.description else ""
+    return f" ({sentence.removesuffix('.')}.)" if sentence else ""
 
 
 def _noun(member: Any) -> str:

@@ -99,5 +99,7 @@ def _error(message: str) -> InputError | TransientError:
     if "AlreadyExists" in message:
         return NameTakenError(message)
     if any(sign in message for sign in UNREACHABLE):
-        return TransientError(f"the cluster must answer, but: {message}")
+        told = [line for line in message.splitlines() if "memcache.go:" not in line] or [message]
+        words = told[-1].partition("; if you choose to ignore")[0]  # kubectl's advice is for documents that are wrong
+        return TransientError(f"the cluster must answer, but: {words}; check KUBECONFIG or --context, then try again")
     return InputError(f"the cluster refused: {message}")

@@ -40,11 +40,15 @@ LOST: Final = (-1, 0, 64, EXIT_TRANSIENT, 137, EXIT_TERMINATED, 255)
 """Exit codes of failed nodes that are worth another pod: none (the pod was lost), 0 (it was lost after its step had ended well), Argo's executor
 failed, transient, killed, terminated, unknown (its node has started again)."""
 
-REFUSED: Final = (
-    "violates PodSecurity|admission webhook .* denied|ValidatingAdmissionPolicy .* denied|unable to validate against any security context constraint"
+FINAL: Final = (
+    "violates PodSecurity|ValidatingAdmissionPolicy .* denied|unable to validate against any security context constraint"
     "|failed quota: .*must specify|usage per|is invalid: "
 )
 """What the cluster says of a pod that it will not have, however often it is asked; the exit code of such a node is that of a lost one."""
+
+DENIED: Final = "admission webhook .* denied"  #: final too, unless the webhook could not ask somebody else for a moment
+PATIENCE: Final = 3  #: times that a webhook is asked again
+REFUSED: Final = f"{FINAL}|{DENIED}"
 
 TMP: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
 
@@ -163,6 +167,7 @@ def _retry() -> dict[str, Any]:
     return {
         "limit": MAX_ATTEMPTS + 10,
         "retryPolicy": "Always",
-        "expression": f'asInt(lastRetry.exitCode) in [{codes}] and not (lastRetry.message matches "{REFUSED}")',
+        "expression": f'asInt(lastRetry.exitCode) in [{codes}] and not (lastRetry.message matches "{FINAL}") '
+        f'and not (asInt(retries) >= {PATIENCE} and lastRetry.message matches "{DENIED}")',
         "backoff": {"duration": "2s", "factor": 2, "cap": "60s"},
     }

@@ -153,11 +153,12 @@ def progress(document: dict[str, Any]) -> Progress:
     told = [(n["phase"], n["message"]) for n in nodes if n["type"] == "Pod" and n.get("message")]
     waiting = [message for phase, message in told if phase == "Pending"]
     refused = [message for phase, message in told if phase in OVER and re.search(REFUSED, message)]
+    told_last = next(iter(refused), "") if state.get("phase") != "Succeeded" else ""
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
         phase=state.get("phase", "Pending"),
-        message=next(iter(refused), "") or state.get("message") or next(iter(waiting), "") or _untaken(document),
+        message=told_last or state.get("message") or next(iter(waiting), "") or _untaken(document),
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
         rounds=len(rounds),

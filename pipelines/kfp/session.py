@@ -237,4 +237,6 @@ def _translated() -> Iterator[None]:
         message = f"the Kubeflow Pipelines server answered {error.status}: {error.reason}"
         raise (TransientError if error.status in RETRIED else InputError)(message) from error
     except (HTTPError, OSError) as error:
-        raise TransientError(f"the Kubeflow Pipelines server must answer, but: {error}; try again") from error
+        raise TransientError(
+            f"the Kubeflow Pipelines server must answer, but: {error}; check --host or KFP_HOST, then try again"
+        ) from error

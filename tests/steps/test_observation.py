@@ -36,12 +36,12 @@ def test_a_stopped_trial_counts_by_its_standing_and_never_as_the_best() -> None:
         ),
         sealed(1, (slot("c", 0.3), result("c", 1, Status.STOPPED, stopped))),
     ]  # fmt: skip
-    assert [one.reward for one in observations(STUDY, rounds, "one")] == [-0.2, -0.4, -0.2]
+    assert [one.reward for one in observations(STUDY, rounds, 0)] == [-0.2, -0.4, -0.2]
 
 
 def test_lost_trials_teach_nothing_and_failed_ones_that_they_failed() -> None:
     pairs = (slot("a", 0.1), result("a", 0, Status.LOST)), (slot("b", 0.2), result("b", 0, Status.FAILED))
-    told = observations(STUDY, [sealed(0, *pairs)], "one")
+    told = observations(STUDY, [sealed(0, *pairs)], 0)
     assert [(one.configuration["x"], one.reward) for one in told] == [(0.2, None)]
 
 
@@ -49,8 +49,8 @@ def test_a_promoted_trial_takes_the_place_of_the_one_it_resumed_unless_it_was_lo
     first = sealed(0, (slot("a", 0.1), result("a", 0, Status.STOPPED, [(1, 0.9)])))
     done = sealed(1, (slot("b", 0.1, "promotion", "a"), result("b", 1, Status.COMPLETE, [(1, 0.9), (2, 0.3)])))
     lost = sealed(1, (slot("b", 0.1, "promotion", "a"), result("b", 1, Status.LOST)))
-    assert [(one.round, one.reward) for one in observations(STUDY, [first, done], "one")] == [(1, -0.3)]
-    assert [(one.round, one.reward) for one in observations(STUDY, [first, lost], "one")] == [(0, -0.9)]
+    assert [(one.round, one.reward) for one in observations(STUDY, [first, done], 0)] == [(1, -0.3)]
+    assert [(one.round, one.reward) for one in observations(STUDY, [first, lost], 0)] == [(0, -0.9)]
 
 
 def test_failures_of_sessions_before_any_value_are_forgotten_by_the_next() -> None:
@@ -61,10 +61,14 @@ def test_failures_of_sessions_before_any_value_are_forgotten_by_the_next() -> No
     done = sealed(1, (slot("c", 0.1), result("c", 1, Status.COMPLETE, [(1, 0.3)])), session="two")
     later = sealed(2, (slot("d", 0.4), result("d", 2, Status.FAILED)), session="three")
 
-    def told(rounds: list[SealedRound], session: str) -> list[tuple[float, float | None]]:
-        return [(one.configuration["x"], one.reward) for one in observations(STUDY, rounds, session)]  # type: ignore[misc]
+    def told(rounds: list[SealedRound], first_round: int) -> list[tuple[float, float | None]]:
+        return [(one.configuration["x"], one.reward) for one in observations(STUDY, rounds, first_round)]  # type: ignore[misc]
 
-    assert told([failed], "one") == [(0.1, None), (0.2, None)]
-    assert told([failed], "two") == [(0.2, None)]
-    assert told([failed, again], "two") == [(0.2, None), (0.1, None)]
-    assert told([failed, done, later], "four") == [(0.2, None), (0.1, -0.3), (0.4, None)]
+    assert told([failed], 0) == [(0.1, None), (0.2, None)]
+    assert told([failed], 1) == [(0.2, None)]
+    assert told([failed, again], 1) == [(0.2, None), (0.1, None)]
+    assert told([failed, done, later], 3) == [(0.2, None), (0.1, -0.3), (0.4, None)]
+    assert told([failed, again], 2) == [(0.1, None), (0.2, None), (0.1, None)], (
+        "in two sessions: it is the configuration"
+    )
+    assert told([failed], 0) == [(0.1, None), (0.2, None)], "a round that was taken over is the session's that ended it"

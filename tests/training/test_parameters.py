@@ -37,8 +37,13 @@ def mistakes(space: dict[str, Any], fixed: dict[str, Any]) -> list[tuple[str, st
         ("subsample", {"type": "float", "low": 0.5, "high": 1.5}, "must be a number from 0 to 1, got 1.5; change it"),
         ("gamma", {"type": "float", "low": -1, "high": 1}, "must be a number >= 0, got -1.0; change it"),
         ("max_depth", {"type": "float", "low": 1, "high": 8, "step": 1}, "must be a whole number >= 0, got 1.0"),
-        ("n_estimators", {"type": "ordinal", "choices": [10, 0]}, "must be a number >= 1, got 0; change it"),
-        ("n_estimators", {"type": "bool"}, "must be a number >= 1, got False; change it"),
+        ("n_estimators", {"type": "ordinal", "choices": [10, 0]}, "must be a whole number >= 1, got 0; change it"),
+        (
+            "n_estimators",
+            {"type": "float", "low": 10, "high": 100.5},
+            "must be a whole number >= 1, got 10.0; change it",
+        ),
+        ("n_estimators", {"type": "bool"}, "must be a whole number >= 1, got False; change it"),
         ("max_depth", {"type": "bool"}, "must be a whole number >= 0, got False; change it"),
         ("booster", {"type": "categorical", "choices": ["gbtree", "drat"]}, "got 'drat'; did you mean 'dart'?"),
         ("grow_policy", {"type": "categorical", "choices": ["depthwise", 1]}, "must be one of depthwise, lossguide"),
@@ -66,7 +71,6 @@ def test_a_domain_that_reaches_beyond_the_trainer_s_is_refused(
 @pytest.mark.parametrize(
     ("name", "parameter"),
     [
-        ("n_estimators", {"type": "float", "low": 10, "high": 100.5}),
         ("max_depth", {"type": "categorical", "choices": ["3", "5"]}),
         ("subsample", {"type": "ordinal", "choices": ["0.5", 1]}),
         ("gamma", {"type": "ordinal", "choices": [".5", "1e1", "+2"]}),

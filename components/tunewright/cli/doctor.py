@@ -7,6 +7,7 @@ import platform
 
 import click
 
+from ..errors import InputError
 from ..parts import PARTS, missing
 from . import options
 
@@ -34,6 +35,8 @@ def command(store: str, create_bucket: bool, gpu: bool) -> int:
         )
     if gpu:
         _gpu()
+    if create_bucket and not store.startswith("s3://"):
+        raise InputError(f"--create-bucket needs a store s3://BUCKET, got {store}; name it with --store")
     if create_bucket and ensure_bucket(store):
         click.echo(f"made the bucket of {store}")
     for check in probe(open_store(store)):

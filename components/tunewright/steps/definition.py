@@ -189,8 +189,8 @@ REPORT = Step(
 SEARCH = Step(
     name="search",
     summary="Run the whole search in one container",
-    description="The loop from open to report with its trials as processes of this container, for a pipeline of one's own: a study goes in, the "
-    "best configuration and its model come out.",
+    description="The loop from open to report with its trials as processes of this container, or as Jobs where the study says so, for a pipeline "
+    "of one's own: a study goes in, the best configuration and its model come out.",
     again="Goes on where the session stood; a finished session only hands its result out again.",
     image="trainer",
     inputs=(

@@ -125,7 +125,7 @@ def _new(
 
     record = ledger.record()
     study, space = record.study, record.study.search_space()
-    history, knowledge = observations(study, sealed, session.id), knowledge_for(session.agent)
+    history, knowledge = observations(study, sealed, session.first_round), knowledge_for(session.agent)
     surrogate = layout.get_blob(ledger.store, head.surrogate) if head.surrogate else None
     # sessions before had settings of their own, which may not have asked for a model yet
     if head.round == session.first_round and history:

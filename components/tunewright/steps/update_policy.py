@@ -73,7 +73,7 @@ def _learn(
     from ..agent.verbs import update
     from .observation import observations
 
-    history = observations(record.study, rounds, session.id)
+    history = observations(record.study, rounds, session.first_round)
     updated = update(
         space=record.study.search_space(),
         settings=session.agent,

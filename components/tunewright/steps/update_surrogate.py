@@ -97,7 +97,7 @@ def _fit(ledger: Ledger, session_id: str, round_: int, previous: str | None) -> 
     fitted = fit(
         space=record.study.search_space(),
         settings=session.agent,
-        history=observations(record.study, ledger.sealed(range(round_ + 1)), session.id),
+        history=observations(record.study, ledger.sealed(range(round_ + 1)), session.first_round),
         previous=layout.get_blob(ledger.store, previous) if previous else None,
         seed=seed_for(session, record.digest, round_, "update-surrogate"),
         knowledge=knowledge_for(session.agent),

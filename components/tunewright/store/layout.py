@@ -256,14 +256,15 @@ def scores_lost(store: Store, trial: str) -> list[str]:
 
 
 def studies(store: Store) -> Iterator[str]:
-    """Names of the studies that a store holds, by key; one look for each folder at its top, whatever lies below."""
+    """Names of the studies that a store holds, by key; two looks for each folder at its top, whatever lies below."""
     after = ""
-    while (entry := next(store.list(after=after), None)) is not None:
-        name, slash, _ = entry.key.partition("/")
+    while (entry := next((one for one in store.list(after=after) if "/" in one.key), None)) is not None:
+        name = entry.key.partition("/")[0]
         key = f"{name}/{STUDY}"
-        if slash and KEY.fullmatch(key) and next(store.list(key), None) is not None:
+        first = next(store.list(key), None) if KEY.fullmatch(key) else None
+        if first is not None and first.key == key:
             yield name
-        after = f"{name}0" if slash else name  # "0" follows the slash
+        after = f"{name}0"  # which follows the slash
 
 
 class Prefixed:

@@ -36,7 +36,7 @@ _REMEDIES = {
     "InvalidAccessKeyId": _CREDENTIALS,
     "InvalidToken": _CREDENTIALS,
     "InvalidTokenId": _CREDENTIALS,
-    "NoSuchBucket": "make it with `tunewright doctor --create-bucket` or correct the address",
+    "NoSuchBucket": "make it with `tunewright doctor --store s3://BUCKET --create-bucket` or correct the address",
     "NotImplemented": "the store needs conditional PUT; use MinIO or another S3 server that has it",
     "PermanentRedirect": _REGION,
     "Redirect": _REGION,
@@ -65,6 +65,10 @@ def translate(error: Failure, where: str) -> TunewrightError:
     """
     if isinstance(error, S3Error):
         return _answered(error, where)
+    if isinstance(error, SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return StoreRefused(
+            f"{where}: the server must speak TLS, but does not; write http:// in TUNEWRIGHT_S3_ENDPOINT"
+        )
     if isinstance(error, SSLError):
         return StoreRefused(
             f"{where}: its certificate must be trusted, got {_reason(error)}; set AWS_CA_BUNDLE to its authority's PEM file"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from ..errors import DataInvalid
+from ..errors import DataInvalid, InputError, StoreRefused
 from ..rules import Mistake
 from ..study import Data, Objective, Study
 from .data import identify, local
@@ -64,6 +64,10 @@ def data_mistakes(raw: Mapping[str, Any], base: Path, advice: list[str] | None =
             identify(data, base)
     except DataInvalid as error:
         return [(tuple(problem.field.split(".")), problem.message) for problem in error.problems]
+    except StoreRefused:
+        raise
+    except (InputError, ValueError) as error:  # no address of a bucket, no path
+        return [(("data", "source"), str(error))]
     return []
 
 

@@ -60,7 +60,7 @@ def _named(names: str, domain: Domain | None) -> dict[str, Domain | None]:
 
 
 _COUNT = Domain(low=1, whole=True)
-ROUNDS = Domain(low=1, text=int)  #: the trainer cuts off a fraction
+ROUNDS = Domain(low=1, whole=True, text=int)
 
 #: Parameters of XGBoost's boosters and what it takes for them; None: it says itself. Device, threads, seed and number of classes are set by the
 #: trainer.

@@ -50,7 +50,7 @@ def verdict(job: Job, ended: End) -> Finished:
     # words that only built-in trainers know
     own = reported is not None and not isinstance(job.study.trial, CommandTrial)
     failed = reported.written.get("failed") if own and reported else None
-    reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code))
+    reason = ended.reason or (sound(str(failed)) if failed else _exit_reason(ended.code, job))
     if not reason and reported and reported.infeasible is not None:
         return finished(state="INFEASIBLE", reason=reported.infeasible, metrics=metrics)
     if not reason and isinstance(job.study.trial, CommandTrial):
@@ -74,7 +74,7 @@ def _events(last: dict[str, float]) -> Reported | None:
     return Reported(metrics=finite(last), written=dict(last)) if last else None
 
 
-def _exit_reason(code: int) -> str:
+def _exit_reason(code: int, job: Job) -> str:
     if code == 0:
         return ""
     if code == -signal.SIGKILL:
@@ -87,7 +87,7 @@ def _exit_reason(code: int) -> str:
     if code == 126:
         return "exit code 126: the command, or one that it calls, must be executable; chmod +x it, or name its interpreter in trial.command"
     if code == 127:
-        return "exit code 127: the command, or one that it calls, was not found; check trial.command"
+        return "exit code 127: the command, or one that it calls, was not found; check trial.command" + _items(job)
     return f"exit code {code}; the log says why"
 
 
@@ -97,3 +97,10 @@ def _raise_input_error(path: Path) -> None:
         return
     error = json.loads(path.read_text())
     raise {"DataInvalid": DataInvalid}.get(error["type"], InputError)(error["message"])
+
+
+def _items(job: Job) -> str:
+    """What is wrong with a command that was written as one item."""
+    trial = job.study.trial
+    one = isinstance(trial, CommandTrial) and " " in trial.command[0]
+    return ", in which program and arguments are items of their own" if one else ""

@@ -89,8 +89,8 @@ ALIKE = {
     "83ddbda095cfac32": "cf163599d68e1539",
     "ef8810077d58eef2": "c6b8cc0773d658a2",
 }
-"""Releases of the agent or of the rule for curves, and the earlier one whose runs they repeat to the last bit: what is new in them is for what no
-run has, constraints, promoted trials, ensembles that begin with knowledge, parameters that depend on a count of steps, and numbers that span more than a
+"""Releases of the agent or of the rule for curves, and the earlier one whose runs they repeat to the last bit: what is new in them is for what no run
+has, constraints, promoted trials, ensembles that begin with knowledge, parameters that depend on a count of steps, numbers that span more than a
 hundredfold on a linear scale. ``contest.replay`` compares."""
 
 
