@@ -497,7 +497,8 @@ def test_a_condition_on_a_number_without_steps_is_refused():
         ),
         ('["depth = 6"]', "constraints.0", "use == to compare"),
         ('["depth < 3 +"]', "constraints.0", "; complete it, check operators and brackets"),
-        ('["depth => 3"]', "constraints.0", "; complete it, check operators and brackets"),
+        ('["depth => 3"]', "constraints.0", "; write <= and >="),
+        ('["depth =< 3"]', "constraints.0", "; write <= and >="),
         (
             '["booster > 3"]',
             "constraints.0",

@@ -160,7 +160,7 @@ def test_a_missing_bucket_fails_the_first_check_and_is_made_on_demand(bucket: st
     address = f"s3://{bucket}"
     store = open_store(f"{address}/prefix")
     assert failed(store) == ["readable"]
-    with pytest.raises(StoreRefused, match="tunewright doctor --create-bucket"):
+    with pytest.raises(StoreRefused, match="tunewright doctor --store s3://BUCKET --create-bucket"):
         require_atomic(store)
     assert ensure_bucket(f"{address}/prefix")
     assert not ensure_bucket(address)

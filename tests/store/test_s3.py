@@ -308,7 +308,7 @@ def answering(*answers: bytes) -> Iterator[str]:
 def test_a_missing_bucket_is_refused_with_its_remedy(bucket: str, access: Access) -> None:
     store = S3Store(bucket, access=access)
     for verb in every_verb(store):
-        with pytest.raises(StoreRefused, match=r"NoSuchBucket.*tunewright doctor --create-bucket"):
+        with pytest.raises(StoreRefused, match=r"NoSuchBucket.*tunewright doctor --store s3://BUCKET --create-bucket"):
             verb()
 
 
