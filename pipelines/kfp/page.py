@@ -59,7 +59,7 @@ def _example(step: Step) -> str:
     arguments = ", ".join(f"{i.variable}={i.variable}" for i in step.inputs if not i.optional)
     flags = " ".join(f"{i.flag} {EXAMPLES[i.name]}" for i in step.inputs if not i.optional)
     return (
-        "In a pipeline:\n\n"
+        "In a pipeline, whose tasks get the store's address and keys as pipelines/kfp/README.md says:\n\n"
         "```python\n"
         "from kfp import components\n\n"
         f'{step.name.replace("-", "_")} = components.load_component_from_file("components/{step.name}/component.yaml")\n'
