@@ -134,6 +134,16 @@ def test_what_is_here_of_a_stream_is_not_brought_again(here: bytes, whole: bytes
     assert begun(here, whole) == count
 
 
+def test_many_empty_lines_cost_little() -> None:
+    began = time.process_time()
+    found = match_output(
+        r"^\s*(?P<name>acc)\s*=\s*(?P<value>[\d.]+)", b"\n" * 200_000 + b"x\n" + b"  \n" * 100_000 + b"acc = 0.5\n"
+    )
+    assert found is not None
+    assert found.metrics == {"acc": 0.5}
+    assert time.process_time() - began < 10
+
+
 def test_a_long_line_costs_little_and_a_carriage_return_ends_one(tmp_path: Path) -> None:
     pattern = r"(?P<name>\w+)=(?P<value>[\d.]+)"
     began = time.process_time()

@@ -13,6 +13,8 @@ from ..study import METRIC_NAME, Objective
 
 MAX_BYTES = 2**20
 MOST_AT_END = 2**12  #: characters at either end of a line that a pattern is matched against
+MOST_EMPTY = 20  #: empty lines in a row that a pattern is matched against, for the same reason: ``^\s*`` goes over all that follow
+_EMPTY = re.compile(rf"\n(?:[ \t]*+\n){{{MOST_EMPTY},}}")
 _NAME = re.compile(METRIC_NAME)
 _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 """What terminals are told about colours and the cursor, which libraries also print where FORCE_COLOR is set, as it is in Jupyter."""
@@ -93,12 +95,9 @@ def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
     matches."""
     lines = output.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = _EMPTY.sub(lambda run: "\n" * MOST_EMPTY, "\n".join(part for line in lines for part in ends(line)))
     found = {
-        match["name"]: _number(match["value"])
-        for line in lines
-        for part in ends(line)
-        for match in re.finditer(pattern, part)
-        if match["name"]
+        match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
     }
     return Reported(metrics=finite(found), written=found) if found else None
 
