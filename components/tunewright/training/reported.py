@@ -95,7 +95,7 @@ def match_output(pattern: str, output: bytes) -> Reported | None:
     """Metrics printed on standard output: the last match of each name counts, and ``^`` and ``$`` are the ends of a line. None when nothing
     matches."""
     lines = output.decode("utf-8", errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    text = _EMPTY.sub(lambda run: "\n" * MOST_EMPTY, "\n".join(part for line in lines for part in ends(line)))
+    text = _EMPTY.sub("\n" * MOST_EMPTY, "\n".join(part for line in lines for part in ends(line)))
     found = {
         match["name"]: _number(match["value"]) for match in re.finditer(pattern, text, re.MULTILINE) if match["name"]
     }
