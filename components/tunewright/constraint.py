@@ -79,15 +79,16 @@ def _parse(expression: str) -> ast.expr:
             return ast.parse(expression.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deeply nested" if not str(error) else str(error)
-        turned = "write <= and >=" if re.search("=[<>]", expression) else ""
-        remedy = (
-            turned or "use == to compare"
-            if turned or _ASSIGNED.search(expression)
-            else "complete it, check operators and brackets"
-        )
         raise ValueError(
-            f"must be an expression such as 'a * b <= 100', got {expression!r} ({reason}); {remedy}"
+            f"must be an expression such as 'a * b <= 100', got {expression!r} ({reason}); {_remedy(expression)}"
         ) from None
+
+
+def _remedy(expression: str) -> str:
+    """What to do about an expression that is none."""
+    if re.search("=[<>]", expression):
+        return "write <= and >="
+    return "use == to compare" if _ASSIGNED.search(expression) else "complete it, check operators and brackets"
 
 
 def _number(value: Any) -> Any:

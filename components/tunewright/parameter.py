@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
@@ -43,6 +44,11 @@ class RulesBroken(ValueError):  # noqa: N818  # named like the others in errors.
 def key(value: Value) -> tuple[bool, Value]:
     """What makes two values the same: numbers by value, so 1 is 1.0, but true is not 1."""
     return isinstance(value, bool), value
+
+
+def distinct(values: Iterable[Value]) -> list[Value]:
+    """Each value once, in order of its first appearance; true is not 1."""
+    return list({key(value): value for value in values}.values())
 
 
 def unit_interval(u: float) -> float:

@@ -24,7 +24,15 @@ OBEYED = (
     "istio.io", "linkerd.io", "kuma.io", "hashicorp.com", "dapr.io", "opentelemetry.io", "datadoghq.com", "amazonaws.com", "azure.workload.identity",
     "cncf.io", "ovn.org", "cilium.io", "projectcalico.org", "argoproj.io", "jobset.sigs.k8s.io", "trainer.kubeflow.org", "pipelines.kubeflow.org",
 )  # fmt: skip
-OBEYED_NAMES = ("io.kubernetes.cri-o", "io.katacontainers", "run.oci")  #: of container runtimes
+#: Beginnings of those of tunewright, of Jobs, and of container runtimes.
+FOREIGN = (
+    "tunewright/",
+    "app.kubernetes.io/",
+    "batch.kubernetes.io/",
+    "io.kubernetes.cri-o",
+    "io.katacontainers",
+    "run.oci",
+)
 
 ObjectName: TypeAlias = Annotated[str, Field(pattern=rf"^{DNS}$", max_length=253)]
 Key: TypeAlias = Annotated[str, Field(pattern=KEY)]
@@ -47,12 +55,8 @@ def _foreign(entries: dict[str, str]) -> dict[str, str]:
     for key in entries:
         name = key.lower()
         domain = name.rpartition("/")[0]
-        obeyed = any(f".{domain}".endswith(f".{one}") for one in OBEYED) or name.startswith(OBEYED_NAMES)
-        if (
-            obeyed
-            or ".security." in name
-            or name.startswith(("tunewright/", "app.kubernetes.io/", "batch.kubernetes.io/"))
-        ):
+        obeyed = any(f".{domain}".endswith(f".{one}") for one in OBEYED)
+        if obeyed or ".security." in name or name.startswith(FOREIGN):
             raise ValueError(
                 f"a label or annotation must not be one of tunewright's, of security, or of what changes pods, got {key!r}; remove it"
             )

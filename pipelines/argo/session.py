@@ -152,13 +152,13 @@ def progress(document: dict[str, Any]) -> Progress:
     last = "evaluate" if "rounds-separate" in rounds else "train"
     told = [(n["phase"], n["message"]) for n in nodes if n["type"] == "Pod" and n.get("message")]
     waiting = [message for phase, message in told if phase == "Pending"]
-    refused = [message for phase, message in told if phase in OVER and re.search(REFUSED, message)]
-    told_last = next(iter(refused), "") if state.get("phase") != "Succeeded" else ""
+    over = [message for phase, message in told if phase in OVER and state.get("phase") != "Succeeded"]
+    refused = filter(re.compile(REFUSED).search, over)
     return Progress(
         name=document["metadata"]["name"],
         study=document["metadata"].get("labels", {}).get(f"{NAME}/study", ""),
         phase=state.get("phase", "Pending"),
-        message=told_last or state.get("message") or next(iter(waiting), "") or _untaken(document),
+        message=next(refused, "") or state.get("message") or next(iter(waiting), "") or _untaken(document),
         started=state.get("startedAt"),
         finished=state.get("finishedAt"),
         rounds=len(rounds),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ MAGNITUDES = 1000  #: ratio of bounds from which a linear scale is seldom meant
 @options.study_file
 def command(file: Path) -> None:
     """Check the study in FILE and its data. All mistakes are named at once, by line, field, value and remedy."""
+    from ..agent.grid import Grid
     from ..study_file import load_study
     from ..training.data_check import READ, can_read, data_mistakes
     from ..training.parameters import parameter_mistakes
@@ -58,8 +58,7 @@ def command(file: Path) -> None:
             f"  of {budget.trials} trials asked for: a session has at most {budget.rounds} rounds of {budget.parallel_trials}; "
             "raise budget.parallel_trials, or run another session, which goes on"
         )
-    counts = [parameter.cardinality for parameter in study.space.values()]
-    most = None if None in counts else math.prod(filter(None, counts))
+    most = Grid(study.search_space()).size
     if most is not None and most < budget.most_trials:
         click.echo(
             f"  at most {most} of them: the space has no more configurations, and the session ends when all have been tried"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, TypeGuard
 
-from ..parameter import key
+from ..parameter import distinct
 from ..space import Configuration, FloatParameter, IntParameter, Parameter, Space, Value
 from ..study import Objective
 from ..trial import Status
@@ -218,7 +218,7 @@ def tick_rows(space: Space, axes: Sequence[str], trials: Sequence[Trial], object
         parameter = space.parameters[name]
         count = parameter.cardinality
         heights = [i / 200 for i in range(201)] if count is not None and count <= 7 else [0.0, 0.5, 1.0]
-        values = list({key(value): value for value in map(parameter.value, heights)}.values())
+        values = distinct(map(parameter.value, heights))
         numbers = [value for value in values if isinstance(value, float)]
         texts = (
             apart(numbers, 3)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..parameter import key
+from ..parameter import distinct
 from ..space import Configuration, Parameter, Space, Value
 from ..study import Objective
 from .record import Belief
@@ -71,8 +71,7 @@ def believe(
 def _grid(parameter: Parameter) -> list[Value]:
     count = parameter.cardinality
     resolution = 2001 if count is not None and count <= MOST_VALUES else POINTS
-    values = (parameter.value(float(u)) for u in np.linspace(0, 1, resolution))
-    return list({key(value): value for value in values}.values())
+    return distinct(parameter.value(float(u)) for u in np.linspace(0, 1, resolution))
 
 
 def _moved(space: Space, configuration: Configuration, name: str, value: Value) -> Configuration:

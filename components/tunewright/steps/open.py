@@ -28,7 +28,7 @@ SINGLE_WRITER = "TUNEWRIGHT_SINGLE_WRITER"  #: environment variable; 1 allows a 
 
 def main(*, store: str, study_text: str, session: str) -> dict[str, Any]:
     """Entry point of the step."""
-    no_key(session)
+    no_key(session, "a session id")
     study = received(study_text)
     address = f"{store.rstrip('/')}/{study.name}"
     single = os.environ.get(SINGLE_WRITER) == "1"
@@ -44,16 +44,16 @@ def received(study_text: str) -> Study:
         StudyInvalid: it breaks rules, of its trainer too.
         InputError: Kubernetes has put a key of the store in the place of such as ``$(AWS_SECRET_ACCESS_KEY)``.
     """
-    no_key(study_text)
+    no_key(study_text, "a study")
     return parse_study(study_text, "study.yaml", [parameter_mistakes])
 
 
-def no_key(text: str) -> None:
-    """Raise InputError when a text that a step was given holds a key of the store."""
+def no_key(text: str, what: str) -> None:
+    """Raise InputError when a text that a step was given, in words ``what`` it is, holds a key of the store."""
     keys = (os.environ.get(name, "").strip() for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
     if any(key and key in text for key in keys):
         raise InputError(
-            "a study must not hold a key of the store, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
+            f"{what} must not hold a key of the store, and this one does: Kubernetes replaces $(NAME) in arguments; submit the file with "
             "`tunewright submit`, which sends it as it is"
         )
 

@@ -202,8 +202,7 @@ class _Keeper:
         self._stream_due = 0.0  #: when the stream may be stored again unless it has grown much
         self._due = 0.0  #: when the next checkpoint may be stored
         self._events = EventFiles(place / OUTPUT, place / STREAM)
-        # the trial may be quicker than this container, so what lies there now may be its own
-        # what scores has none
+        # the trial may be quicker than this container, so what lies there now may be its own; what scores has none
         self._checkpoints = (
             CheckpointKeeper(store, trial, attempt, place / CHECKPOINT, stored=False) if folder == layout.POD else None
         )

@@ -100,11 +100,16 @@ def read_below(folder: Path, name: str, most: int = -1) -> bytes:
         handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
     finally:
         os.close(place)
+    with os.fdopen(regular(handle, name), "rb") as file:
+        return file.read(most)
+
+
+def regular(handle: int, name: str | Path) -> int:
+    """The descriptor, when it is a regular file's, whose reader never waits. Else it is closed; raises OSError."""
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)  # which opening it as a file would not do for a folder
         raise OSError(f"{name} must be a regular file")
-    with os.fdopen(handle, "rb") as file:
-        return file.read(most)
+    return handle
 
 
 def files_below(folder: Path, pattern: str = "*") -> list[Path]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..study import CommandTrial
+from .keeping import regular
 from .reported import ends, finite
 from .runner import STREAM, Job
 
@@ -36,7 +36,7 @@ class Growing:
     def look(self) -> bool:
         """Read the lines that were completed since the last look; True when they changed a point."""
         try:
-            with os.fdopen(_regular(self._path), "rb") as file:
+            with os.fdopen(regular(os.open(self._path, os.O_RDONLY | os.O_NONBLOCK), self._path), "rb") as file:
                 if file.read(len(self._first)) != self._first:
                     self._first, self._offset = b"", 0
                 file.seek(self._offset)
@@ -51,15 +51,6 @@ class Growing:
         before = self.points
         self.points = dict(sorted({**before, **points(whole.splitlines(), self._metric)}.items()))
         return self.points != before
-
-
-def _regular(path: Path) -> int:
-    """A descriptor of a regular file, and of nothing that would keep its reader waiting. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(f"{path} must be a regular file")
-    return handle
 
 
 def points(lines: Iterable[bytes], metric: str) -> dict[int, float]:
